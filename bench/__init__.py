@@ -1,0 +1,1 @@
+"""How densebench measures: data, training, export, timing, records, tables."""

@@ -1,0 +1,105 @@
+"""`python -m bench`: what works on stored runs, or on no run at all."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench import race, trainer_ladder
+from bench.datasets import DATASETS
+from bench.errors import DensebenchError
+from bench.records import read_runs
+from bench.report import (
+    README_DATASET,
+    RESULTS_TABLE,
+    TRAINERS_TABLE,
+    choose_run,
+    headline_section,
+    refresh_readme,
+    write_tables,
+)
+from bench.settings import DEFAULT_RESULTS
+from bench.trainer_report import published_trainer_run, trainer_section, write_trainer_page
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Rebuild the tables from the stored runs, and the README's section where asked."""
+    runs, complaints = read_runs(arguments.results)
+    for complaint in complaints:
+        print(f"skipped: {complaint}", file=sys.stderr)
+    written = write_tables(runs, arguments.results)
+    trainers, complaints = write_trainer_page(arguments.results)
+    for complaint in complaints:
+        print(f"skipped: {complaint}", file=sys.stderr)
+    written += [trainers] if trainers else []
+    if not written:
+        raise DensebenchError(
+            f"{arguments.results / 'raw'} holds no full run to report. `pytest bench/ --benchmark-only` makes one."
+        )
+    shown = next(run for dataset in DATASETS if (run := choose_run(runs, dataset)))
+    print(headline_section(shown))
+    if arguments.readme:
+        published = choose_run(runs, README_DATASET)
+        if published is None:
+            raise DensebenchError(f"the README shows {README_DATASET}, and no full run of it is stored.")
+        refresh_readme(arguments.readme_path, RESULTS_TABLE, headline_section(published))
+        compared, _ = published_trainer_run(arguments.results)
+        if compared:
+            refresh_readme(arguments.readme_path, TRAINERS_TABLE, trainer_section(compared))
+        written.append(arguments.readme_path)
+    print("\nWrote:", *written, sep="\n  ")
+    return 0
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Print what this machine offers."""
+    from bench.doctor import examine  # noqa: PLC0415  imports TensorFlow, which a report must not
+
+    for line in examine(arguments.data_dir):
+        print(line, flush=True)
+    return 0
+
+
+def parse(words: list[str] | None) -> argparse.Namespace:
+    """The command line as a namespace whose `command` is the function to call."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("report", help="rebuild results/tables/ from the stored runs")
+    command.add_argument("--readme", action="store_true", help="refresh the README's results table, too")
+    command.add_argument("--readme-path", type=Path, default=Path("README.md"), help=argparse.SUPPRESS)
+    command.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+    command.set_defaults(command=report)
+    command = commands.add_parser("doctor", help="what this machine offers: devices, packages, noise, data sources")
+    command.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    command.set_defaults(command=doctor)
+    command = commands.add_parser("trainers", help="every way to train, side by side, and the machine's own limit")
+    trainer_ladder.add_arguments(command)
+    command.set_defaults(command=trainer_ladder.run)
+    command = commands.add_parser("race", help="time to the tutorial's accuracy, by fit and by the compiled trainer")
+    race.add_arguments(command)
+    command.set_defaults(command=race.run)
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> int:
+    """The exit status of one command; the user's mistakes are one line on standard error."""
+    arguments = parse(words)
+    try:
+        status: int = arguments.command(arguments)
+    except DensebenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

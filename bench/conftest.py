@@ -1,0 +1,281 @@
+"""pytest's side of the suite: options, fixtures, and when a run begins, is saved and ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench.datasets import Dataset, load_dataset
+from bench.devices import claim_device, start_tensorflow
+from bench.errors import DensebenchError
+from bench.formats import format_counted
+from bench.infer import BATCH_SIZES
+from bench.ladder import Ladder
+from bench.machine import describe_machine, machine_name, package_versions
+from bench.progress import Progress
+from bench.records import SCHEMA, RunFileError, read_run, read_runs
+from bench.report import write_tables
+from bench.rows import Rows
+from bench.runfile import reserve_run_path
+from bench.settings import Settings, add_options, read_settings
+from bench.tables import caption, headline_table, notices
+from models import RECIPES, Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STAGES = ("train", "infer")
+CASE_PARAMETERS = {"batch": "batch_size", "threads": "threads"}
+SETTINGS = pytest.StashKey[Settings]()
+PROGRESS = pytest.StashKey[Progress]()
+LADDER = pytest.StashKey[Ladder]()
+ROWS = pytest.StashKey[Rows]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The suite's own options."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the command line and claim the device, before anything slow or irreversible."""
+    with _usage_errors():
+        settings = read_settings(config)
+        claim_device(settings.device)
+    config.stash[SETTINGS] = settings
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")  # pytest captures the original
+    config.stash[PROGRESS] = Progress(stream)
+    config.add_cleanup(stream.close)
+    config.option.benchmark_disable_gc = True  # a collection inside the clock is nobody's latency
+    config.option.benchmark_quiet = not config.option.benchmark_verbose  # the results table takes its place
+    # A library's warning must not become an exception inside a timed region; pytest lists them at the end.
+    config.addinivalue_line("filterwarnings", "default")
+    # Keras 3.12 and older on NumPy 2: harmless, once per array.
+    config.addinivalue_line("filterwarnings", "ignore:__array__ implementation:DeprecationWarning")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A row per model, and for latency per batch size and thread count."""
+    settings = metafunc.config.stash[SETTINGS]
+    threads = sorted({1, settings.device.threads})
+    choices: dict[str, dict[str, Any]] = {  # the labels take part in -k, which allows no "="
+        "recipe_name": {name: name for name in settings.recipes},
+        "batch_size": {f"batch{size}": size for size in BATCH_SIZES},
+        "threads": {f"{count}thread{'s' * (count > 1)}": count for count in threads},
+    }
+    for name, labelled in choices.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, list(labelled.values()), ids=list(labelled))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Training before inference: what is timed there is trained here."""
+    items.sort(key=lambda item: STAGES.index(_stage(item)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Begin the run: everything that can fail for an outside reason does so here, before the first measurement."""
+    config = session.config
+    if config.option.collectonly or not session.items or session.testsfailed:
+        return
+    settings, progress = config.stash[SETTINGS], config.stash[PROGRESS]
+    logging.getLogger("densebench").addHandler(_ProgressHandler(progress))
+    logging.getLogger("densebench").setLevel(logging.INFO)
+    reporter: Any = config.pluginmanager.getplugin("terminalreporter")
+    reporter.showfspath = reporter._show_progress_info = False  # noqa: SLF001  our lines take their place
+    started_at = datetime.now(timezone.utc)
+    with _usage_errors():
+        progress.update("loading the data set")
+        dataset = load_dataset(settings.dataset, settings.data_dir)
+        label = f"{dataset.name}-{settings.device.name.replace(':', '')}{'-quick' if settings.quick else ''}"
+        path = reserve_run_path(settings.results, machine_name(), label, started_at)
+        if any(RECIPES[name].framework == "keras" for name in settings.recipes):
+            progress.update("starting TensorFlow")
+            start_tensorflow(settings.device)
+    config.stash[LADDER] = Ladder(
+        dataset, settings.device, quick=settings.quick, seeds=range(settings.seeds), trainer=settings.trainer
+    )
+    config.stash[ROWS] = _begin_rows(config, dataset, path, started_at)
+    config.stash[ROWS].planned = [_case(item) for item in session.items]
+    for line in _opening_lines(settings, dataset, path):
+        progress.done(line)
+
+
+@pytest.fixture
+def recipe(recipe_name: str) -> Recipe:
+    """The recipe of this row."""
+    return RECIPES[recipe_name]
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest) -> str:
+    """The row's name: ``train[deep_mlp]``, ``infer[deep_mlp,batch=1,threads=1]``."""
+    return _case(request.node)
+
+
+@pytest.fixture
+def ladder(pytestconfig: pytest.Config) -> Ladder:
+    """The models of this process."""
+    return pytestconfig.stash[LADDER]
+
+
+@pytest.fixture
+def rows(pytestconfig: pytest.Config) -> Rows:
+    """The rows of this process."""
+    return pytestconfig.stash[ROWS]
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """No dots and no F: each case says in a line of its own what came out of it."""
+    return (report.outcome, "", "") if report.when == "call" else None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Save the run for the last time; where its folder cannot take it, in the temporary folder."""
+    rows = session.config.stash.get(ROWS, None)
+    session.config.stash[PROGRESS].clear()
+    if rows is None or not rows.timed:
+        return
+    complete = len(rows.done) == len(rows.planned)
+    rows.save(complete=complete)
+    if rows.save_error:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        rows.rescue(Path(tempfile.gettempdir()), complete=complete)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The results table and the paths of what was written, last of all."""
+    rows = config.stash.get(ROWS, None)
+    if rows is None:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.ensure_newline()
+    if len(rows.done) < len(rows.planned):
+        write(f"Ended early: {len(rows.done)} of {len(rows.planned)} cases are complete.", red=True)
+    for trouble in rows.troubles:
+        write(trouble, red=True)
+    if rows.timed:
+        _write_summary(write, config.stash[SETTINGS], rows)
+
+
+def _write_summary(write: Any, settings: Settings, rows: Rows) -> None:
+    try:
+        run = read_run(rows.path)
+    except RunFileError as error:
+        write(str(error), red=True)
+        return
+    for paragraph in (*notices(run), headline_table(run), caption(run)):
+        write(f"\n{paragraph}")
+    written = [rows.path, *rows.files]
+    if not settings.quick:
+        runs, complaints = read_runs(settings.results)
+        for complaint in complaints:
+            write(f"skipped: {complaint}", yellow=True)
+        try:
+            written += write_tables(runs, settings.results)
+        except OSError as error:
+            write(f"the tables could not be written: {error}", red=True)
+    write("\nWrote:")
+    for path in written:
+        write(f"  {path}")
+
+
+def _begin_rows(config: pytest.Config, dataset: Dataset, path: Path, started_at: datetime) -> Rows:
+    settings = config.stash[SETTINGS]
+    session: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001  its only way in
+    machine_info = session.get_machine_info()
+    machine_info["node"] = machine_name()  # not the host's own name: run files are published
+    commit_info = config.hook.pytest_benchmark_generate_commit_info(config=config)
+    commit_info["project"] = "densebench"
+    machine, packages = describe_machine(), package_versions()
+    shared = {
+        "dataset": dataset.name,
+        "device": settings.device.name,
+        "quick": settings.quick,
+        "machine": machine,
+        "packages": packages,
+    }
+    return Rows(
+        path=path,
+        run={
+            "schema": SCHEMA,
+            "started_at": started_at.isoformat(timespec="seconds"),
+            "commit": commit_info["id"][:7] + ("+" if commit_info["dirty"] else ""),
+            "command": settings.command,
+            "threads": settings.device.threads,
+            "trainer": settings.trainer,
+            "dataset_source": dataset.source,
+            "fallback_reason": _first_line(dataset.fallback_reason),
+            **shared,
+        },
+        identity={"dataset_sha256": dataset.sha256, **shared},
+        benchmarks_json=partial(
+            config.hook.pytest_benchmark_generate_json,
+            config=config,
+            benchmarks=session.benchmarks,
+            include_data=True,
+            machine_info=machine_info,
+            commit_info=commit_info,
+        ),
+        progress=config.stash[PROGRESS],
+    )
+
+
+def _first_line(reason: str | None) -> str | None:
+    """The reason without its list of sources, which names folders of this machine: run files are published."""
+    return reason and reason.splitlines()[0].rstrip(":")
+
+
+def _opening_lines(settings: Settings, dataset: Dataset, path: Path) -> list[str]:
+    lines = []
+    if dataset.fallback_reason:
+        lines.append(f"STAND-IN DATA: {dataset.name}. {dataset.fallback_reason}")
+    if settings.quick:
+        lines.append("QUICK RUN: training is cut down; the figures say nothing about the models.")
+    seeds = format_counted(settings.seeds, "seed")
+    threads = format_counted(settings.device.threads, "thread")
+    lines.append(
+        f"densebench: {dataset.name} from {dataset.source}, {settings.device.name} ({threads}), {seeds}; "
+        f"each finished case is saved to {path}"
+    )
+    return lines
+
+
+def _stage(item: pytest.Item) -> str:
+    return item.path.stem.removeprefix("test_")
+
+
+def _case(item: pytest.Item) -> str:
+    parameters: dict[str, Any] = item.callspec.params  # type: ignore[attr-defined]  # every benchmark here has some
+    named = [f"{name}={parameters[key]}" for name, key in CASE_PARAMETERS.items() if key in parameters]
+    return f"{_stage(item)}[{','.join([parameters['recipe_name'], *named])}]"
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """The user's mistakes end the run with one clear message and no traceback."""
+    try:
+        yield
+    except DensebenchError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+class _ProgressHandler(logging.Handler):
+    """What the data sources log becomes a line of progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._progress.done(record.getMessage())

@@ -1,0 +1,52 @@
+"""Signs that something else used the machine while we measured."""
+
+from __future__ import annotations
+
+import os
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+STEAL_FIELD = 8  # of the "cpu" line: user nice system idle iowait irq softirq steal (proc(5))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The counters at one moment; only differences between two of them mean anything.
+
+    Attributes:
+        steal_s: CPU seconds that the hypervisor gave to others, over all CPUs; ``None`` where Linux does not tell.
+        involuntary_switches: how often this process lost a CPU that it still wanted.
+        load_1min: runnable processes, averaged over the last minute.
+    """
+
+    steal_s: float | None
+    involuntary_switches: int
+    load_1min: float
+
+
+def take_snapshot(proc_stat: Path = Path("/proc/stat")) -> Snapshot:
+    """The counters of this machine and process, now."""
+    return Snapshot(
+        steal_s=_steal_s(proc_stat),
+        involuntary_switches=resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+        load_1min=os.getloadavg()[0],
+    )
+
+
+def contamination(before: Snapshot, after: Snapshot) -> dict[str, float | int | None]:
+    """What happened between two snapshots, as it is stored beside a row."""
+    stolen = None if before.steal_s is None or after.steal_s is None else round(after.steal_s - before.steal_s, 3)
+    return {
+        "steal_s": stolen,
+        "involuntary_context_switches": after.involuntary_switches - before.involuntary_switches,
+        "load_1min_before": round(before.load_1min, 2),
+    }
+
+
+def _steal_s(proc_stat: Path) -> float | None:
+    try:
+        fields = proc_stat.read_text(encoding="ascii").split("\n", 1)[0].split()
+        return int(fields[STEAL_FIELD]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return None

@@ -1,0 +1,134 @@
+"""Which device a process measures on, and the proof that it did.
+
+Thread counts and visible devices cannot change once TensorFlow has started, so one process claims one device.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.errors import DensebenchError, unknown_name
+
+KNOWN_DEVICES = ("cpu", "cpu:N (N threads)", "gpu", "gpu:K (the K-th GPU, from 0)")
+CPU_PROVIDER = "CPUExecutionProvider"
+GPU_PROVIDER = "CUDAExecutionProvider"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device to measure on.
+
+    Attributes:
+        kind: what computes.
+        threads: how many CPU threads TensorFlow, BLAS and ONNX Runtime may use.
+        index: which GPU, from 0; ``None`` on a CPU.
+    """
+
+    kind: Literal["cpu", "gpu"]
+    threads: int
+    index: int | None = None
+
+    @property
+    def name(self) -> str:
+        """``cpu``, ``cpu:1`` or ``gpu:0``."""
+        if self.kind == "gpu":
+            return f"gpu:{self.index}"
+        return "cpu" if self.threads == available_threads() else f"cpu:{self.threads}"
+
+    @property
+    def provider(self) -> str:
+        """The ONNX Runtime execution provider that runs on this device."""
+        return GPU_PROVIDER if self.kind == "gpu" else CPU_PROVIDER
+
+
+def available_threads() -> int:
+    """The number of CPUs that this process may run on (its affinity, not the machine's size)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def parse_device(text: str) -> Device:
+    """The device that the user named: ``cpu``, ``cpu:N`` for N threads, ``gpu`` or ``gpu:K``.
+
+    Raises:
+        DensebenchError: the name is unknown, or asks for more threads than there are CPUs.
+    """
+    kind, _, number = text.partition(":")
+    if kind not in ("cpu", "gpu") or (":" in text and not number.isdecimal()):
+        raise unknown_name("device", text, KNOWN_DEVICES)
+    if kind == "gpu":
+        return Device("gpu", available_threads(), int(number or 0))
+    threads = int(number) if number else available_threads()
+    if not 1 <= threads <= available_threads():
+        raise DensebenchError(
+            f"device {text!r} asks for {threads} threads; this process may use 1 to {available_threads()} CPUs."
+        )
+    return Device("cpu", threads)
+
+
+def claim_device(device: Device) -> None:
+    """Give TensorFlow, BLAS and OpenMP the threads and the devices that `device` stands for, and no others.
+
+    Must run before TensorFlow starts; whatever loads OpenMP or BLAS later obeys the environment.
+
+    Raises:
+        DensebenchError: a GPU is asked for and none is visible; nothing falls back to the CPU.
+    """
+    if device.kind == "gpu" and not Path("/dev/nvidiactl").exists():
+        raise DensebenchError(
+            f"device {device.name!r}: no GPU is visible here (no /dev/nvidiactl: no NVIDIA driver is loaded, or the "
+            f"container was started without its devices, as with `docker run --gpus all`). Use --device cpu, or run "
+            f"where `nvidia-smi` lists a GPU."
+        )
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if device.kind == "cpu" else str(device.index)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(device.threads)
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)  # without tf_keras it breaks the import of TensorFlow's own Keras
+
+
+def start_tensorflow(device: Device) -> Any:
+    """The `tensorflow` module, started with the device's threads.
+
+    Raises:
+        DensebenchError: TensorFlow cannot be imported, or sees no GPU where one is asked for.
+    """
+    tf = import_tensorflow()
+    tf.config.threading.set_intra_op_parallelism_threads(device.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(device.threads)
+    if device.kind == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise DensebenchError(
+            f"device {device.name!r}: the driver is loaded, but TensorFlow {tf.__version__} sees no GPU. This build "
+            f"needs its CUDA libraries (`tensorflow[and-cuda]`), and CUDA_VISIBLE_DEVICES must name an existing GPU."
+        )
+    return tf
+
+
+def import_tensorflow() -> Any:
+    """The `tensorflow` module, without the greetings that it writes to standard error whatever its log level.
+
+    Raises:
+        DensebenchError: it cannot be imported.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it is needed
+    except ImportError as error:
+        raise DensebenchError(
+            f"TensorFlow cannot be imported ({error}). `tox -e bench` makes an environment that has it."
+        ) from error
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+    return tf
+
+
+def placement(tensor: Any) -> str:
+    """Where a TensorFlow tensor lives, from the tensor itself: ``CPU:0`` or ``GPU:0``."""
+    return str(tensor.device).rpartition("device:")[2]

@@ -1,0 +1,75 @@
+"""What a measurement ran on: the machine and the packages."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "scikit-learn",
+    "onnxruntime",
+    "onnx",
+    "tf2onnx",
+    "skl2onnx",
+    "numpy",
+    "pytest-benchmark",
+)
+# TensorFlow and ONNX Runtime come under several names with the same import name.
+BUILDS = {
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos"),
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+}
+
+
+def package_versions() -> dict[str, str | None]:
+    """Version by package name, for every package that can move a result; ``None`` for one that is missing."""
+    return {name: _first_version(BUILDS.get(name, (name,))) for name in PACKAGES}
+
+
+def describe_machine() -> dict[str, Any]:
+    """The machine as its rows carry it: processor, CPUs, memory, system. No host name, no path."""
+    return {
+        "name": machine_name(),
+        "cpu": cpu_model(),
+        "cpus": os.cpu_count(),
+        "memory_gib": memory_gib(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def machine_name() -> str:
+    """A folder name that is the same for equal machines: ``intel-xeon-processor-2cpu-24gib``."""
+    model = re.sub(r"\((r|tm)\)|\bcpu\b|@.*", " ", cpu_model().lower())
+    slug = re.sub(r"[^a-z0-9]+", "-", model).strip("-") or "unknown"
+    return f"{slug}-{os.cpu_count()}cpu-{memory_gib()}gib"
+
+
+def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's name as its maker wrote it."""
+    try:
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    match = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return match[1].strip() if match else platform.processor() or platform.machine()
+
+
+def memory_gib() -> int:
+    """The machine's memory in GiB, rounded."""
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
+def _first_version(names: tuple[str, ...]) -> str | None:
+    for name in names:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return None

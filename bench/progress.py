@@ -1,0 +1,63 @@
+"""Progress of long work: one live line on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LIVE_INTERVAL_S = 0.1
+PLAIN_INTERVAL_S = 10.0
+
+
+class Progress:
+    """Says what is being done and what is left, seldom enough to stay out of the measurement.
+
+    Args:
+        stream: where lines go. A terminal gets one line that is rewritten, anything else gets whole lines.
+        clock: returns seconds that only grow.
+        width: columns that the live line may fill; asked of the terminal where not given.
+    """
+
+    def __init__(
+        self, stream: TextIO, *, clock: Callable[[], float] = time.perf_counter, width: int | None = None
+    ) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._width = width
+        self._live = stream.isatty()
+        self._shown_at: float | None = None
+        self._line_open = False
+
+    def update(self, text: str) -> None:
+        """Show `text` as what is being done now, unless something was shown a moment ago."""
+        now = self._clock()
+        interval = LIVE_INTERVAL_S if self._live else PLAIN_INTERVAL_S
+        if self._shown_at is not None and now - self._shown_at < interval:
+            return
+        self._shown_at = now
+        if self._live:
+            columns = self._width or shutil.get_terminal_size().columns
+            self._write(f"\r\x1b[K{text[: columns - 1]}")
+            self._line_open = True
+        else:
+            self._write(f"{text}\n")
+
+    def done(self, text: str) -> None:
+        """Show `text` for good, on a line of its own."""
+        self.clear()
+        self._write(f"{text}\n")
+        self._shown_at = self._clock()
+
+    def clear(self) -> None:
+        """Take the live line away, so that others may write."""
+        if self._line_open:
+            self._write("\r\x1b[K")
+            self._line_open = False
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

@@ -1,0 +1,238 @@
+"""The noun that comes out: a `Record` is one measured row, read back from a run file without any framework.
+
+A run file is pytest-benchmark's JSON. What it has no field for lies in each benchmark's `extra_info` (one row) and in
+the top-level object `densebench` (the run), both with a schema number.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+SCHEMA = 1
+LARGEST_INTEGER = 2**53
+"""Beyond it JSON readers disagree."""
+
+
+class RunFileError(Exception):
+    """A run file that cannot be read, with its name and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row: what was measured, what its papers say, and the raw timings.
+
+    Attributes:
+        case: the row's name within its run: ``train[deep_mlp]``, ``infer[deep_mlp,batch=1,threads=1]``.
+        stage: ``train`` (each value is one whole fit) or ``infer`` (each value is one call).
+        faults: why the row is INVALID; empty where it is valid.
+        values_s: every timing in seconds, in the order in which they were taken.
+        batch_size: images per step or per call.
+        seeds: training rows only, like the three lists that follow, with one entry per value.
+        epochs_run: fewer than the protocol's where early stopping ended the training.
+        first_step_s: seconds of the first steps with their compilation; ``None`` where nothing compiles.
+        precision: what the exported graph computes in (latency rows).
+        trainer: what trained the model (training rows).
+        papers: everything else that was stored with the row.
+    """
+
+    case: str
+    stage: str
+    recipe: str
+    faults: tuple[str, ...]
+    values_s: tuple[float, ...]
+    dataset: str
+    device: str
+    threads: int
+    batch_size: int
+    parameters: int | None
+    train_images: int | None
+    seeds: tuple[int, ...]
+    test_accuracies: tuple[float, ...]
+    epochs_run: tuple[int, ...]
+    first_step_s: tuple[float | None, ...]
+    precision: str | None
+    trainer: str | None
+    onnx_bytes: int | None
+    max_abs_diff: float | None
+    changed_predictions: int | None
+    papers: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run file: what one process measured.
+
+    Attributes:
+        file: the run file's name.
+        machine: the folder-name of the machine.
+        started_at: ISO 8601, UTC.
+        commit: the suite's commit, with ``+`` where the checkout had changes.
+        command: what reproduces it.
+        threads: how many CPU threads TensorFlow and BLAS had.
+        trainer: what trained the Keras models, where it could.
+        quick: whether the training protocols were cut down.
+        complete: false where the run was interrupted.
+        missing: planned cases that have no row.
+        fallback_reason: why `digits` stands in for another data set; ``None`` where it does not.
+    """
+
+    file: str
+    machine: Mapping[str, Any]
+    packages: Mapping[str, Any]
+    started_at: str
+    commit: str
+    command: str
+    dataset: str
+    device: str
+    threads: int
+    trainer: str
+    quick: bool
+    complete: bool
+    missing: tuple[str, ...]
+    fallback_reason: str | None
+    records: tuple[Record, ...]
+
+
+def read_run(path: Path) -> Run:
+    """The run that a file holds.
+
+    Raises:
+        RunFileError: it cannot be read, is no JSON, or is not a run file of a schema known here.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return _parse_run(path.name, content)
+    except OSError as error:
+        raise RunFileError(f"{path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # JSON and UTF-8 errors are ValueErrors
+        raise RunFileError(f"{path}: not a densebench run file: {error}") from error
+
+
+def read_runs(results: Path) -> tuple[list[Run], list[str]]:
+    """Every readable run under `results/raw`, oldest first, and a line for each file that is not readable."""
+    runs, complaints = [], []
+    for path in sorted((results / "raw").glob("*/*.json")):
+        try:
+            runs.append(read_run(path))
+        except RunFileError as error:
+            complaints.append(str(error))
+    return sorted(runs, key=lambda run: run.started_at), complaints
+
+
+def _parse_run(file: str, content: Any) -> Run:
+    about = _field(content, "densebench", dict)
+    schema = _field(about, "schema", int)
+    if schema != SCHEMA:
+        raise ValueError(f"schema {schema}; this version reads {SCHEMA}")
+    rows = [_parse_benchmark(row) for row in _field(content, "benchmarks", list)]
+    rows += [_parse_papers(row, _timings(row, "values_s")) for row in _field(about, "invalid", list)]
+    planned = _strings(about, "cases_planned")
+    measured = {row.case for row in rows}
+    return Run(
+        file=file,
+        machine=_field(about, "machine", dict),
+        packages=_field(about, "packages", dict),
+        started_at=_field(about, "started_at", str),
+        commit=_field(about, "commit", str),
+        command=_field(about, "command", str),
+        dataset=_field(about, "dataset", str),
+        device=_field(about, "device", str),
+        threads=_field(about, "threads", int),
+        trainer=_field(about, "trainer", str, default="fit"),  # the only one before there was a choice
+        quick=_field(about, "quick", bool),
+        complete=_field(about, "complete", bool),
+        missing=tuple(case for case in planned if case not in measured),
+        fallback_reason=_field(about, "fallback_reason", (str, type(None))),
+        records=tuple(rows),
+    )
+
+
+def _parse_benchmark(row: Any) -> Record:
+    timings = _timings(_field(row, "stats", dict), "data")
+    record = _parse_papers(_field(row, "extra_info", dict), timings)
+    lists = (record.seeds, record.test_accuracies, record.epochs_run, record.first_step_s)
+    if record.stage == "train" and {len(values) for values in lists} != {len(timings)}:
+        raise ValueError(f"{record.case} has {len(timings)} timings, but not one seed, accuracy, ... for each")
+    return record
+
+
+def _parse_papers(papers: Any, values_s: tuple[float, ...]) -> Record:
+    optional_int = (int, type(None))
+    parity = papers.get("parity") or {} if isinstance(papers, dict) else {}
+    return Record(
+        case=_field(papers, "case", str),
+        stage=_field(papers, "stage", str),
+        recipe=_field(papers, "recipe", str),
+        faults=_strings(papers, "faults"),
+        values_s=values_s,
+        dataset=_field(papers, "dataset", str),
+        device=_field(papers, "device", str),
+        threads=_field(papers, "threads", int),
+        batch_size=_field(papers, "batch_size", int),
+        parameters=_field(papers, "parameters", optional_int, default=None),
+        train_images=_field(papers, "train_images", optional_int, default=None),
+        seeds=tuple(int(seed) for seed in _numbers(papers, "seeds")),
+        test_accuracies=_numbers(papers, "test_accuracies"),
+        epochs_run=tuple(int(epochs) for epochs in _numbers(papers, "epochs_run")),
+        first_step_s=_numbers_or_none(papers, "first_step_s"),
+        precision=_field(papers, "precision", (str, type(None)), default=None),
+        trainer=_field(papers, "trainer", (str, type(None)), default=None),
+        onnx_bytes=_field(papers, "onnx_bytes", optional_int, default=None),
+        max_abs_diff=_field(parity, "max_abs_diff", (int, float, type(None)), default=None),
+        changed_predictions=_field(parity, "changed_predictions", optional_int, default=None),
+        papers=papers,
+    )
+
+
+_REQUIRED = object()
+
+
+def _field(owner: Any, name: str, kind: type | tuple[type, ...], *, default: Any = _REQUIRED) -> Any:
+    if not isinstance(owner, dict):
+        raise ValueError(f"an object with {name!r} is expected where {type(owner).__name__} stands")  # noqa: TRY004
+    if name not in owner and default is not _REQUIRED:
+        return default
+    if name not in owner:
+        raise ValueError(f"the field {name!r} is missing")
+    value = owner[name]
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        names = " or ".join(one.__name__ for one in kinds)
+        raise ValueError(f"the field {name!r} is {str(value)[:40]!r}; {names} is expected")
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise ValueError(f"the field {name!r} is too large a number")
+    return value
+
+
+def _strings(owner: Any, name: str) -> tuple[str, ...]:
+    values: Sequence[Any] = _field(owner, name, list)
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError(f"the field {name!r} must be a list of strings")
+    return tuple(values)
+
+
+def _numbers(owner: Any, name: str) -> tuple[float, ...]:
+    values: Sequence[Any] = _field(owner, name, list, default=[])
+    if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
+        raise ValueError(f"the field {name!r} must be a list of finite numbers")
+    return tuple(values)
+
+
+def _numbers_or_none(owner: Any, name: str) -> tuple[float | None, ...]:
+    values: Sequence[Any] = _field(owner, name, list, default=[])
+    known = iter(_numbers({name: [value for value in values if value is not None]}, name))
+    return tuple(None if value is None else next(known) for value in values)
+
+
+def _timings(owner: Any, name: str) -> tuple[float, ...]:
+    values = _numbers(owner, name)
+    if not all(value > 0 for value in values):
+        raise ValueError(f"the field {name!r} holds timings that are not above 0")
+    return values

@@ -1,0 +1,65 @@
+"""Run files: where they lie, and how they are written so that nothing measured is ever lost."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import secrets
+import tempfile
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import DensebenchError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+CLOCK_DIGITS = 9  # time.perf_counter ticks in nanoseconds
+_NUMBER_LIST = re.compile(r"\[\n\s+([-+.\deE,\n\s]+?)\n\s+\]")
+
+
+def reserve_run_path(results: Path, machine: str, label: str, started_at: datetime) -> Path:
+    """The path of a new run file, in a folder that can be written to, with a name that no other run has.
+
+    Raises:
+        DensebenchError: the folder cannot be made or written to. Better now than after an hour of measuring.
+    """
+    folder = results / "raw" / machine
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"densebench")
+    except OSError as error:
+        raise DensebenchError(
+            f"results cannot be written to {folder}: {error.strerror}. Name a folder that can with --results DIR."
+        ) from error
+    return folder / f"{started_at:%Y%m%dT%H%M%SZ}-{label}-{secrets.token_hex(3)}.json"
+
+
+def encode_run(content: Mapping[str, Any]) -> bytes:
+    """A run as strict JSON that people can read and diff: one line per field, but a list of numbers is one line.
+
+    What is not a finite number becomes ``null``, since JSON has no NaN.
+    """
+    text = json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
+    return (_NUMBER_LIST.sub(_on_one_line, text) + "\n").encode()
+
+
+def round_timings(values_s: list[float]) -> list[float]:
+    """Timings in seconds without the digits that lie below the clock's tick."""
+    return [round(value, CLOCK_DIGITS) for value in values_s]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _on_one_line(match: re.Match[str]) -> str:
+    numbers = re.sub(r",\s+", ", ", match[1])
+    return f"[{numbers}]"

@@ -1,0 +1,111 @@
+"""The nouns of the trainers' ladder: a `Task` goes into a rung, something `Ready` to be repeated comes out."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models import Recipe
+
+SHORTEST_S = 1.0
+"""A repetition is made of so many epochs that it lasts at least this long."""
+
+LEARNING_RATE, EPSILON = 1e-3, 1e-7
+"""Keras's defaults for Adam; other frameworks are given the same."""
+
+
+class Unavailable(Exception):  # noqa: N818  reads as what it is
+    """A rung that this machine lacks something for: that is no failure."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """What a rung trains.
+
+    Attributes:
+        widths: values per image from the input to the output: (784, 100, 10) is two Dense layers with ReLU between.
+        images: float32 (n, 784) in [0, 1]; a rung that trains nothing does not look at them.
+        labels: int64 (n,).
+        threads: how many CPU threads the rung may use.
+    """
+
+    recipe: Recipe
+    batch_size: int
+    widths: tuple[int, ...]
+    images: NDArray[Any]
+    labels: NDArray[Any]
+    threads: int
+
+    @property
+    def steps(self) -> int:
+        """Steps per epoch.
+
+        Raises:
+            ValueError: the last batch would be a smaller one, which not every rung can take.
+        """
+        steps, left_over = divmod(len(self.labels), self.batch_size)
+        if left_over:
+            raise ValueError(f"batches of {self.batch_size} leave {left_over} of {len(self.labels)} images over")
+        return steps
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A rung that is compiled and warm.
+
+    Attributes:
+        repeat: one repetition; the seconds that it took.
+        epochs: how many passes over `images` one repetition is.
+        images: how many images one pass takes; ``None`` where no images are involved.
+        predict: images float32 (n, 784) to scores (n, 10), by what was trained so far; ``None`` where nothing is.
+        facts: what else a reader should know.
+    """
+
+    repeat: Callable[[], float]
+    epochs: int
+    images: int | None
+    predict: Callable[[NDArray[Any]], NDArray[Any]] | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def make_ready(
+    task: Task,
+    prepare_run: Callable[[int], Callable[[], None]],
+    predict: Callable[[NDArray[Any]], NDArray[Any]],
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    **facts: Any,
+) -> Ready:
+    """A training rung after one epoch that compiles and two of which the faster tells how long an epoch takes.
+
+    Args:
+        task: what is trained.
+        prepare_run: takes a number of epochs; returns what trains that long, going on from where training stands.
+        predict: as `Ready` has it.
+        clock: returns seconds that only grow.
+        facts: as `Ready` has them.
+    """
+    once = prepare_run(1)
+    once()
+    epochs = max(1, math.ceil(SHORTEST_S / min(time_once(once, clock) for _ in range(2))))
+    run = once if epochs == 1 else prepare_run(epochs)
+    return Ready(lambda: time_once(run, clock), epochs, len(task.labels), predict, facts)
+
+
+def time_once(run: Callable[[], None], clock: Callable[[], float] = time.perf_counter) -> float:
+    """The seconds that one call takes, without a garbage collection in it."""
+    gc.collect()
+    gc.disable()
+    try:
+        start_s = clock()
+        run()
+        return clock() - start_s
+    finally:
+        gc.enable()

@@ -1,0 +1,251 @@
+"""Tables: records go in, Markdown comes out. Pure functions, nothing is read or measured here."""
+
+from __future__ import annotations
+
+import html
+import re
+import statistics
+from typing import TYPE_CHECKING, TypeVar
+
+from tabulate import tabulate
+
+from bench.formats import (
+    format_accuracy,
+    format_bytes,
+    format_count,
+    format_counted,
+    format_difference,
+    format_duration,
+    format_rate,
+)
+from bench.percentiles import percentile, required_timings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from bench.records import Record, Run
+
+NOT_MEASURED = "–"
+P99 = 0.99
+HEADLINE_BATCH = 1
+THROUGHPUT_BATCH = 1000
+SPREAD_SEEDS = 2
+
+_T = TypeVar("_T")
+
+
+def headline_table(run: Run) -> str:
+    """The results table: a row per model, in the order in which the models were measured."""
+    seeds = max((len(record.test_accuracies) for record in run.records), default=0)
+    headers = [
+        "Model",
+        "Parameters",
+        f"Test accuracy (mean ± sd, {format_counted(seeds, 'seed')})",
+        "Train time",
+        "Train images/s",
+        "ONNX size",
+        "ONNX Runtime p50 / p99, batch 1",
+        "images/s, batch 1000",
+        "ONNX parity",
+    ]
+    rows = [_headline_row(run, recipe) for recipe in _recipes(run.records)]
+    return _markdown(headers, rows, text_columns=(0, 8))
+
+
+def latency_table(run: Run) -> str:
+    """Every latency row: model, batch size, threads, p50, p99 and throughput."""
+    headers = ["Model", "Precision", "Batch", "Threads", "Timings", "p50", "p99", "images/s"]
+    records = [record for record in run.records if record.stage == "infer"]
+    rows = [
+        [
+            record.recipe,
+            record.precision or NOT_MEASURED,
+            format_count(record.batch_size),
+            str(record.threads),
+            format_count(len(record.values_s)),
+            _p50(record),
+            _p99(record),
+            _images_per_s(record),
+        ]
+        for record in records
+    ]
+    return _markdown(headers, rows, text_columns=(0, 1))
+
+
+def training_table(run: Run) -> str:
+    """Every training: model, seed, epochs, first step, time of the whole fit and accuracy."""
+    headers = ["Model", "Trainer", "Seed", "Epochs", "First step (tracing, compiling)", "Train time", "Test accuracy"]
+    rows = [row for record in run.records if record.stage == "train" for row in _seed_rows(record)]
+    return _markdown(headers, rows, text_columns=(0, 1))
+
+
+def caption(run: Run) -> str:
+    """What was measured on what, when, and the command that measures it again."""
+    machine, packages = run.machine, run.packages
+    versions = ", ".join(
+        f"{label} {packages[name]}"
+        for label, name in (("TensorFlow", "tensorflow"), ("ONNX Runtime", "onnxruntime"))
+        if packages.get(name)
+    )
+    parts = [
+        f"{run.dataset}",
+        f"{run.trainer} trainer",
+        f"{run.device} ({format_counted(run.threads, 'thread')})",
+        f"{machine.get('cpu')}, {machine.get('cpus')} CPUs",
+        f"Python {machine.get('python')}, {versions}",
+        run.started_at[:10],
+        f"commit {run.commit}",
+        f"`{run.command}`",
+        f"run file `{run.file}`",
+    ]
+    return escape("; ".join(parts))
+
+
+def notices(run: Run) -> list[str]:
+    """What a reader must know before believing the tables: stand-in data, cut-down protocols, missing rows, faults."""
+    lines = []
+    if run.fallback_reason:
+        lines.append(f"**Stand-in data: {run.dataset} in place of the data set that could not be had.**")
+    if run.quick:
+        lines.append("**Quick run: training protocols are cut down; these figures say nothing about the models.**")
+    if not run.complete:
+        lines.append(f"**Ended early: {len(run.missing)} planned rows are missing.**")
+    faults = {fault: None for record in run.records for fault in record.faults}
+    lines += [f"INVALID: {fault}" for fault in faults]
+    return [escape(line) for line in lines]
+
+
+def escape(text: str) -> str:
+    """Text from a run file as harmless Markdown: no HTML, no table cell that ends early, one line."""
+    one_line = re.sub(r"\s+", " ", text)
+    return html.escape(one_line, quote=False).replace("|", "\\|")
+
+
+def _recipes(records: Iterable[Record]) -> list[str]:
+    return list(dict.fromkeys(record.recipe for record in records))
+
+
+def _headline_row(run: Run, recipe: str) -> list[str]:
+    records = [record for record in run.records if record.recipe == recipe]
+    train = _first(record for record in records if record.stage == "train")
+    single = [record for record in records if record.stage == "infer" and record.batch_size == HEADLINE_BATCH]
+    bulk = [record for record in records if record.stage == "infer" and record.batch_size == THROUGHPUT_BATCH]
+    one_thread = min(single, key=lambda record: record.threads, default=None)
+    all_threads = max(bulk, key=lambda record: record.threads, default=None)
+    return [
+        _model_name(run, recipe),
+        _maybe(_first(record.parameters for record in records), format_count),
+        _accuracy(train),
+        _train_time(train),
+        _train_rate(train),
+        _maybe(_first(record.onnx_bytes for record in records), format_bytes),
+        _latency(one_thread),
+        _images_per_s(all_threads),
+        _parity([record for record in records if record.stage == "infer"]),
+    ]
+
+
+def _model_name(run: Run, recipe: str) -> str:
+    marks = [mark for mark, shown in (("quick", run.quick), (run.dataset, run.fallback_reason is not None)) if shown]
+    return f"{recipe} ({', '.join(marks)})" if marks else recipe
+
+
+def _accuracy(train: Record | None) -> str:
+    if train is None or not train.test_accuracies:
+        return _invalid_or_missing(train)
+    mean = format_accuracy(statistics.fmean(train.test_accuracies))
+    spread = (
+        f" ± {format_accuracy(statistics.stdev(train.test_accuracies))}"
+        if len(train.test_accuracies) >= SPREAD_SEEDS
+        else ""
+    )
+    return f"{mean}{spread}{' INVALID' if train.faults else ''}"
+
+
+def _train_time(train: Record | None) -> str:
+    if train is None or train.faults or not train.values_s:
+        return _invalid_or_missing(train)
+    return format_duration(statistics.median(train.values_s))
+
+
+def _train_rate(train: Record | None) -> str:
+    """The median over seeds of images trained on (with every repetition) per second of the fit."""
+    if train is None or train.faults or not train.values_s or train.train_images is None:
+        return _invalid_or_missing(train)
+    rates = [
+        train.train_images * epochs / value_s for epochs, value_s in zip(train.epochs_run, train.values_s, strict=False)
+    ]
+    return format_rate(statistics.median(rates))
+
+
+def _latency(record: Record | None) -> str:
+    if record is None or record.faults:
+        return _invalid_or_missing(record)
+    return f"{_p50(record)} / {_p99(record)}"
+
+
+def _p50(record: Record) -> str:
+    if record.faults or not record.values_s:
+        return _invalid_or_missing(record)
+    return format_duration(statistics.median(record.values_s))
+
+
+def _p99(record: Record) -> str:
+    if record.faults or not record.values_s:
+        return _invalid_or_missing(record)
+    needed = required_timings(P99)
+    if len(record.values_s) < needed:
+        return f"n/a (needs {needed})"
+    return format_duration(percentile(record.values_s, P99))
+
+
+def _images_per_s(record: Record | None) -> str:
+    if record is None or record.faults or not record.values_s:
+        return _invalid_or_missing(record)
+    return format_rate(record.batch_size / statistics.median(record.values_s))
+
+
+def _parity(records: Sequence[Record]) -> str:
+    if any(record.faults for record in records):
+        return "INVALID"
+    differences = [record.max_abs_diff for record in records if record.max_abs_diff is not None]
+    if not differences:
+        return NOT_MEASURED
+    changed = max(record.changed_predictions or 0 for record in records)
+    return f"{format_difference(max(differences))}, {changed} changed"
+
+
+def _seed_rows(record: Record) -> list[list[str]]:
+    per_seed = zip(
+        record.seeds, record.epochs_run, record.first_step_s, record.values_s, record.test_accuracies, strict=False
+    )
+    return [
+        [
+            record.recipe,
+            record.trainer or NOT_MEASURED,
+            str(seed),
+            str(epochs),
+            _maybe(first_step_s, format_duration),
+            format_duration(value_s),
+            format_accuracy(accuracy) + (" INVALID" if record.faults else ""),
+        ]
+        for seed, epochs, first_step_s, value_s, accuracy in per_seed
+    ]
+
+
+def _invalid_or_missing(record: Record | None) -> str:
+    return "INVALID" if record is not None and record.faults else NOT_MEASURED
+
+
+def _first(values: Iterable[_T | None]) -> _T | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _maybe(value: _T | None, text: Callable[[_T], str]) -> str:
+    return NOT_MEASURED if value is None else text(value)
+
+
+def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: Sequence[int]) -> str:
+    align = ["left" if column in text_columns else "right" for column in range(len(headers))]
+    cells = [[escape(cell) for cell in row] for row in rows]
+    return tabulate(cells, headers, tablefmt="pipe", colalign=align if cells else None, disable_numparse=True)

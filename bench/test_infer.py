@@ -1,0 +1,62 @@
+"""Latency of the exported models in ONNX Runtime: each timed round is one single call.
+
+The session on which a row is timed first answers the whole test set; without its parity certificate nothing is timed.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from bench import infer
+from bench.export import OPSET, PRECISIONS
+from bench.formats import format_duration
+from bench.ladder import InvalidRow
+from bench.parity import certify
+
+if TYPE_CHECKING:
+    from bench.ladder import Exported, Ladder
+    from bench.rows import Rows
+    from models import Recipe
+
+
+def test_infer(  # noqa: PLR0913, PLR0917  pytest passes fixtures by name
+    benchmark: Any, recipe: Recipe, batch_size: int, threads: int, ladder: Ladder, rows: Rows, case: str
+) -> None:
+    """Single calls of one batch size with one thread count."""
+    timings = (infer.QUICK_TIMINGS if ladder.quick else infer.TIMINGS)[batch_size]
+    with rows.measuring(
+        benchmark, case, stage="infer", recipe=recipe.name, batch_size=batch_size, threads=threads
+    ) as papers:
+        exported = ladder.exported(recipe)
+        papers.update(export_papers(exported))
+        rows.keep_file(f"{recipe.name}.onnx", exported.onnx.content)
+        with infer.open_session(exported.onnx, ladder.device, threads=threads) as session:
+            certificate = certify(exported.probabilities, infer.run_in_batches(session, ladder.test_images))
+            papers["parity"] = certificate.as_dict()
+            papers["providers"] = session.get_providers()
+            if certificate.faults:
+                raise InvalidRow([f"{case}: {fault}" for fault in certificate.faults])
+            call = infer.primed_call(session, infer.make_batch(ladder.test_images, batch_size))
+            benchmark.pedantic(call, rounds=timings, iterations=1)
+    if not benchmark.disabled:
+        rows.conclude(case, f"p50 {format_duration(statistics.median(benchmark.stats.stats.data))}")
+
+
+def export_papers(exported: Exported) -> dict[str, Any]:
+    """What is stored with every latency row of a model."""
+    return {
+        "runtime": "onnxruntime",
+        "backend": exported.trained.backend,
+        "framework": exported.trained.recipe.framework,
+        "seed": exported.trained.seed,
+        "test_accuracy": exported.test_accuracy,
+        "parameters": exported.trained.parameters,
+        "onnx_bytes": len(exported.onnx.content),
+        "onnx_sha256": exported.onnx.sha256,
+        "operators": list(exported.onnx.operators),
+        "opset": OPSET,
+        "precision": PRECISIONS[exported.trained.recipe.framework],
+        "spinning": infer.SPINNING,
+        "prime_calls": infer.PRIME_CALLS,
+    }

@@ -1,0 +1,314 @@
+"""`python -m bench trainers`: every way to train side by side, in interleaved blocks, one process at work at a time."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import random
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bench.datasets import Dataset, load_dataset
+from bench.devices import Device, claim_device, parse_device
+from bench.errors import DensebenchError
+from bench.files import write_atomically
+from bench.machine import describe_machine, machine_name, package_versions
+from bench.progress import Progress
+from bench.records import SCHEMA, read_run
+from bench.runfile import encode_run, reserve_run_path, round_timings
+from bench.rungs import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
+from bench.trainer_report import FOLDER, trainer_page, write_trainer_page
+from bench.worker_process import Worker, WorkerError, on_cpus
+from models import RECIPES
+from models.recipe import QUICK_FLOOR
+
+if TYPE_CHECKING:
+    import argparse
+
+DEFAULT_BLOCKS = 5
+SETTLE_S = 0.3
+"""Before each repetition: idle threads of the process that worked last may still spin."""
+
+
+@dataclass
+class Case:
+    """One row while it is measured.
+
+    Attributes:
+        position: its place in the tables.
+        blocks: which block each of `values_s` belongs to.
+        prepared: the worker's answer once the rung is ready: `epochs` per repetition, `train_images`, `facts`.
+        unavailable: why this machine cannot measure it, though nothing is broken.
+        failed: what went wrong.
+    """
+
+    position: int
+    rung: str
+    recipe: str
+    batch_size: int
+    values_s: list[float] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
+    contamination: list[Any] = field(default_factory=list)
+    prepared: Mapping[str, Any] = field(default_factory=dict)
+    test_accuracy: float | None = None
+    unavailable: str | None = None
+    failed: str | None = None
+
+    @property
+    def name(self) -> str:
+        """``trainer[deep_mlp,batch=32,compiled]``."""
+        return f"trainer[{self.recipe},batch={self.batch_size},{self.rung}]"
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing has gone wrong with it so far."""
+        return self.unavailable is None and self.failed is None
+
+
+class Asked(Protocol):
+    """What answers requests: a worker, or a test's fake of one."""
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer. Raises WorkerError."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--blocks", type=int, default=DEFAULT_BLOCKS, metavar="N", help="repetitions of every rung")
+    parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
+    parser.add_argument("--dataset", default="fashion_mnist", choices=("fashion_mnist", "mnist"))
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure the ladder, store it, write its page and print it; 1 where a rung failed, else 0."""
+    device = parse_device(arguments.device)
+    if device.kind != "cpu":
+        raise DensebenchError(f"--device {arguments.device!r}: the trainers are compared on cpu or cpu:N only.")
+    if arguments.blocks < 1:
+        raise DensebenchError(f"--blocks {arguments.blocks} is not a number of repetitions: a whole number from 1 up.")
+    started_at = datetime.now(timezone.utc)
+    progress = Progress(sys.stdout)
+    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    label = f"{dataset.name}-{device.name.replace(':', '')}-trainers"
+    path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
+    cases, orders = plan_cases(), plan_orders(arguments.blocks, seed := secrets.randbelow(2**32))
+    about = _about(arguments, dataset, device, started_at) | {"order_seed": seed, "orders": orders}
+
+    def save(*, complete: bool) -> None:
+        write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+
+    mark_missing(cases)
+    with open_workers(cases, arguments, device) as workers:
+        measure(cases, workers, orders, dataset=dataset.name, progress=progress, save=lambda: save(complete=False))
+        _show_errors(cases, workers, progress)
+    save(complete=True)
+    page, complaints = write_trainer_page(arguments.results)
+    lines = [*complaints, trainer_page(read_run(path)), "Wrote:", f"  {path}", *([f"  {page}"] if page else [])]
+    for line in lines:
+        progress.done(line)
+    return 1 if any(case.failed for case in cases) else 0
+
+
+def plan_cases() -> list[Case]:
+    """Every row that there should be, in the tables' order."""
+    named = [(rung, *ladder) for ladder, rungs in LADDERS.items() for rung in rungs]
+    return [Case(position, *each) for position, each in enumerate(named)]
+
+
+def plan_orders(blocks: int, seed: int) -> list[list[int]]:
+    """For each block the positions of all cases, shuffled."""
+    source = random.Random(seed)  # noqa: S311  no secret
+    positions = range(len(plan_cases()))
+    return [source.sample(positions, len(positions)) for _ in range(blocks)]
+
+
+def mark_missing(cases: Sequence[Case], find: Callable[[str], object | None] = importlib.util.find_spec) -> None:
+    """Mark the cases whose backend's packages are not installed; nothing is imported for that."""
+    for case in cases:
+        backend = RUNGS[case.rung].backend
+        if missing := [package for package in BACKENDS[backend] if find(package) is None]:
+            case.unavailable = f"not installed: {', '.join(missing)} (`tox -e trainers` has everything)"
+
+
+@contextmanager
+def open_workers(cases: Sequence[Case], arguments: argparse.Namespace, device: Device) -> Iterator[dict[str, Worker]]:
+    """A worker for each backend that has a case to measure, all on the same CPUs and with as many threads."""
+    claim_device(device)
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    settings = {
+        "dataset": arguments.dataset,
+        "data_dir": arguments.data_dir and str(arguments.data_dir.absolute()),
+        "threads": device.threads,
+    }
+    command = [sys.executable, "-m", "bench.rung_worker", json.dumps(settings)]
+    wanted = dict.fromkeys(RUNGS[case.rung].backend for case in cases if case.well)
+    workers: dict[str, Worker] = {}
+    try:
+        with on_cpus(device.threads):  # JAX's thread pool is as large as the number of CPUs that it may use
+            for backend in wanted:
+                workers[backend] = Worker(command)
+        yield workers
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def measure(  # noqa: PLR0913  who takes part, in which order, and what a test replaces
+    cases: Sequence[Case],
+    workers: Mapping[str, Asked],
+    orders: Sequence[Sequence[int]],
+    *,
+    dataset: str,
+    progress: Progress,
+    save: Callable[[], None],
+    settle: Callable[[], None] = lambda: time.sleep(SETTLE_S),
+) -> None:
+    """Prepare all cases, repeat each once per block, and score what they have trained; `save` after each block.
+
+    A case that fails is left out from then on; all others are measured.
+    """
+    for case in cases:
+        progress.update(f"preparing {case.name}")
+        request = {"rung": case.rung, "recipe": case.recipe, "batch_size": case.batch_size}
+        case.prepared = _ask(case, workers, {"do": "prepare", "case": case.name, **request}) or {}
+    for block, order in enumerate(orders):
+        for position in order:
+            case = cases[position]
+            progress.update(f"[block {block + 1}/{len(orders)}] {case.name}")
+            settle()
+            if answer := _ask(case, workers, {"do": "repeat", "case": case.name}):
+                case.values_s.append(answer["value_s"])
+                case.blocks.append(block)
+                case.contamination.append(answer["contamination"])
+        save()
+    for case in cases:
+        if answer := _ask(case, workers, {"do": "score", "case": case.name}):
+            case.test_accuracy = answer["test_accuracy"]
+            case.failed = accuracy_fault(case, dataset)
+
+
+def accuracy_fault(case: Case, dataset: str) -> str | None:
+    """Why what a case has trained is no model worth timing; ``None`` where it is, and for limits."""
+    if case.rung in LIMITS:
+        return None
+    recipe = RECIPES[case.recipe]
+    floor = recipe.accuracy_floors[dataset] if epochs_trained(case) >= recipe.training.epochs else QUICK_FLOOR
+    if case.test_accuracy is not None and case.test_accuracy >= floor:
+        return None
+    return f"test accuracy {case.test_accuracy} is below the floor of {floor}"
+
+
+def epochs_trained(case: Case) -> int:
+    """How many epochs the timed repetitions were."""
+    return len(case.values_s) * int(case.prepared.get("epochs", 0))
+
+
+def run_content(cases: Sequence[Case], about: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
+    """The run file: pytest-benchmark's shape, with what it has no field for where `bench.records` looks for it."""
+    shared = {name: about[name] for name in ("dataset", "dataset_sha256", "device", "threads", "machine", "packages")}
+    rows = [(case, {**_papers(case), **shared}, round_timings(case.values_s)) for case in cases]
+    return {
+        "benchmarks": [
+            {"name": case.name, "extra_info": papers, "stats": {"data": values_s}}
+            for case, papers, values_s in rows
+            if case.well
+        ],
+        "densebench": {
+            **about,
+            "complete": complete,
+            "cases_planned": [case.name for case in cases],
+            "invalid": [{**papers, "values_s": values_s} for case, papers, values_s in rows if not case.well],
+        },
+    }
+
+
+def _papers(case: Case) -> dict[str, Any]:
+    status = "failed" if case.failed else "unavailable" if case.unavailable else "valid"
+    return {
+        "schema": SCHEMA,
+        "case": case.name,
+        "stage": "trainer",
+        "status": status,
+        "faults": [fault for fault in (case.failed, case.unavailable) if fault],
+        "position": case.position,
+        "recipe": case.recipe,
+        "batch_size": case.batch_size,
+        "trainer": case.rung,
+        "backend": RUNGS[case.rung].backend,
+        "widths": list(WIDTHS[case.recipe]),
+        "train_images": case.prepared.get("train_images"),
+        "facts": dict(case.prepared.get("facts", {})),
+        "blocks": case.blocks,
+        "epochs_run": [case.prepared["epochs"]] * len(case.values_s) if case.values_s else [],
+        "epochs_trained": epochs_trained(case),
+        "test_accuracies": [] if case.test_accuracy is None else [case.test_accuracy],
+        "contamination": case.contamination,
+        "quick": False,
+    }
+
+
+def _ask(case: Case, workers: Mapping[str, Asked], request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The answer; ``None`` where the case is out already, or is from now on, with the reason in it."""
+    if not case.well:
+        return None
+    try:
+        answer = workers[RUNGS[case.rung].backend].ask(request)
+    except WorkerError as error:
+        case.failed = str(error)
+        return None
+    case.failed, case.unavailable = answer.get("failed"), answer.get("unavailable")
+    return answer if case.well else None
+
+
+def _about(arguments: argparse.Namespace, dataset: Dataset, device: Device, started_at: datetime) -> dict[str, Any]:
+    from pytest_benchmark.utils import get_commit_info  # noqa: PLC0415  slow to import
+
+    commit: dict[str, Any] = get_commit_info("densebench")  # type: ignore[no-untyped-call]  # it ships no types
+    words = ["python", "-m", "bench", "trainers"]
+    usual = {"blocks": DEFAULT_BLOCKS, "device": "cpu", "dataset": "fashion_mnist"}
+    words += [f"--{name}={getattr(arguments, name)}" for name in usual if getattr(arguments, name) != usual[name]]
+    return {
+        "schema": SCHEMA,
+        "machine": describe_machine(),
+        "packages": package_versions() | {name: _version(name) for name in ("jax", "jaxlib", "optax", "torch")},
+        "started_at": started_at.isoformat(timespec="seconds"),
+        "commit": commit["id"][:7] + ("+" if commit["dirty"] else ""),
+        "command": shlex.join(words),
+        "dataset": dataset.name,
+        "dataset_sha256": dataset.sha256,
+        "dataset_source": dataset.source,
+        "device": device.name,
+        "threads": device.threads,
+        "trainer": "all",
+        "quick": arguments.blocks < DEFAULT_BLOCKS,
+        "fallback_reason": None,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _show_errors(cases: Sequence[Case], workers: Mapping[str, Worker], progress: Progress) -> None:
+    """What failed, with what the worker wrote about it."""
+    for backend, worker in workers.items():
+        failed = [case for case in cases if case.failed and RUNGS[case.rung].backend == backend]
+        for case in failed:
+            progress.done(f"FAILED {case.name}: {case.failed}")
+        if failed and (text := worker.errors()):
+            progress.done(text)

@@ -1,0 +1,244 @@
+"""The trainers' page: a stored run of the ladder goes in, Markdown comes out. No framework is imported."""
+
+from __future__ import annotations
+
+import statistics
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from bench.files import write_atomically
+from bench.formats import format_accuracy, format_counted, format_rate
+from bench.records import Record, Run, RunFileError, read_run
+from bench.tables import NOT_MEASURED, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+FOLDER = "trainers"
+"""Where the ladder's run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
+
+BASELINE = "fit"
+BATCH_LIMIT = "limit at this batch size"
+PRODUCT_LIMIT = "matrix product limit"
+HEADLINE_RECIPE = "deep_mlp"
+PUBLISHED_DATASET = "fashion_mnist"
+DEFAULT_DEVICE = "cpu"
+VERSIONS = (("TensorFlow", "tensorflow"), ("JAX", "jax"), ("PyTorch", "torch"), ("NumPy", "numpy"))
+GIGA = 1e9
+
+Blocks = dict[int, float]
+"""Block number to what was reached in it."""
+
+
+def trainer_page(run: Run) -> str:
+    """All that the ladder measured as a Markdown page."""
+    recipes = list(dict.fromkeys(record.recipe for record in run.records))
+    others = [recipe for recipe in recipes if recipe != HEADLINE_RECIPE]
+    parts = [
+        "# Trainers side by side",
+        *trainer_notices(run),
+        f"## {HEADLINE_RECIPE}",
+        trainer_table(run, [HEADLINE_RECIPE]),
+        "## The other models",
+        trainer_table(run, others),
+        trainer_explanation(run),
+        trainer_caption(run),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def trainer_table(run: Run, recipes: Sequence[str]) -> str:
+    """A row per model, batch size and rung: rate, ratio to `fit`, shares of both limits, accuracy."""
+    headers = [
+        "Model",
+        "Batch",
+        "Trainer",
+        "images/s",
+        f"ratio to {BASELINE} (min–max)",
+        f"of the {BATCH_LIMIT}",
+        f"of the {PRODUCT_LIMIT}",
+        "Test accuracy (epochs)",
+    ]
+    align = ["left", "right", "left", "right", "right", "right", "right", "right"]
+    records = sorted((record for record in run.records if record.recipe in recipes), key=_position)
+    rows = [[escape(cell) for cell in _row(run, record)] for record in records]
+    return tabulate(rows, headers, tablefmt="pipe", colalign=align if rows else None, disable_numparse=True)
+
+
+def trainer_notices(run: Run) -> list[str]:
+    """What a reader must know before believing the tables: too few blocks, an early end, rows that are no result."""
+    lines = []
+    if run.quick:
+        lines.append("**Quick run: too few blocks for a comparison.**")
+    if not run.complete:
+        lines.append("**Ended early: not all blocks were measured.**")
+    reasons: dict[str, list[str]] = {}
+    for record in sorted(run.records, key=_position):
+        for fault in record.faults:
+            reasons.setdefault(fault, []).append(f"{record.recipe}, batch {record.batch_size}, {_title(record)}")
+    lines += [f"{'; '.join(rungs)}: {fault}." for fault, rungs in reasons.items()]
+    return [escape(line) for line in lines]
+
+
+def trainer_explanation(run: Run) -> str:
+    """How to read the tables, with the rates that NumPy's matrix products reached in the same blocks."""
+    reached = [
+        f"{_gigaflops(record)} for those of {record.recipe} at batch {record.batch_size}"
+        for record in sorted(run.records, key=_position)
+        if record.trainer == BATCH_LIMIT and record.values_s and not record.faults
+    ]
+    large = [record for record in run.records if record.trainer == PRODUCT_LIMIT and record.values_s]
+    best = f"{max(map(_gigaflops_value, large)):.0f} GFLOP/s for large square matrices" if large else NOT_MEASURED
+    return escape(
+        "Medians over the blocks; each block measures every row once, in a random order that is stored, one process "
+        "at work at a time. Ratios and shares are taken within a block. A training rung trains epochs on the same "
+        "images, without validation and early stopping; data and compilation are ready before the clock starts, "
+        "except that `fit` gets NumPy arrays, as its users call it. The limits are how many images per second NumPy "
+        "could train on if training were nothing but the matrix products that it cannot do without (forward, "
+        "gradient of each kernel, and gradient of the inputs of each layer but the first): at the rate of large "
+        "square matrices, and at that of products of the training's own shapes. More than 100% means that a rung's "
+        f"own library multiplies such matrices faster than NumPy's. NumPy reached {'; '.join([best, *reached])}."
+    )
+
+
+def trainer_caption(run: Run) -> str:
+    """What was measured on what, when, and the command that measures it again."""
+    machine = run.machine
+    blocks = max((len(record.values_s) for record in run.records), default=0)
+    versions = [f"{label} {run.packages[name]}" for label, name in VERSIONS if run.packages.get(name)]
+    parts = [
+        run.dataset,
+        f"{run.device} ({format_counted(run.threads, 'thread')} for each library, and as many CPUs for each process)",
+        format_counted(blocks, "block"),
+        f"{machine.get('cpu')}, {machine.get('cpus')} CPUs",
+        ", ".join([f"Python {machine.get('python')}", *versions]),
+        run.started_at[:10],
+        f"commit {run.commit}",
+        f"`{run.command}`",
+        f"run file `{run.file}`",
+    ]
+    return escape("; ".join(parts))
+
+
+def choose_trainer_run(runs: Sequence[Run]) -> Run | None:
+    """The run that the page shows: the newest of those with most valid rows, on all cores if there is one."""
+
+    def merit(run: Run) -> tuple[int, bool, str]:
+        return sum(not record.faults for record in run.records), run.device == DEFAULT_DEVICE, run.started_at
+
+    candidates = [run for run in runs if run.dataset == PUBLISHED_DATASET and run.complete and not run.quick]
+    return max(candidates, key=merit, default=None)
+
+
+def published_trainer_run(results: Path) -> tuple[Run | None, list[str]]:
+    """The stored run that the page shows, if there is one, and a line for each file that could not be read."""
+    runs, complaints = [], []
+    for path in sorted((results / "raw").glob(f"*/{FOLDER}/*.json")):
+        try:
+            runs.append(read_run(path))
+        except RunFileError as error:
+            complaints.append(str(error))
+    return choose_trainer_run(runs), complaints
+
+
+def write_trainer_page(results: Path) -> tuple[Path | None, list[str]]:
+    """Write `tables/trainers.md` from the stored runs: its path if there is one to show, and what could not be read."""
+    run, complaints = published_trainer_run(results)
+    if run is None:
+        return None, complaints
+    page = results / "tables" / "trainers.md"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(page, trainer_page(run).encode())
+    return page, complaints
+
+
+def trainer_section(run: Run) -> str:
+    """The headline model's table for the README, with whatever must be known before believing it."""
+    return "\n\n".join([*trainer_notices(run), trainer_table(run, [HEADLINE_RECIPE]), trainer_caption(run)])
+
+
+def flops_per_image(widths: Sequence[int]) -> int:
+    """Floating-point operations of the matrix products that training a stack of Dense layers on an image needs.
+
+    A product over a kernel of w weights takes 2w: forward and the kernel's gradient in each layer, the gradient of the
+    inputs in each but the first.
+    """
+    kernels = [inputs * units for inputs, units in pairwise(widths)]
+    return 6 * sum(kernels) - 2 * kernels[0]
+
+
+def _row(run: Run, record: Record) -> list[str]:
+    start = [record.recipe, str(record.batch_size), _title(record)]
+    if record.faults or not record.values_s:
+        return [*start, _status(record), *[NOT_MEASURED] * 4]
+    rates = _rates(record)
+    return [
+        *start,
+        format_rate(statistics.median(rates.values())),
+        _compare(rates, _rates_of(run, record, BASELINE), _spread),
+        *(_compare(rates, _rates_of(run, record, limit), _percent) for limit in (BATCH_LIMIT, PRODUCT_LIMIT)),
+        _accuracy(record),
+    ]
+
+
+def _rates(record: Record) -> Blocks:
+    """Images per second in each block."""
+    if record.trainer == PRODUCT_LIMIT:
+        rate = record.papers["facts"]["flops"] / flops_per_image(record.papers["widths"])
+        return {block: rate / value_s for block, value_s in zip(record.papers["blocks"], record.values_s, strict=True)}
+    images = record.train_images or 0
+    timed = zip(record.papers["blocks"], record.epochs_run, record.values_s, strict=True)
+    return {block: images * epochs / value_s for block, epochs, value_s in timed}
+
+
+def _rates_of(run: Run, like: Record, trainer: str) -> Blocks:
+    """The rates of another rung of the same ladder; none where it has no valid row."""
+    ladder = (like.recipe, like.batch_size, trainer)
+    for record in run.records:
+        if (record.recipe, record.batch_size, record.trainer) == ladder and not record.faults:
+            return _rates(record)
+    return {}
+
+
+def _compare(rates: Blocks, others: Blocks, text: Callable[[list[float]], str]) -> str:
+    """The ratios of the blocks that both were measured in, as text."""
+    ratios = [rate / others[block] for block, rate in rates.items() if block in others]
+    return text(ratios) if ratios else NOT_MEASURED
+
+
+def _spread(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+
+
+def _percent(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.0%}"
+
+
+def _accuracy(record: Record) -> str:
+    accuracies = record.test_accuracies
+    return f"{format_accuracy(accuracies[0])} ({record.papers['epochs_trained']})" if accuracies else NOT_MEASURED
+
+
+def _title(record: Record) -> str:
+    """The rung's name, with the number of steps that Keras takes per call where it was chosen."""
+    steps = record.papers["facts"].get("steps_per_execution")
+    return f"{record.trainer}, {steps} steps per execution" if steps else str(record.trainer)
+
+
+def _status(record: Record) -> str:
+    return "not installed" if record.papers["status"] == "unavailable" else "INVALID"
+
+
+def _gigaflops(record: Record) -> str:
+    return f"{_gigaflops_value(record):.0f} GFLOP/s"
+
+
+def _gigaflops_value(record: Record) -> float:
+    return float(record.papers["facts"]["flops"]) / statistics.median(record.values_s) / GIGA
+
+
+def _position(record: Record) -> int:
+    return int(record.papers["position"])

@@ -1,0 +1,186 @@
+"""The compiled trainer: Keras's training, an epoch at a time inside one XLA program."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.trained import Fit, Trained
+from bench.trainers.describe import CannotCompile, describe
+from bench.trainers.keras_fit import prepare_keras_fit
+from bench.trainers.keras_model import as_trained, build_model, make_callbacks
+from bench.trainers.program import Program, compile_program, slot_names
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.splits import Split
+    from models import Recipe, Training
+
+LOG = logging.getLogger("densebench")
+Data = tuple["NDArray[np.float32]", "NDArray[np.int64]"]
+
+
+def prepare_compiled_fit(
+    recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
+) -> Fit:
+    """The recipe's training as a compiled program; where it has none, Keras's `fit`, and a warning that says why."""
+    model = build_model(recipe, training, seed)
+    validation = (split.validation_images, split.validation_labels) if training.validate_each_epoch else None
+    try:
+        fit = CompiledFit(
+            model,
+            (split.train_images, split.train_labels),
+            batch_size=training.batch_size,
+            epochs=training.epochs,
+            seed=seed,
+            validation=validation,
+            callbacks=make_callbacks(training, on_epoch),
+        )
+    except CannotCompile as reason:
+        LOG.warning("%s cannot be compiled, so Keras's fit trains it: %s", recipe.name, reason)
+        return prepare_keras_fit(recipe, training, split, seed=seed, on_epoch=on_epoch)
+    histories: list[dict[str, list[float]]] = []
+
+    def run() -> None:
+        histories.append(fit.run())
+
+    def finish() -> Trained:
+        (history,) = histories
+        return as_trained(recipe, seed, trainer="compiled", model=model, history=history)
+
+    return Fit(run, finish, fit.compile_s)
+
+
+class CompiledFit:
+    """A training that is ready to run: compiled, with the data on the device.
+
+    What Keras's `fit(images, labels, batch_size, epochs, validation_data, callbacks)` would train, up to float32
+    rounding: its update rules, losses and metrics, its last smaller batch. Two things are drawn otherwise, and both are
+    fixed by `seed`: the order of the images, and which units dropout drops.
+
+    Args:
+        model: a Keras Sequential that `compile` was called on; it is trained in place.
+        train: images float32 (n, ...) and class numbers (n,).
+        batch_size: images per step.
+        epochs: passes over the images, at most.
+        seed: decides the order of the images and the dropped units; the initial weights are the model's own.
+        validation: scored after each epoch, as `val_loss` and `val_accuracy`.
+        callbacks: Keras callbacks, told of the begin and end of training and of epochs, never of batches.
+        shuffle: whether each epoch takes the images in an order of its own.
+
+    Raises:
+        CannotCompile: the model has something that the program does not know; nothing was trained.
+    """
+
+    def __init__(  # noqa: PLR0913  the arguments of Keras's fit
+        self,
+        model: Any,
+        train: Data,
+        *,
+        batch_size: int,
+        epochs: int,
+        seed: int,
+        validation: Data | None = None,
+        callbacks: Sequence[Any] = (),
+        shuffle: bool = True,
+    ) -> None:
+        import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
+
+        self._model, self._epochs, self._seed, self._callbacks = model, epochs, seed, callbacks
+        self._count = len(train[1])
+        self._description = describe(model, batch_size=min(batch_size, self._count), train_images=self._count)
+        self._steps = self._count // self._description.batch_size
+        self._program: Program = compile_program(self._description)
+        self._order = np.random.default_rng(seed) if shuffle else None
+        self._train = (tf.constant(train[0]), tf.constant(train[1], tf.int32))
+        self._validation = validation and (tf.constant(validation[0]), tf.constant(validation[1], tf.int32))
+        for callback in callbacks:
+            callback.set_params({"epochs": epochs, "steps": self._steps, "verbose": 0})
+            callback.set_model(model)
+        model.optimizer.build(model.trainable_weights)
+        self.compile_s = self._compile(tf)
+
+    def run(self) -> dict[str, list[float]]:
+        """Train; metric name to one value per epoch, as Keras's `History` has it."""
+        import tensorflow as tf  # noqa: PLC0415
+
+        parameters, slots = self._read(tf)
+        iteration = self._model.optimizer.iterations.numpy()
+        history: dict[str, list[float]] = {}
+        self._model.stop_training = False
+        self._tell("on_train_begin")
+        for epoch in range(self._epochs):
+            self._tell("on_epoch_begin", epoch)
+            counters = tf.constant(iteration, tf.int32), tf.constant(self._seed)
+            parameters, slots, *scores = self._program.epoch(
+                *self._train, self._next_order(tf), tf.constant(self._steps), parameters, slots, *counters
+            )
+            iteration += -(-self._count // self._description.batch_size)
+            logs = self._logs(parameters, scores)
+            for name, value in logs.items():
+                history.setdefault(name, []).append(value)
+            self._write(tf, parameters, slots, iteration)
+            self._tell("on_epoch_end", epoch, logs)
+            if self._model.stop_training:
+                break
+        self._tell("on_train_end")
+        return history
+
+    def _compile(self, tf: Any) -> float:
+        """Compile both programs by running them on nothing; the seconds that it took."""
+        start = time.perf_counter()
+        (parameters, slots), zero = self._read(tf), tf.constant(0)
+        order = tf.zeros([self._count], tf.int32)
+        parameters, _, loss, _ = self._program.epoch(*self._train, order, zero, parameters, slots, zero, zero)
+        if self._validation:
+            loss, _ = self._program.evaluate(*self._validation, parameters)
+        float(loss)
+        return time.perf_counter() - start
+
+    def _next_order(self, tf: Any) -> Any:
+        order = np.arange(self._count) if self._order is None else self._order.permutation(self._count)
+        return tf.constant(order, tf.int32)
+
+    def _logs(self, parameters: Any, scores: Sequence[Any]) -> dict[str, float]:
+        names: tuple[str, ...] = ("loss", "accuracy")
+        if self._validation:
+            names += ("val_loss", "val_accuracy")
+            scores = (*scores, *self._program.evaluate(*self._validation, parameters))
+        return {name: float(score) for name, score in zip(names, scores, strict=True)}
+
+    def _read(self, tf: Any) -> tuple[list[Any], list[list[Any]]]:
+        """The model's weights and its optimizer's memory of each, as the program carries them."""
+        parameters = [_turned(tf, weight) for weight in self._model.trainable_weights]
+        slots = [[_turned(tf, slot) for slot in memory] for memory in self._memory()]
+        return parameters, slots
+
+    def _write(self, tf: Any, parameters: Sequence[Any], slots: Sequence[Sequence[Any]], iteration: int) -> None:
+        """Leave the model and its optimizer as Keras's fit would, so that either may go on from there."""
+        self._model.optimizer.iterations.assign(iteration)
+        for weight, value in zip(self._model.trainable_weights, parameters, strict=True):
+            weight.assign(_turned(tf, value))
+        for memory, values in zip(self._memory(), slots, strict=True):
+            for slot, value in zip(memory, values, strict=True):
+                slot.assign(_turned(tf, value))
+
+    def _memory(self) -> list[list[Any]]:
+        """The optimizer's variables for each weight, in the order in which the update rule takes them."""
+        optimizer = self._model.optimizer
+        lists = [getattr(optimizer, name) for name in slot_names(self._description)]
+        return [[variables[index] for variables in lists] for index in range(len(self._model.trainable_weights))]
+
+    def _tell(self, event: str, *details: int | Mapping[str, float]) -> None:
+        for callback in self._callbacks:
+            method: Callable[..., None] = getattr(callback, event)
+            method(*details)
+
+
+def _turned(tf: Any, value: Any) -> Any:
+    """Kernels change between Keras's (inputs, units) and the program's (units, inputs); biases stay as they are."""
+    tensor = tf.convert_to_tensor(value)
+    return tf.transpose(tensor) if len(tensor.shape) > 1 else tf.identity(tensor)

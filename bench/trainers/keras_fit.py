@@ -1,0 +1,72 @@
+"""Keras's own `fit`, as the tutorials call it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.trained import Fit, Trained
+from bench.trainers.keras_model import as_trained, build_model, make_callbacks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.splits import Split
+    from models import Recipe, Training
+
+CLASSES = 10
+
+
+def prepare_keras_fit(
+    recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
+) -> Fit:
+    """Keras's `fit` on a model whose steps have been traced already."""
+    import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
+
+    model = build_model(recipe, training, seed)
+    arguments: dict[str, Any] = {"batch_size": training.batch_size, "verbose": 0}
+    first_step_s = _prime(model, training, split, arguments)
+    tf.keras.utils.set_random_seed(seed)
+    arguments |= {"epochs": training.epochs, "callbacks": make_callbacks(training, on_epoch)}
+    if training.validate_each_epoch:
+        arguments["validation_data"] = (split.validation_images, targets(split.validation_labels, training.loss))
+    labels = targets(split.train_labels, training.loss)
+    histories: list[dict[str, list[float]]] = []
+
+    def run() -> None:
+        histories.append(model.fit(split.train_images, labels, **arguments).history)
+
+    def finish() -> Trained:
+        (history,) = histories
+        return as_trained(recipe, seed, trainer="fit", model=model, history=history)
+
+    return Fit(run, finish, first_step_s)
+
+
+def targets(labels: NDArray[np.int64], loss: str) -> NDArray[Any]:
+    """Labels (n,) as the loss wants them: one-hot float32 (n, 10) for the categorical one, else as they are."""
+    return np.eye(CLASSES, dtype=np.float32)[labels] if loss == "categorical_crossentropy" else labels
+
+
+def _prime(model: Any, training: Training, split: Split, arguments: dict[str, Any]) -> float:
+    """Trace and compile every step that the fit will take, then put the model back; the seconds that it took.
+
+    One full batch and, where the training images do not divide, one of the last batch's size; likewise for validation.
+    """
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [variable.numpy() for variable in variables]
+    few = training.batch_size + len(split.train_images) % training.batch_size
+    if training.validate_each_epoch:
+        few_more = training.batch_size + len(split.validation_images) % training.batch_size
+        labels = targets(split.validation_labels[:few_more], training.loss)
+        arguments = arguments | {"validation_data": (split.validation_images[:few_more], labels)}
+    start = time.perf_counter()
+    model.fit(split.train_images[:few], targets(split.train_labels[:few], training.loss), epochs=1, **arguments)
+    first_step_s = time.perf_counter() - start
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(value)
+    return first_step_s

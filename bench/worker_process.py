@@ -1,0 +1,92 @@
+"""A worker process as its parent sees it: questions go in, answers come out, and its death is an answer too."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.formats import format_duration
+
+ANSWER_TIMEOUT_S = 600.0
+ROOT = Path(__file__).parent.parent
+
+
+class WorkerError(Exception):
+    """A worker that is gone or does not answer; it will answer nothing else either."""
+
+
+class Worker:
+    """A process that holds one backend.
+
+    Args:
+        command: what to start; it answers each JSON line with one.
+        timeout_s: how long an answer may take.
+    """
+
+    def __init__(self, command: Sequence[str], *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
+        self._process = subprocess.Popen(  # noqa: S603  the command is this suite's own
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
+        )
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request.
+
+        Raises:
+            WorkerError: the process ended, or has not answered in time and was ended.
+        """
+        requests, answers = self._process.stdin, self._process.stdout
+        if requests is None or answers is None:
+            raise AssertionError("the worker was started without pipes")
+        try:
+            requests.write(json.dumps(request).encode() + b"\n")
+            requests.flush()
+        except OSError:
+            raise WorkerError(self._end()) from None
+        # One request, one line: nothing can lie in the reader's buffer while the pipe is empty.
+        if not select.select([answers], [], [], self._timeout_s)[0]:
+            self._process.kill()
+            self._process.wait()
+            raise WorkerError(f"the worker gave no answer within {format_duration(self._timeout_s)}")
+        line = answers.readline()
+        if not line:
+            raise WorkerError(self._end())
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def errors(self) -> str:
+        """What the process wrote to standard error, for people to read."""
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace").strip()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def _end(self) -> str:
+        status = self._process.wait()
+        return f"the worker was killed by signal {-status}" if status < 0 else f"the worker ended with status {status}"
+
+
+@contextmanager
+def on_cpus(count: int) -> Iterator[None]:
+    """Let processes that are started meanwhile use only the first `count` of this process's CPUs."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

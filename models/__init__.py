@@ -1,0 +1,15 @@
+"""What densebench measures: one file per recipe, and here their order in every table."""
+
+from __future__ import annotations
+
+from models import deep_mlp, dropout_mlp, logistic_regression, single_dense
+from models.recipe import EarlyStopping, Recipe, Training
+
+RECIPES: dict[str, Recipe] = {
+    "logistic_regression": logistic_regression.RECIPE,
+    "single_dense": single_dense.RECIPE,
+    "deep_mlp": deep_mlp.RECIPE,
+    "dropout_mlp": dropout_mlp.RECIPE,
+}
+
+__all__ = ["RECIPES", "EarlyStopping", "Recipe", "Training"]

@@ -1,0 +1,77 @@
+"""The noun that goes in: a recipe says what is trained and how, and knows nothing of measuring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+QUICK_EPOCHS = 2
+QUICK_TRAIN_IMAGES = 12_000
+QUICK_FLOOR = 0.3
+"""Three times chance: a quick run trains too little for a recipe's own floor, but it must have trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyStopping:
+    """Stop when the validation loss has not fallen for `patience` epochs, and take the best epoch's weights back."""
+
+    patience: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """The training protocol of a recipe.
+
+    Attributes:
+        optimizer: the name that Keras knows it by; scikit-learn recipes name theirs for the record only.
+        loss: the name that the framework knows it by.
+        from_logits: whether the loss is told that the outputs are logits, as Keras's losses take it.
+        epochs: passes over the training images, at most.
+        batch_size: images per step.
+        validation_splits: how many times a fifth is split off the training images
+            (``train_test_split(test_size=0.2, random_state=42)``) before training.
+            The last fifth split off is the validation set; 0 trains on everything.
+        validate_each_epoch: whether the validation loss is computed inside the fit, after each epoch.
+        early_stopping: needs `validate_each_epoch`.
+        train_images: train on this many of the images at most; ``None`` is all of them, as published.
+    """
+
+    optimizer: str
+    loss: str
+    epochs: int
+    batch_size: int
+    from_logits: bool = False
+    validation_splits: int = 0
+    validate_each_epoch: bool = False
+    early_stopping: EarlyStopping | None = None
+    train_images: int | None = None
+
+    def quick(self) -> Training:
+        """The same protocol cut down to seconds: its figures are good for trying things out, and for nothing else."""
+        return replace(self, epochs=min(self.epochs, QUICK_EPOCHS), train_images=QUICK_TRAIN_IMAGES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A model, its training protocol and the accuracy below which its figures are not believed.
+
+    Attributes:
+        name: the key in `models.RECIPES`, the row's name in every table.
+        summary: one line for people.
+        framework: whose model `build` returns.
+        build: takes the framework's namespace (`tf.keras`, or `sklearn.linear_model`) and returns a new, untrained
+            model for images of shape (n, 784), float32 in [0, 1], and labels 0-9. A Keras model comes uncompiled; its
+            initial weights come from the seed that the caller has set.
+        training: the published protocol.
+        accuracy_floors: data set name to test accuracy (0-1). A full run that ends below it did not train this model.
+    """
+
+    name: str
+    summary: str
+    framework: Literal["keras", "scikit-learn"]
+    build: Callable[[Any], Any]
+    training: Training
+    accuracy_floors: Mapping[str, float]

@@ -1,0 +1,83 @@
+"""Faults planted into a run of the suite: `pytest bench/ -p tests.faults` with DENSEBENCH_TEST_FAULT set."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from bench.export import export
+from bench.files import write_atomically
+from models import RECIPES
+
+if TYPE_CHECKING:
+    from bench.export import OnnxModel
+
+VICTIM = "single_dense"
+PATCH = pytest.MonkeyPatch()
+
+
+def diverge() -> None:
+    """Weights that are not numbers from the start."""
+    recipe = RECIPES[VICTIM]
+
+    def build(keras: Any) -> Any:
+        model = recipe.build(keras)
+        model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+        return model
+
+    RECIPES[VICTIM] = replace(recipe, build=build)
+
+
+def fall_below_the_floor() -> None:
+    """A floor that no training reaches."""
+    RECIPES[VICTIM] = replace(RECIPES[VICTIM], accuracy_floors={"digits": 0.9999})
+
+
+def export_another_model() -> None:
+    """An exported file whose weights are not the trained ones."""
+
+    def spoil(trained: Any, papers: Any) -> OnnxModel:
+        import onnx  # noqa: PLC0415
+
+        exported = export(trained, papers)
+        if trained.recipe.name != VICTIM:
+            return exported
+        proto = onnx.load_from_string(exported.content)
+        for constant in proto.graph.initializer:
+            constant.CopyFrom(
+                onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(constant)[..., ::-1].copy(), constant.name)
+            )
+        return replace(exported, content=proto.SerializeToString())
+
+    PATCH.setattr("bench.ladder.export", spoil)
+
+
+def fill_the_disk() -> None:
+    """A results folder that takes one save and no more; the temporary folder still has room."""
+    saved: list[Path] = []
+
+    def write_once(path: Path, content: bytes) -> None:
+        if saved and "raw" in path.parts:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        saved.append(path)
+        write_atomically(path, content)
+
+    PATCH.setattr("bench.rows.write_atomically", write_once)
+
+
+FAULTS = {
+    "diverge": diverge,
+    "floor": fall_below_the_floor,
+    "export": export_another_model,
+    "disk": fill_the_disk,
+}
+
+
+def pytest_configure() -> None:
+    FAULTS[os.environ["DENSEBENCH_TEST_FAULT"]]()

@@ -1,0 +1,194 @@
+"""Each model, tiny and end to end: train, score, export, certify, time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from bench import infer
+from bench.datasets import Dataset, load_dataset
+from bench.devices import Device, claim_device, start_tensorflow
+from bench.errors import DensebenchError
+from bench.export import OPSET
+from bench.ladder import InvalidRow, Ladder
+from bench.parity import certify
+from bench.trainers.keras_fit import prepare_keras_fit
+from models import RECIPES, Recipe
+
+DEVICE = Device("cpu", 1)
+PARAMETERS = {"logistic_regression": 7_850, "single_dense": 7_850, "deep_mlp": 79_510, "dropout_mlp": 79_510}
+TRAIN_IMAGES = 461  # no multiple of the batch size, so the last batch is a smaller one
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    digits = load_dataset("digits")
+    return replace(
+        digits, train_images=digits.train_images[:TRAIN_IMAGES], train_labels=digits.train_labels[:TRAIN_IMAGES]
+    )
+
+
+@pytest.fixture(scope="module")
+def ladder(dataset: Dataset) -> Ladder:
+    claim_device(DEVICE)
+    start_tensorflow(DEVICE)
+    return Ladder(dataset, DEVICE, quick=True, seeds=[0])
+
+
+@pytest.fixture(params=RECIPES)
+def recipe(request: pytest.FixtureRequest) -> Recipe:
+    return RECIPES[request.param]
+
+
+@pytest.fixture
+def session(ladder: Ladder, recipe: Recipe) -> Iterator[Any]:
+    with infer.open_session(ladder.exported(recipe).onnx, DEVICE, threads=1) as opened:
+        yield opened
+
+
+def test_parameters_are_counted_from_the_trained_model(ladder: Ladder, recipe: Recipe) -> None:
+    assert ladder.exported(recipe).trained.parameters == PARAMETERS[recipe.name]
+
+
+def test_every_test_image_is_scored(ladder: Ladder, recipe: Recipe, dataset: Dataset) -> None:
+    exported = ladder.exported(recipe)
+    assert len(exported.probabilities) == len(dataset.test_labels)
+    right = exported.probabilities.argmax(axis=1) == dataset.test_labels
+    assert exported.test_accuracy == right.mean() > 0.5
+
+
+def test_the_exported_graph_has_the_agreed_ends_and_no_training_leftovers(ladder: Ladder, recipe: Recipe) -> None:
+    proto = onnx.load_from_string(ladder.exported(recipe).onnx.content)
+    onnx.checker.check_model(proto, full_check=True)
+    ends = [
+        (
+            value.name,
+            value.type.tensor_type.elem_type,
+            [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim],
+        )
+        for value in (*proto.graph.input, *proto.graph.output)
+    ]
+    assert ends == [
+        ("images", onnx.TensorProto.FLOAT, ["N", 784]),
+        ("probabilities", onnx.TensorProto.FLOAT, ["N", 10]),
+    ]
+    assert "Dropout" not in {node.op_type for node in proto.graph.node}
+    used = {name for node in proto.graph.node for name in node.input}
+    assert {constant.name for constant in proto.graph.initializer} <= used
+    assert {opset.version for opset in proto.opset_import if not opset.domain} == {OPSET}
+
+
+def test_the_exported_file_carries_its_papers(ladder: Ladder, recipe: Recipe, dataset: Dataset) -> None:
+    proto = onnx.load_from_string(ladder.exported(recipe).onnx.content)
+    papers = {entry.key.removeprefix("densebench."): entry.value for entry in proto.metadata_props}
+    assert papers["recipe"] == recipe.name
+    assert papers["dataset_sha256"] == dataset.sha256
+    assert "tensorflow" in papers["packages"]
+
+
+def test_onnx_runtime_answers_what_the_trained_model_answers(ladder: Ladder, recipe: Recipe, session: Any) -> None:
+    certificate = certify(ladder.exported(recipe).probabilities, infer.run_in_batches(session, ladder.test_images))
+    assert certificate.faults == []
+    assert certificate.max_abs_diff < 1e-6
+
+
+def test_any_batch_size_gives_the_same_answers(ladder: Ladder, session: Any) -> None:
+    images = ladder.test_images[:7]
+    one_by_one = infer.run_in_batches(session, images, batch_size=1)
+    np.testing.assert_allclose(infer.run_in_batches(session, images), one_by_one, atol=1e-6)
+
+
+def test_a_batch_larger_than_the_data_set_is_really_that_large(ladder: Ladder, session: Any) -> None:
+    batch = infer.make_batch(ladder.test_images, 1000)
+    assert infer.primed_call(session, batch)()[0].shape == (1000, 10)
+
+
+def test_the_same_seed_trains_the_same_model_and_another_seed_another(ladder: Ladder, recipe: Recipe) -> None:
+    answers = []
+    for seed in (5, 5, 6):
+        fit = ladder.prepare(recipe, seed)
+        fit.run()
+        answers.append(fit.finish().predict(ladder.test_images))
+    assert np.array_equal(answers[0], answers[1])
+    assert not np.array_equal(answers[0], answers[2])
+
+
+def test_priming_leaves_the_training_as_it_would_have_been(ladder: Ladder) -> None:
+    """The deep MLP has no dropout, so a plain Keras fit from the same seed must end at the same weights."""
+    recipe = RECIPES["deep_mlp"]
+    training, split = ladder.training(recipe), ladder.split(recipe)
+    fit = prepare_keras_fit(recipe, training, split, seed=3, on_epoch=lambda _epoch: None)
+    fit.run()
+
+    import tensorflow as tf  # noqa: PLC0415
+
+    tf.keras.backend.clear_session()
+    tf.keras.utils.set_random_seed(3)
+    plain = recipe.build(tf.keras)
+    plain.compile(optimizer=training.optimizer, loss=training.loss, jit_compile=False)
+    tf.keras.utils.set_random_seed(3)
+    plain.fit(split.train_images, split.train_labels, batch_size=32, epochs=training.epochs, verbose=0)
+    expected = plain(ladder.test_images, training=False).numpy()
+    assert np.array_equal(fit.finish().predict(ladder.test_images), expected)
+
+
+@pytest.mark.usefixtures("ladder")
+def test_early_stopping_ends_a_training_and_the_record_says_when(dataset: Dataset) -> None:
+    recipe = RECIPES["dropout_mlp"]
+    hopeless = replace(recipe, training=replace(recipe.training, epochs=12), build=_blind_model)
+    fit = Ladder(dataset, DEVICE, quick=False, seeds=[0]).prepare(hopeless, 0)
+    fit.run()
+    assert fit.finish().epochs_run == 3  # one to start from, and two without a better one
+
+
+def _blind_model(keras: Any) -> Any:
+    """A model that sees nothing but zeros, so that its loss never changes."""
+    layers = keras.layers
+    output = layers.Dense(10, activation="softmax", use_bias=False)
+    return keras.Sequential([keras.Input((784,)), layers.Rescaling(0.0), output])
+
+
+def test_epochs_are_told_as_they_end(ladder: Ladder) -> None:
+    seen: list[int] = []
+    ladder.prepare(RECIPES["single_dense"], 0, on_epoch=seen.append).run()
+    assert seen == [1, 2]
+
+
+def test_the_first_step_is_measured_apart(ladder: Ladder) -> None:
+    assert (ladder.prepare(RECIPES["deep_mlp"], 0).first_step_s or 0) > 0
+    assert ladder.prepare(RECIPES["logistic_regression"], 0).first_step_s is None
+
+
+def test_a_refused_training_is_refused_for_every_row_and_never_repeated(dataset: Dataset) -> None:
+    ladder = Ladder(dataset, DEVICE, quick=True, seeds=[0])
+    ladder.refuse(RECIPES["deep_mlp"], "deep_mlp was not trained: out of memory")
+    for _ in range(2):
+        with pytest.raises(InvalidRow, match="out of memory"):
+            ladder.exported(RECIPES["deep_mlp"])
+
+
+def test_a_model_that_ran_elsewhere_than_claimed_is_refused(ladder: Ladder, dataset: Dataset) -> None:
+    trained = ladder.exported(RECIPES["single_dense"]).trained
+    on_gpu = Ladder(dataset, Device("gpu", 1, 0), quick=True, seeds=[0])
+    assert on_gpu.faults(trained, 0.9) == ["single_dense, seed 0: claimed gpu:0, but computed on CPU:0"]
+
+
+def test_a_session_never_falls_back_to_another_provider(ladder: Ladder) -> None:
+    model = ladder.exported(RECIPES["single_dense"]).onnx
+    with (
+        pytest.raises(DensebenchError, match="has no CUDAExecutionProvider"),
+        infer.open_session(model, Device("gpu", 1, 0), threads=1),
+    ):
+        pass
+
+
+def test_a_closed_session_holds_nothing(ladder: Ladder) -> None:
+    with infer.open_session(ladder.exported(RECIPES["single_dense"]).onnx, DEVICE, threads=1) as session:
+        call = infer.primed_call(session, ladder.test_images[:1])
+    with pytest.raises(AttributeError):
+        call()

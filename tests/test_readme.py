@@ -1,0 +1,61 @@
+"""The README tells the truth: its commands exist, and its options are the suite's."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import parse
+from bench.settings import add_options
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "CONTRIBUTING.md")
+
+
+def commands(start: str) -> list[list[str]]:
+    """The words after `start` of each documented command that begins with it."""
+    text = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [part.strip() for block in blocks for line in block.splitlines() for part in line.split("&&")]
+    return [shlex.split(line.removeprefix(start), comments=True) for line in lines if line.startswith(start)]
+
+
+@pytest.fixture(scope="module")
+def parser() -> pytest.Parser:
+    parser = pytest.Parser(_ispytest=True)
+    add_options(parser)
+    return parser
+
+
+def test_every_documented_tox_environment_exists() -> None:
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini")
+    named = [words[1] for words in commands("tox") if words[:1] == ["-e"]]
+    assert {"bench", "tests"} <= set(named)
+    assert {f"testenv:{name}" for name in named} <= set(tox.sections())
+
+
+def test_every_documented_bench_command_is_understood() -> None:
+    documented = commands("python -m bench")
+    assert {words[0] for words in documented} == {"doctor", "race", "report", "trainers"}
+    for words in documented:
+        assert callable(parse(words).command)
+
+
+def test_every_option_is_documented_and_every_documented_option_exists(parser: pytest.Parser) -> None:
+    options = {option.names()[0] for group in parser._groups for option in group.options}
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(--[a-z-]+)", text, re.MULTILINE))
+    assert documented == options
+
+
+def test_documented_pytest_commands_use_known_options(parser: pytest.Parser) -> None:
+    documented = commands("pytest bench/")
+    assert len(documented) >= 4
+    for words in documented:
+        known, unknown = parser.parse_known_and_unknown_args(words)
+        assert set(unknown) <= {"--benchmark-only", "-k", "train"}, (known, unknown)

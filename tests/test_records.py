@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.records import RunFileError, read_run, read_runs
+from tests.fake_runs import infer_row, refuse, run_content, train_row
+
+
+def write(path: Path, content: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_a_run_keeps_its_raw_timings_and_papers(tmp_path: Path) -> None:
+    run = read_run(write(tmp_path / "run.json", run_content([train_row(), infer_row(batch_size=32)])))
+    train, infer = run.records
+    assert train.values_s == (10.0, 12.0, 11.0)
+    assert train.test_accuracies == (0.86, 0.87, 0.88)
+    assert (infer.case, infer.batch_size, infer.max_abs_diff) == ("infer[deep_mlp,batch=32,threads=1]", 32, 4.2e-7)
+    assert (run.commit, run.complete, run.missing) == ("abc1234", True, ())
+
+
+def test_an_invalid_row_is_read_with_its_reasons(tmp_path: Path) -> None:
+    content = run_content([], invalid=[refuse(infer_row(), "3 of 10000 predictions changed")])
+    (record,) = read_run(write(tmp_path / "run.json", content)).records
+    assert record.faults == ("3 of 10000 predictions changed",)
+
+
+def test_a_planned_case_without_a_row_is_missing(tmp_path: Path) -> None:
+    content = run_content([train_row()], cases_planned=["train[deep_mlp]", "infer[deep_mlp,batch=1,threads=1]"])
+    assert read_run(write(tmp_path / "run.json", content)).missing == ("infer[deep_mlp,batch=1,threads=1]",)
+
+
+def test_unknown_fields_are_ignored(tmp_path: Path) -> None:
+    content = run_content([train_row(future=1)], future=2) | {"future": 3}
+    assert len(read_run(write(tmp_path / "run.json", content)).records) == 1
+
+
+def spoil(**about: Any) -> dict[str, Any]:
+    return run_content([], **about)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "not a densebench run file"),
+        ('{"benchmarks": [', "not a densebench run file"),
+        ("[1, 2]", "where list stands"),
+        ("[" * 100_000, "not a densebench run file"),
+        ({"benchmarks": []}, "'densebench' is missing"),
+        (spoil(schema=2), "schema 2; this version reads 1"),
+        (spoil(schema=True), "'schema' is 'True'"),
+        (spoil(quick="no"), "'quick' is 'no'"),
+        (spoil(cases_planned=[1]), "list of strings"),
+        (run_content([train_row(epochs_run=["two"])]), "finite numbers"),
+        (run_content([train_row(values_s=(1.0, float("nan")))]), "finite numbers"),
+        (run_content([train_row(values_s=(1.0, -1.0))]), "not above 0"),
+        (run_content([infer_row(parity={"max_abs_diff": "small"})]), "'max_abs_diff' is 'small'"),
+        (run_content([infer_row(batch_size=10**400)]), "too large a number"),
+        (run_content([train_row(seeds=[0])]), "not one seed, accuracy, ... for each"),
+        (run_content([train_row(first_step_s=[None, "soon", 1.0])]), "finite numbers"),
+    ],
+)
+def test_a_broken_run_file_is_named_with_what_is_wrong(tmp_path: Path, content: Any, complaint: str) -> None:
+    path = write(tmp_path / "run.json", content)
+    with pytest.raises(RunFileError) as error:
+        read_run(path)
+    assert complaint in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_broken_run_files_do_not_hide_the_others(tmp_path: Path) -> None:
+    write(tmp_path / "raw/machine/b.json", run_content([], started_at="2026-01-01"))
+    write(tmp_path / "raw/machine/a.json", run_content([], started_at="2026-01-02"))
+    write(tmp_path / "raw/machine/broken.json", "{")
+    write(tmp_path / "raw/machine/.a.json.x.tmp", "half written")
+    runs, complaints = read_runs(tmp_path)
+    assert [run.started_at for run in runs] == ["2026-01-01", "2026-01-02"]
+    assert len(complaints) == 1
+    assert "broken.json" in complaints[0]
+
+
+def test_a_file_that_may_not_be_read_is_a_complaint(tmp_path: Path) -> None:
+    (tmp_path / "raw/machine/folder.json").mkdir(parents=True)
+    assert "Is a directory" in read_runs(tmp_path)[1][0]

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.__main__ import main
+from bench.records import Run, read_run, read_runs
+from bench.report import RESULTS_TABLE, TRAINERS_TABLE, choose_run, headline_section, readme_markers, tables_page
+from bench.trainer_report import trainer_page, trainer_section
+from tests.fake_runs import infer_row, run_content, train_row
+
+ROOT = Path(__file__).parent.parent
+README_START, README_END = readme_markers(RESULTS_TABLE)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    store(tmp_path, "whole", [train_row(), infer_row()], started_at="2026-01-01")
+    return tmp_path
+
+
+def store(results: Path, name: str, rows: list[dict[str, Any]], **about: Any) -> None:
+    path = results / "raw" / "machine" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(run_content(rows, **about)), encoding="utf-8")
+
+
+def chosen(results: Path) -> str | None:
+    run = choose_run(read_runs(results)[0], "fashion_mnist")
+    return run.file if run else None
+
+
+def test_the_newest_of_equally_complete_runs_is_shown(results: Path) -> None:
+    store(results, "newer", [train_row(), infer_row()], started_at="2026-01-02")
+    assert chosen(results) == "newer.json"
+
+
+def test_a_part_or_quick_run_never_takes_the_place_of_a_whole_one(results: Path) -> None:
+    store(results, "part", [train_row()], started_at="2026-01-03")
+    store(results, "quick", [train_row(), infer_row()], started_at="2026-01-04", quick=True)
+    assert chosen(results) == "whole.json"
+
+
+def test_a_machine_with_more_cores_has_more_rows_but_not_more_say(results: Path) -> None:
+    rows = [train_row(), infer_row(), infer_row(threads=2)]
+    store(results, "older", rows, started_at="2025-12-31")
+    assert chosen(results) == "whole.json"
+
+
+def test_a_run_on_one_thread_does_not_take_the_place_of_one_on_all_cores(results: Path) -> None:
+    store(results, "one-thread", [train_row(), infer_row()], started_at="2026-01-02", device="cpu:1", threads=1)
+    assert chosen(results) == "whole.json"
+
+
+def test_report_writes_the_tables_and_the_readme_section(results: Path, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"above\n{README_START}\nold\n{README_END}\nbelow\n", encoding="utf-8")
+    assert main(["report", "--results", str(results), "--readme", "--readme-path", str(readme)]) == 0
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith(f"above\n{README_START}\n\n| Model")
+    assert text.endswith(f"{README_END}\nbelow\n")
+    assert "old" not in text
+    assert "| deep_mlp" in (results / "tables" / "fashion_mnist.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["", README_START, README_END, f"{README_END}\n{README_START}"])
+def test_a_readme_without_its_markers_is_left_alone(
+    results: Path, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(text, encoding="utf-8")
+    assert main(["report", "--results", str(results), "--readme", "--readme-path", str(readme)]) == 2
+    assert "marker" in capsys.readouterr().err
+    assert readme.read_text(encoding="utf-8") == text
+
+
+def test_a_broken_run_file_is_named_and_skipped(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (results / "raw" / "machine" / "broken.json").write_text("{", encoding="utf-8")
+    assert main(["report", "--results", str(results)]) == 0
+    assert "broken.json: not a densebench run file" in capsys.readouterr().err
+
+
+def test_a_report_of_nothing_says_what_makes_something(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--results", str(tmp_path)]) == 2
+    assert "holds no full run to report" in capsys.readouterr().err
+
+
+def test_reports_import_no_framework() -> None:
+    code = (
+        "import sys; from bench.__main__ import main; main(['report', '--results', 'nowhere']);"
+        "print([name for name in ('tensorflow', 'onnxruntime', 'onnx', 'sklearn', 'keras') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def named_run(text: str) -> Run:
+    """The stored run that a published table names as its source."""
+    (name,) = re.findall(r"run file `([^`]+\.json)`", text)
+    (path,) = (ROOT / "results" / "raw").rglob(name)
+    return read_run(path)
+
+
+@pytest.mark.parametrize(("name", "section"), [(RESULTS_TABLE, headline_section), (TRAINERS_TABLE, trainer_section)])
+def test_each_readme_table_is_that_of_the_run_that_it_names(name: str, section: Callable[[Run], str]) -> None:
+    first, last = readme_markers(name)
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split(first)[1].split(last)[0]
+    run = named_run(text)
+    assert (run.dataset, run.quick, run.complete) == ("fashion_mnist", False, True)
+    assert text == f"\n\n{section(run)}\n\n"
+
+
+def test_each_published_page_is_that_of_the_run_that_it_names() -> None:
+    for page in (ROOT / "results" / "tables").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        make_page = trainer_page if page.stem == "trainers" else tables_page
+        assert text == make_page(named_run(text))

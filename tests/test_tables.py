@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.records import Run, read_run
+from bench.report import tables_page
+from bench.tables import caption, headline_table, latency_table, notices, training_table
+from tests.fake_runs import infer_row, refuse, run_content, train_row
+
+GOLDEN = Path(__file__).parent / "data"
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Any:
+    def read_content(content: dict[str, Any]) -> Run:
+        path = tmp_path / "run.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return read_run(path)
+
+    return read_content
+
+
+def cells(table: str, row: int = 0) -> dict[str, str]:
+    lines = table.splitlines()
+    names, values = ([cell.strip() for cell in line.strip("|").split(" | ")] for line in (lines[0], lines[2 + row]))
+    return dict(zip(names, values, strict=True))
+
+
+def test_the_golden_run_gives_the_golden_page() -> None:
+    page = tables_page(read_run(GOLDEN / "golden-run.json"))
+    assert page == (GOLDEN / "golden-page.md").read_text(encoding="utf-8")
+
+
+def test_the_headline_row_is_computed_from_raw_values(read: Any) -> None:
+    rows = [
+        train_row(),
+        infer_row(values_s=(8e-6,) * 650 + (20e-6,) * 12),
+        infer_row(threads=2, values_s=(9e-6,) * 700),
+        infer_row(batch_size=1000, threads=1, values_s=(1e-3,) * 700),
+        infer_row(batch_size=1000, threads=2, values_s=(0.5e-3,) * 700),
+    ]
+    assert cells(headline_table(read(run_content(rows)))) == {
+        "Model": "deep_mlp",
+        "Parameters": "79,510",
+        "Test accuracy (mean ± sd, 3 seeds)": "0.8700 ± 0.0100",
+        "Train time": "11.0 s",
+        "Train images/s": "8,730",
+        "ONNX size": "319 kB",
+        "ONNX Runtime p50 / p99, batch 1": "8.00 µs / 20.0 µs",
+        "images/s, batch 1000": "2,000,000",
+        "ONNX parity": "4.2e-07, 0 changed",
+    }
+
+
+def test_p99_is_not_claimed_from_too_few_timings(read: Any) -> None:
+    few = read(run_content([infer_row(values_s=(8e-6,) * 661)]))
+    enough = read(run_content([infer_row(values_s=(8e-6,) * 662)]))
+    assert cells(latency_table(few))["p99"] == "n/a (needs 662)"
+    assert cells(latency_table(enough))["p99"] == "8.00 µs"
+
+
+def test_one_seed_has_no_spread(read: Any) -> None:
+    table = headline_table(read(run_content([train_row(values_s=(10.0,))])))
+    assert cells(table)["Test accuracy (mean ± sd, 1 seed)"] == "0.8600"
+
+
+def test_what_was_not_measured_is_a_dash_and_not_a_zero(read: Any) -> None:
+    row = cells(headline_table(read(run_content([train_row()]))))
+    assert {row["ONNX size"], row["images/s, batch 1000"], row["ONNX parity"]} == {"–"}
+
+
+def test_an_invalid_row_shows_no_timing_and_its_reason_stands_above(read: Any) -> None:
+    refused = refuse(infer_row(), "infer[deep_mlp]: 3 of 10000 predictions changed")
+    run = read(run_content([train_row()], invalid=[refused]))
+    row = cells(headline_table(run))
+    assert row["ONNX parity"] == row["ONNX Runtime p50 / p99, batch 1"] == "INVALID"
+    assert row["Train time"] == "11.0 s"
+    assert cells(latency_table(run))["p50"] == "INVALID"
+    assert notices(run) == ["INVALID: infer[deep_mlp]: 3 of 10000 predictions changed"]
+
+
+def test_an_invalid_training_keeps_its_accuracy_and_loses_its_speed(read: Any) -> None:
+    run = read(run_content([], invalid=[refuse(train_row(), "below the floor")]))
+    row = cells(headline_table(run))
+    assert row["Test accuracy (mean ± sd, 3 seeds)"] == "0.8700 ± 0.0100 INVALID"
+    assert row["Train time"] == row["Train images/s"] == "INVALID"
+
+
+def test_a_training_that_never_finished_is_invalid_without_numbers(read: Any) -> None:
+    broken = refuse(train_row(values_s=(), test_accuracies=[], seeds=[], epochs_run=[], parameters=None), "diverged")
+    run = read(run_content([], invalid=[broken]))
+    assert cells(headline_table(run))["Test accuracy (mean ± sd, 0 seeds)"] == "INVALID"
+    assert "deep_mlp" not in training_table(run)
+
+
+def test_quick_and_stand_in_runs_mark_every_row_and_say_so(read: Any) -> None:
+    run = read(run_content([train_row()], quick=True, dataset="digits", fallback_reason="no source answered"))
+    assert cells(headline_table(run))["Model"] == "deep_mlp (quick, digits)"
+    assert len(notices(run)) == 2
+
+
+def test_an_interrupted_run_says_how_much_is_missing(read: Any) -> None:
+    run = read(run_content([train_row()], complete=False, cases_planned=["train[deep_mlp]", "a", "b"]))
+    assert notices(run) == ["**Ended early: 2 planned rows are missing.**"]
+
+
+def test_text_from_a_run_file_cannot_leave_its_cell(read: Any) -> None:
+    hostile = "<script>x</script> | a\nb"
+    run = read(run_content([train_row(recipe=hostile)], commit=hostile, command=hostile))
+    for text in (headline_table(run), caption(run)):
+        assert "<script>" not in text
+        assert "&lt;script&gt;x&lt;/script&gt; \\| a b" in text

@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from bench import rung_worker, trainer_ladder
+from bench.errors import DensebenchError
+from bench.progress import Progress
+from bench.records import Run, read_run, read_runs
+from bench.rung_worker import serve
+from bench.rungs import LADDERS, RUNGS, WIDTHS, Rung
+from bench.rungs.numpy_limit import step_products
+from bench.rungs.task import Ready, Task, Unavailable, make_ready
+from bench.rungs.tensorflow_rungs import steps_per_execution
+from bench.trainer_report import FOLDER, flops_per_image, trainer_page, trainer_table, write_trainer_page
+from bench.worker_process import Worker, WorkerError, on_cpus
+from models import RECIPES
+from tests.fake_runs import MACHINE, PACKAGES
+
+if TYPE_CHECKING:
+    from bench.trainer_ladder import Case
+
+IMAGES, FLOPS = 48_000, 319_600
+SPEEDS_S = {"fit": 2.0, "fit, jit": 1.0, "JAX scan": 0.5}
+ABOUT: dict[str, Any] = {
+    "schema": 1,
+    "machine": MACHINE,
+    "packages": {**PACKAGES, "jax": "0.10.2", "torch": None},
+    "started_at": "2026-01-02T03:04:05+00:00",
+    "commit": "abc1234",
+    "command": "python -m bench trainers",
+    "dataset": "fashion_mnist",
+    "dataset_sha256": "0",
+    "device": "cpu",
+    "threads": 2,
+    "trainer": "all",
+    "quick": False,
+    "fallback_reason": None,
+}
+
+
+class FakeWorker:
+    """Answers like a worker whose repetitions take the given seconds, one after the other."""
+
+    def __init__(self, log: list[str], trouble: Callable[[Mapping[str, Any]], dict[str, Any] | None]) -> None:
+        self.log = log
+        self.trouble = trouble
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.log.append(f"{request['do']} {request['case']}")
+        if answer := self.trouble(request):
+            return answer
+        rung = request["case"].split(",", 2)[2].rstrip("]")
+        limit = "limit" in rung
+        if request["do"] == "prepare":
+            facts: dict[str, Any] = {"flops": FLOPS * 100_000} if limit else {}
+            facts |= {"steps_per_execution": 100} if rung == "fit, jit" else {}
+            return {"epochs": 1, "train_images": 100_000 if limit else IMAGES, "facts": facts}
+        if request["do"] == "repeat":
+            return {"value_s": SPEEDS_S.get(rung, 0.25), "contamination": {}}
+        return {"test_accuracy": None if limit else 0.87}
+
+
+def fine(_request: Mapping[str, Any]) -> None:
+    return None
+
+
+def measured(
+    trouble: Callable[[Mapping[str, Any]], dict[str, Any] | None] = fine, blocks: int = 5, missing: str = ""
+) -> tuple[list[Case], list[str]]:
+    """All cases as fake workers measured them, and every request in order."""
+    cases = trainer_ladder.plan_cases()
+    log: list[str] = []
+    trainer_ladder.mark_missing(cases, lambda package: None if package == missing else package)
+    workers = {rung.backend: FakeWorker(log, trouble) for rung in RUNGS.values()}
+    trainer_ladder.measure(
+        cases,
+        workers,
+        trainer_ladder.plan_orders(blocks, 7),
+        dataset="fashion_mnist",
+        progress=Progress(io.StringIO()),
+        save=lambda: log.append("save"),
+        settle=lambda: None,
+    )
+    return cases, log
+
+
+def stored(folder: Path, cases: list[Case], name: str = "run.json", **about: Any) -> Run:
+    content = trainer_ladder.run_content(cases, {**ABOUT, **about}, complete=True)
+    path = folder / "raw" / "machine" / FOLDER / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return read_run(path)
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_table_has_a_row_per_rung_with_ratios_and_shares(tmp_path: Path) -> None:
+    cases, _ = measured(missing="torch")
+    for case in cases:
+        if case.rung == "fit":
+            case.values_s = [2.0, 2.0, 2.0, 2.5, 1.0]
+    run = stored(tmp_path, [case for case in cases if case.batch_size == 32 and case.recipe == "deep_mlp"])
+    header, _, *rows = [" | ".join(cells(line)) for line in trainer_table(run, ["deep_mlp"]).splitlines()]
+    assert header == (
+        "Model | Batch | Trainer | images/s | ratio to fit (min–max) | of the limit at this batch size"
+        " | of the matrix product limit | Test accuracy (epochs)"
+    )
+    assert rows == [
+        "deep_mlp | 32 | fit | 24,000 | 1.00 (1.00–1.00) | 6% | 6% | 0.8700 (5)",
+        "deep_mlp | 32 | fit, jit, 100 steps per execution | 48,000 | 2.00 (1.00–2.50) | 12% | 12% | 0.8700 (5)",
+        "deep_mlp | 32 | compiled | 192,000 | 8.00 (4.00–10.00) | 48% | 48% | 0.8700 (5)",
+        "deep_mlp | 32 | JAX scan | 96,000 | 4.00 (2.00–5.00) | 24% | 24% | 0.8700 (5)",
+        "deep_mlp | 32 | PyTorch eager | not installed | – | – | – | –",
+        "deep_mlp | 32 | PyTorch compiled | not installed | – | – | – | –",
+        "deep_mlp | 32 | limit at this batch size | 400,000 | 16.67 (8.33–20.83) | 100% | 100% | –",
+        "deep_mlp | 32 | matrix product limit | 400,000 | 16.67 (8.33–20.83) | 100% | 100% | –",
+    ]
+
+
+def test_the_page_names_its_run_file_and_says_what_is_missing(tmp_path: Path) -> None:
+    cases, _ = measured(missing="torch")
+    page = trainer_page(stored(tmp_path, cases))
+    assert "run file `run.json`" in page
+    assert "not installed: torch" in page
+    assert page.count("\n| ") == len(cases) + 2
+    assert not any(case.failed for case in cases)
+
+
+def test_each_block_asks_each_case_once_in_an_order_of_its_own() -> None:
+    cases, log = measured(blocks=3)
+    repeats = "\n".join(line for line in log if line.startswith(("repeat", "save"))).split("save")[:3]
+    blocks = [block.split("\n") for block in repeats]
+    names = sorted(f"repeat {case.name}" for case in cases)
+    assert [sorted(filter(None, block)) for block in blocks] == [names] * 3
+    assert blocks[0] != blocks[1]
+    assert trainer_ladder.plan_orders(3, 7) == trainer_ladder.plan_orders(3, 7)
+
+
+def test_a_dead_worker_fails_its_own_rungs_and_no_others(tmp_path: Path) -> None:
+    def die(request: Mapping[str, Any]) -> dict[str, Any] | None:
+        if "JAX" in request["case"] and request["do"] == "repeat":
+            raise WorkerError("the worker was killed by signal 9")
+        return None
+
+    cases, _ = measured(die)
+    failed = [case for case in cases if case.failed]
+    assert {case.rung for case in failed} == {"JAX scan"}
+    assert all(len(case.values_s) == 5 for case in cases if not case.failed)
+    page = trainer_page(stored(tmp_path, cases))
+    assert "deep_mlp, batch 32, JAX scan; deep_mlp, batch 128, JAX scan: the worker was killed by signal 9." in page
+    assert page.count("INVALID") == 2
+
+
+def test_a_rung_that_fails_once_is_asked_nothing_more() -> None:
+    def refuse(request: Mapping[str, Any]) -> dict[str, Any] | None:
+        return {"failed": "ValueError: no"} if "compiled" in request["case"] else None
+
+    _, log = measured(refuse)
+    assert [line.split()[0] for line in log if "[deep_mlp,batch=32,compiled]" in line] == ["prepare"]
+
+
+def test_a_rung_that_did_not_learn_is_invalid() -> None:
+    cases, _ = measured(lambda request: {"test_accuracy": 0.1} if request["do"] == "score" else None)
+    assert {bool(case.failed) for case in cases if "limit" not in case.rung} == {True}
+    assert not any(case.failed for case in cases if "limit" in case.rung)
+
+
+def test_without_fit_there_are_rates_but_no_ratios(tmp_path: Path) -> None:
+    cases, _ = measured(missing="tensorflow")
+    lines = [cells(line) for line in trainer_page(stored(tmp_path, cases)).splitlines()]
+    assert ["deep_mlp", "32", "JAX scan", "96,000", "–", "24%", "24%", "0.8700 (5)"] in lines
+
+
+def test_run_files_of_the_ladder_are_not_taken_for_runs_of_the_suite(tmp_path: Path) -> None:
+    stored(tmp_path, measured()[0])
+    assert read_runs(tmp_path) == ([], [])
+
+
+def test_the_page_shows_the_newest_of_the_most_complete_runs(tmp_path: Path) -> None:
+    cases, part = measured()[0], measured(missing="jax")[0]
+    stored(tmp_path, cases, "whole.json")
+    stored(tmp_path, part, "part.json", started_at="2026-01-03")
+    stored(tmp_path, cases, "quick.json", started_at="2026-01-04", quick=True)
+    stored(tmp_path, cases, "other.json", started_at="2026-01-05", dataset="mnist")
+    stored(tmp_path, cases, "one-thread.json", started_at="2026-01-06", device="cpu:1")
+    (tmp_path / "raw" / "machine" / FOLDER / "broken.json").write_text("{", encoding="utf-8")
+    page, complaints = write_trainer_page(tmp_path)
+    assert page is not None
+    assert "run file `whole.json`" in page.read_text(encoding="utf-8")
+    assert "broken.json" in complaints[0]
+    assert write_trainer_page(tmp_path / "nothing") == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise SystemExit(3)", "the worker ended with status 3"),
+        ("import os; os.kill(os.getpid(), 9)", "the worker was killed by signal 9"),
+        ("import time; time.sleep(60)", "the worker gave no answer within"),
+    ],
+)
+def test_a_worker_that_is_gone_says_how(code: str, reason: str) -> None:
+    worker = Worker([sys.executable, "-c", code], timeout_s=0.5 if "sleep" in code else 60)
+    try:
+        with pytest.raises(WorkerError, match=reason):
+            worker.ask({"do": "prepare"})
+        with pytest.raises(WorkerError, match="the worker"):
+            worker.ask({"do": "repeat"})
+    finally:
+        worker.close()
+
+
+def test_a_real_worker_answers_line_by_line_whatever_its_libraries_print() -> None:
+    code = (
+        "import io, os, sys, bench.rung_worker as w\n"
+        "w.Worker.prepare = lambda self, case: print('noise') or os.system('echo noise') or {'heard': case}\n"
+        "w.main()"
+    )
+    settings = json.dumps({"dataset": "digits", "data_dir": None, "threads": 1})
+    worker = Worker([sys.executable, "-c", code, settings])
+    try:
+        assert worker.ask({"do": "prepare", "case": "a"}) == {"heard": "a"}
+        assert worker.ask({"do": "prepare", "case": "b"}) == {"heard": "b"}
+        assert worker.ask({"do": "repeat", "case": "c"}) == {"failed": "KeyError: 'c'"}
+        assert "noise" in worker.errors()
+    finally:
+        worker.close()
+
+
+def test_a_worker_prepares_repeats_and_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(task: Task) -> Ready:
+        assert task.steps * task.batch_size == len(task.labels)
+        return Ready(lambda: 0.5, 2, len(task.labels), lambda images: np.eye(10)[np.zeros(len(images), int)])
+
+    def lack(_task: Task) -> Ready:
+        raise Unavailable("no compiler")
+
+    monkeypatch.setitem(RUNGS, "fit", Rung("tensorflow", prepare))
+    monkeypatch.setitem(RUNGS, "compiled", Rung("tensorflow", lack))
+    case = {"case": "a", "recipe": "deep_mlp", "batch_size": 1}
+    requests = [
+        {"do": "prepare", "rung": "fit", **case},
+        {"do": "repeat", "case": "a"},
+        {"do": "score", "case": "a"},
+        {"do": "prepare", "rung": "compiled", **case},
+    ]
+    lines: list[str] = []
+    serve(rung_worker.Worker("digits", None, 1), map(json.dumps, requests), lines.append)
+    prepared, repeated, scored, lacking = map(json.loads, lines)
+    assert prepared == {"epochs": 2, "train_images": 1149, "facts": {}}
+    assert repeated["value_s"] == 0.5
+    assert scored["test_accuracy"] == pytest.approx(0.1, abs=0.02)
+    assert lacking == {"unavailable": "no compiler"}
+
+
+def test_a_repetition_is_as_many_epochs_as_fill_a_second() -> None:
+    now = [0.0]
+
+    def prepare_run(epochs: int) -> Callable[[], None]:
+        return lambda: now.__setitem__(0, now[0] + 0.4 * epochs)
+
+    task = Task(RECIPES["deep_mlp"], 1, WIDTHS["deep_mlp"], np.zeros((4, 784), np.float32), np.zeros(4, np.int64), 1)
+    ready = make_ready(task, prepare_run, lambda images: images, clock=lambda: now[0])
+    assert ready.epochs == 3
+    assert ready.repeat() == pytest.approx(1.2)
+
+
+def test_batches_that_do_not_divide_the_images_are_refused() -> None:
+    task = Task(RECIPES["deep_mlp"], 3, WIDTHS["deep_mlp"], np.zeros((4, 784), np.float32), np.zeros(4, np.int64), 1)
+    with pytest.raises(ValueError, match="batches of 3 leave 1 of 4 images over"):
+        _ = task.steps
+
+
+def test_steps_per_execution_divide_the_steps() -> None:
+    assert [steps_per_execution(steps) for steps in (1500, 375, 1200, 7, 101)] == [100, 75, 100, 7, 1]
+
+
+def test_the_limit_counts_only_products_that_training_needs() -> None:
+    for widths in WIDTHS.values():
+        products = step_products(widths, 32)
+        assert sum(2 * a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in products) == 32 * flops_per_image(widths)
+    assert flops_per_image((784, 100, 10)) == 4 * 78_400 + 6 * 1_000
+
+
+def test_every_ladder_has_a_baseline_and_its_widths() -> None:
+    for (recipe, _), rungs in LADDERS.items():
+        assert "fit" in rungs
+        assert recipe in RECIPES.keys() & WIDTHS.keys()
+
+
+def arguments(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    trainer_ladder.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+@pytest.mark.parametrize("words", [["--device=gpu"], ["--device=tpu"], ["--blocks=0"]])
+def test_wrong_options_are_refused_before_anything_starts(words: list[str]) -> None:
+    with pytest.raises(DensebenchError):
+        trainer_ladder.run(arguments(*words))
+
+
+def test_the_number_of_cpus_is_given_to_the_workers_only() -> None:
+    before = os.sched_getaffinity(0)
+    with on_cpus(1):
+        assert len(os.sched_getaffinity(0)) == 1
+    assert os.sched_getaffinity(0) == before
