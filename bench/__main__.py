@@ -19,6 +19,8 @@ from bench.report import (
     refresh_readme,
     write_tables,
 )
+from bench.reproduction import command as reproduction
+from bench.reproduction.page import write_pages
 from bench.settings import DEFAULT_RESULTS
 from bench.trainer_report import published_trainer_run, trainer_section, write_trainer_page
 
@@ -29,13 +31,13 @@ INTERRUPTED = 130
 def report(arguments: argparse.Namespace) -> int:
     """Rebuild the tables from the stored runs, and the README's section where asked."""
     runs, complaints = read_runs(arguments.results)
-    for complaint in complaints:
-        print(f"skipped: {complaint}", file=sys.stderr)
     written = write_tables(runs, arguments.results)
-    trainers, complaints = write_trainer_page(arguments.results)
+    for write_more in (write_trainer_page, write_pages):
+        pages, more_complaints = write_more(arguments.results)
+        written += pages
+        complaints += more_complaints
     for complaint in complaints:
         print(f"skipped: {complaint}", file=sys.stderr)
-    written += [trainers] if trainers else []
     if not written:
         raise DensebenchError(
             f"{arguments.results / 'raw'} holds no full run to report. `pytest bench/ --benchmark-only` makes one."
@@ -79,6 +81,9 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     command = commands.add_parser("trainers", help="every way to train, side by side, and the machine's own limit")
     trainer_ladder.add_arguments(command)
     command.set_defaults(command=trainer_ladder.run)
+    command = commands.add_parser("reproduce", help="train the tutorials' recipes, and hold their figures against ours")
+    reproduction.add_arguments(command)
+    command.set_defaults(command=reproduction.run)
     command = commands.add_parser("race", help="time to the tutorial's accuracy, by fit and by the compiled trainer")
     race.add_arguments(command)
     command.set_defaults(command=race.run)

@@ -1,7 +1,7 @@
 """Export to ONNX: a trained model goes in, a checked graph with its papers comes out.
 
-Every graph looks the same from outside: input ``images`` (N, 784) float32, output ``probabilities`` (N, 10) float32,
-N free. Inside there is inference only: no dropout, no training leftovers.
+Every graph looks the same from outside: input ``images`` (N, 784) float32, output ``probabilities`` (N, classes)
+float32, N free. Inside there is inference only: no dropout, no training leftovers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bench.errors import DensebenchError
+from bench.splits import PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
 INPUT_NAME = "images"
 OUTPUT_NAME = "probabilities"
 BATCH_DIMENSION = "N"
-PIXELS = 784
-CLASSES = 10
 PRECISIONS = {"keras": "float32", "scikit-learn": "float64"}
 """What each framework's exported graph computes in, between its float32 ends."""
 OPSET = 17  # the newest that every exporter in TensorFlow 2.12-2.21's environments writes
@@ -55,7 +56,7 @@ def export(trained: Trained, metadata: Mapping[str, str]) -> OnnxModel:
 
     proto = _EXPORTERS[trained.recipe.framework](trained)
     _drop_unused_initializers(proto.graph)
-    _declare_shapes(proto.graph)
+    _declare_shapes(proto.graph, classes=trained.predict(np.zeros((1, PIXELS), np.float32)).shape[1])
     proto.graph.doc_string = ""  # holds a process-wide counter: equal models would differ
     proto.producer_version = proto.producer_version.split(" ")[0]
     onnx.helper.set_model_props(proto, dict(sorted(metadata.items())))
@@ -123,11 +124,11 @@ def _cast_ends(graph: Any) -> None:
 _EXPORTERS = {"keras": _export_keras, "scikit-learn": _export_sklearn}
 
 
-def _declare_shapes(graph: Any) -> None:
+def _declare_shapes(graph: Any, *, classes: int) -> None:
     """The exporters call the batch ``unk__N`` with a process-wide counter, or leave the output's type open."""
     import onnx  # noqa: PLC0415  only where it exports
 
-    for value, size in ((graph.input[0], PIXELS), (graph.output[0], CLASSES)):
+    for value, size in ((graph.input[0], PIXELS), (graph.output[0], classes)):
         tensor = value.type.tensor_type
         tensor.elem_type = onnx.TensorProto.FLOAT
         del tensor.shape.dim[:]

@@ -75,7 +75,7 @@ class Ladder:
         self.quick = quick
         self.seeds = tuple(seeds)
         self.trainer = trainer
-        self._splits: dict[int, Split] = {}
+        self._split: tuple[Any, Split] | None = None
         self._trained: dict[str, Trained] = {}
         self._exported: dict[str, Exported | InvalidRow] = {}
 
@@ -94,12 +94,13 @@ class Ladder:
         return recipe.training.quick() if self.quick else recipe.training
 
     def split(self, recipe: Recipe) -> Split:
-        """The arrays that the recipe trains on, cut once per process."""
+        """The arrays that the recipe trains on; the last ones cut are kept, until others are asked for."""
         training = self.training(recipe)
-        key = training.validation_splits
-        if key not in self._splits:
-            self._splits[key] = make_split(self.dataset, training)
-        return self._splits[key]
+        key = (training.holdout, training.scaling, training.train_images)
+        if not self._split or self._split[0] != key:
+            self._split = None  # before the next ones take their room
+            self._split = key, make_split(self.dataset, training)
+        return self._split[1]
 
     def prepare(self, recipe: Recipe, seed: int, on_epoch: Callable[[int], None] = lambda _epoch: None) -> Fit:
         """A training of the recipe that is ready to run, and placed where this process's device is."""

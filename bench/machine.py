@@ -45,8 +45,8 @@ def describe_machine() -> dict[str, Any]:
 
 
 def machine_name() -> str:
-    """A folder name that is the same for equal machines: ``intel-xeon-processor-2cpu-24gib``."""
-    model = re.sub(r"\((r|tm)\)|\bcpu\b|@.*", " ", cpu_model().lower())
+    """A folder name that is the same for equal machines: ``intel-xeon-processor-2-50ghz-2cpu-24gib``."""
+    model = re.sub(r"\((r|tm)\)|\bcpu\b", " ", cpu_model().lower())
     slug = re.sub(r"[^a-z0-9]+", "-", model).strip("-") or "unknown"
     return f"{slug}-{os.cpu_count()}cpu-{memory_gib()}gib"
 

@@ -19,15 +19,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from tabulate import tabulate
-
 from bench.datasets import DATASETS, DEFAULT, load_dataset
 from bench.devices import Device, parse_device
 from bench.errors import DensebenchError, unknown_name
 from bench.formats import format_accuracy, format_counted, format_duration
 from bench.machine import describe_machine, package_versions
 from bench.race_worker import RACES, REHEARSAL, SIDES, Entry, Lap, tell
-from bench.tables import NOT_MEASURED, escape
+from bench.tables import NOT_MEASURED, escape, markdown_table
 from models.recipe import QUICK_FLOOR
 
 if TYPE_CHECKING:
@@ -48,7 +46,7 @@ HEADERS = (
     "Times as fast, start to goal",
     "Times as fast, training",
 )
-TEXT_COLUMNS = 2
+TEXT_COLUMNS = (0, 1)
 
 
 class WorkerFailed(DensebenchError):  # noqa: N818  reads as what happened
@@ -206,9 +204,7 @@ def race_table(heats: Sequence[Heat]) -> str:
     for recipe in dict.fromkeys(heat.recipe for heat in heats):
         chosen = [heat for heat in heats if heat.recipe == recipe]
         rows += [[recipe, side, *_side_cells(chosen, side)] for side in SIDES]
-    cells = [[escape(cell) for cell in row] for row in rows]
-    align = ["left" if column < TEXT_COLUMNS else "right" for column in range(len(HEADERS))]
-    return tabulate(cells, HEADERS, tablefmt="pipe", colalign=align, disable_numparse=True)
+    return markdown_table(HEADERS, rows, text_columns=TEXT_COLUMNS)
 
 
 def caption(entry: Entry, device: Device, seeds: Sequence[int]) -> str:

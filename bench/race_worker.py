@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-import warnings
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from bench.trained import score
 from bench.trainers.compiled_fit import CompiledFit
 from bench.trainers.describe import CannotCompile
 from bench.trainers.keras_fit import targets
-from bench.trainers.keras_model import as_trained, build_model, make_loss
+from bench.trainers.keras_model import accept_published_losses, as_trained, build_model, make_loss
 from models import RECIPES
 from models.published import PUBLISHED
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from models import Recipe, Training
 
 RACES: dict[str, Recipe] = {
-    "t5_mlp_128": PUBLISHED["t5_mlp_128"],
+    "t5_mlp_128": PUBLISHED["t5_mlp_128"].recipe,
     "deep_mlp": RECIPES["deep_mlp"],
 }
 """What is raced, in display order: protocols without validation or early stopping inside their fit."""
@@ -180,7 +179,7 @@ def import_frameworks(device: Device) -> Any:
 
     tf.keras.Sequential  # noqa: B018  the first look at `tf.keras` is what imports it
     # The tutorial's mistake, which its recipe tells of.
-    warnings.filterwarnings("ignore", message=".*received `from_logits=True`", category=UserWarning)
+    accept_published_losses()
     return tf
 
 

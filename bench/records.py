@@ -115,10 +115,15 @@ def read_run(path: Path) -> Run:
         raise RunFileError(f"{path}: not a densebench run file: {error}") from error
 
 
-def read_runs(results: Path) -> tuple[list[Run], list[str]]:
-    """Every readable run under `results/raw`, oldest first, and a line for each file that is not readable."""
+def read_runs(results: Path, folder: str = ".") -> tuple[list[Run], list[str]]:
+    """Every readable run of a kind, oldest first, and a line for each file that is not readable.
+
+    Args:
+        results: the folder that holds `raw`.
+        folder: where runs of that kind lie, under `raw/<machine>`; the main job's lie there directly.
+    """
     runs, complaints = [], []
-    for path in sorted((results / "raw").glob("*/*.json")):
+    for path in sorted((results / "raw").glob(f"*/{folder}/*.json")):
         try:
             runs.append(read_run(path))
         except RunFileError as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,20 +11,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.datasets import Dataset
-    from models import Training
+    from models import Holdout, Training
 
-SPLIT_FRACTION = 0.2
-SPLIT_SEED = 42
+PIXELS = 784
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelScaling:
+    """Pixels `x` in [0, 1] become ``x * slope + offset``; both float64 (784,)."""
+
+    slope: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Images float32 (n, 784) in [0, 1], labels int64 (n,). Validation is empty where the protocol has none."""
+    """Images float32 (n, 784), labels int64 (n,). Validation is empty where the protocol has none.
+
+    Attributes:
+        scaling: what was done to images in [0, 1] to get these; ``None``: nothing.
+    """
 
     train_images: NDArray[np.float32]
     train_labels: NDArray[np.int64]
     validation_images: NDArray[np.float32]
     validation_labels: NDArray[np.int64]
+    scaling: PixelScaling | None = None
 
 
 def scale(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -36,17 +48,50 @@ def scale(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def make_split(dataset: Dataset, training: Training) -> Split:
     """The training and validation arrays of a protocol.
 
-    Each split is scikit-learn's ``train_test_split(test_size=0.2, random_state=42)``, as in the tutorials, applied to
-    what the one before it left for training. A cap on the training images takes the first ones after the last split.
+    A cap on the training images takes the first ones after the last split; scaling is fitted on what is then left.
     """
     images = scale(dataset.train_images)
     labels = dataset.train_labels.astype(np.int64)
     validation_images, validation_labels = images[:0], labels[:0]
-    for _ in range(training.validation_splits):
-        from sklearn.model_selection import train_test_split  # noqa: PLC0415  slow to import, and not always needed
-
-        images, validation_images, labels, validation_labels = train_test_split(
-            images, labels, test_size=SPLIT_FRACTION, random_state=SPLIT_SEED
-        )
+    holdout = training.holdout
+    if holdout:
+        for _ in range(holdout.times):
+            images, validation_images, labels, validation_labels = _split_off(images, labels, holdout)
     cap = training.train_images
-    return Split(images[:cap], labels[:cap], validation_images, validation_labels)
+    split = Split(images[:cap], labels[:cap], validation_images, validation_labels)
+    return split if training.scaling == "unit" else _scale_split(split, training.scaling)
+
+
+def _split_off(images: Any, labels: Any, holdout: Holdout) -> list[Any]:
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415  slow to import, and not always needed
+
+    shuffled = holdout.random_state is not None
+    parts: list[Any] = train_test_split(
+        images, labels, test_size=holdout.fraction, random_state=holdout.random_state, shuffle=shuffled
+    )
+    return parts
+
+
+def _scale_split(split: Split, kind: str) -> Split:
+    """scikit-learn's scaler of that kind, fitted on the training images and applied to both parts."""
+    from sklearn import preprocessing  # noqa: PLC0415  as above
+
+    scalers = {
+        "min-max": preprocessing.MinMaxScaler,
+        "robust": preprocessing.RobustScaler,
+        "standard": preprocessing.StandardScaler,
+    }
+    scaler = scalers[kind]().fit(split.train_images.astype(np.float64))
+    offset, unit = scaler.transform(np.stack([np.zeros(PIXELS), np.ones(PIXELS)]))
+    scaling = PixelScaling(slope=unit - offset, offset=offset)
+    return replace(
+        split,
+        train_images=apply_scaling(scaling, split.train_images),
+        validation_images=apply_scaling(scaling, split.validation_images),
+        scaling=scaling,
+    )
+
+
+def apply_scaling(scaling: PixelScaling, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Images (n, 784) in [0, 1] as the scaling makes them."""
+    return (images * scaling.slope + scaling.offset).astype(np.float32)

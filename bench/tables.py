@@ -49,7 +49,7 @@ def headline_table(run: Run) -> str:
         "ONNX parity",
     ]
     rows = [_headline_row(run, recipe) for recipe in _recipes(run.records)]
-    return _markdown(headers, rows, text_columns=(0, 8))
+    return markdown_table(headers, rows, text_columns=(0, 8))
 
 
 def latency_table(run: Run) -> str:
@@ -69,34 +69,23 @@ def latency_table(run: Run) -> str:
         ]
         for record in records
     ]
-    return _markdown(headers, rows, text_columns=(0, 1))
+    return markdown_table(headers, rows, text_columns=(0, 1))
 
 
 def training_table(run: Run) -> str:
     """Every training: model, seed, epochs, first step, time of the whole fit and accuracy."""
     headers = ["Model", "Trainer", "Seed", "Epochs", "First step (tracing, compiling)", "Train time", "Test accuracy"]
     rows = [row for record in run.records if record.stage == "train" for row in _seed_rows(record)]
-    return _markdown(headers, rows, text_columns=(0, 1))
+    return markdown_table(headers, rows, text_columns=(0, 1))
 
 
 def caption(run: Run) -> str:
     """What was measured on what, when, and the command that measures it again."""
-    machine, packages = run.machine, run.packages
-    versions = ", ".join(
-        f"{label} {packages[name]}"
-        for label, name in (("TensorFlow", "tensorflow"), ("ONNX Runtime", "onnxruntime"))
-        if packages.get(name)
-    )
     parts = [
-        f"{run.dataset}",
+        run.dataset,
         f"{run.trainer} trainer",
         f"{run.device} ({format_counted(run.threads, 'thread')})",
-        f"{machine.get('cpu')}, {machine.get('cpus')} CPUs",
-        f"Python {machine.get('python')}, {versions}",
-        run.started_at[:10],
-        f"commit {run.commit}",
-        f"`{run.command}`",
-        f"run file `{run.file}`",
+        *provenance(run, (("TensorFlow", "tensorflow"), ("ONNX Runtime", "onnxruntime"))),
     ]
     return escape("; ".join(parts))
 
@@ -113,6 +102,32 @@ def notices(run: Run) -> list[str]:
     faults = {fault: None for record in run.records for fault in record.faults}
     lines += [f"INVALID: {fault}" for fault in faults]
     return [escape(line) for line in lines]
+
+
+def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: Sequence[int]) -> str:
+    """A table of escaped cells: the columns whose numbers are given to the left, all others to the right."""
+    align = ["left" if column in text_columns else "right" for column in range(len(headers))]
+    cells = [[escape(cell) for cell in row] for row in rows]
+    return tabulate(cells, headers, tablefmt="pipe", colalign=align if cells else None, disable_numparse=True)
+
+
+def provenance(run: Run, labels: Sequence[tuple[str, str]]) -> list[str]:
+    """Where figures come from: processor, versions, date, commit, command and run file.
+
+    Args:
+        run: whose figures they are.
+        labels: a package's name for readers, and the name that it is stored under; missing ones are left out.
+    """
+    machine, packages = run.machine, run.packages
+    versions = [f"{label} {packages[name]}" for label, name in labels if packages.get(name)]
+    return [
+        f"{machine.get('cpu')}, {machine.get('cpus')} CPUs",
+        ", ".join([f"Python {machine.get('python')}", *versions]),
+        run.started_at[:10],
+        f"commit {run.commit}",
+        f"`{run.command}`",
+        f"run file `{run.file}`",
+    ]
 
 
 def escape(text: str) -> str:
@@ -243,9 +258,3 @@ def _first(values: Iterable[_T | None]) -> _T | None:
 
 def _maybe(value: _T | None, text: Callable[[_T], str]) -> str:
     return NOT_MEASURED if value is None else text(value)
-
-
-def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: Sequence[int]) -> str:
-    align = ["left" if column in text_columns else "right" for column in range(len(headers))]
-    cells = [[escape(cell) for cell in row] for row in rows]
-    return tabulate(cells, headers, tablefmt="pipe", colalign=align if cells else None, disable_numparse=True)

@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bench.about import about_run
 from bench.datasets import Dataset, load_dataset
 from bench.devices import Device, claim_device, parse_device
 from bench.errors import DensebenchError
 from bench.files import write_atomically
-from bench.machine import describe_machine, machine_name, package_versions
+from bench.machine import machine_name
 from bench.progress import Progress
 from bench.records import SCHEMA, read_run
 from bench.runfile import encode_run, reserve_run_path, round_timings
@@ -114,8 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
         measure(cases, workers, orders, dataset=dataset.name, progress=progress, save=lambda: save(complete=False))
         _show_errors(cases, workers, progress)
     save(complete=True)
-    page, complaints = write_trainer_page(arguments.results)
-    lines = [*complaints, trainer_page(read_run(path)), "Wrote:", f"  {path}", *([f"  {page}"] if page else [])]
+    pages, complaints = write_trainer_page(arguments.results)
+    lines = [*complaints, trainer_page(read_run(path)), "Wrote:", f"  {path}", *(f"  {page}" for page in pages)]
     for line in lines:
         progress.done(line)
     return 1 if any(case.failed for case in cases) else 0
@@ -273,35 +273,20 @@ def _ask(case: Case, workers: Mapping[str, Asked], request: Mapping[str, Any]) -
 
 
 def _about(arguments: argparse.Namespace, dataset: Dataset, device: Device, started_at: datetime) -> dict[str, Any]:
-    from pytest_benchmark.utils import get_commit_info  # noqa: PLC0415  slow to import
-
-    commit: dict[str, Any] = get_commit_info("densebench")  # type: ignore[no-untyped-call]  # it ships no types
     words = ["python", "-m", "bench", "trainers"]
     usual = {"blocks": DEFAULT_BLOCKS, "device": "cpu", "dataset": "fashion_mnist"}
     words += [f"--{name}={getattr(arguments, name)}" for name in usual if getattr(arguments, name) != usual[name]]
-    return {
-        "schema": SCHEMA,
-        "machine": describe_machine(),
-        "packages": package_versions() | {name: _version(name) for name in ("jax", "jaxlib", "optax", "torch")},
-        "started_at": started_at.isoformat(timespec="seconds"),
-        "commit": commit["id"][:7] + ("+" if commit["dirty"] else ""),
-        "command": shlex.join(words),
-        "dataset": dataset.name,
-        "dataset_sha256": dataset.sha256,
-        "dataset_source": dataset.source,
-        "device": device.name,
-        "threads": device.threads,
-        "trainer": "all",
-        "quick": arguments.blocks < DEFAULT_BLOCKS,
-        "fallback_reason": None,
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    return about_run(
+        device,
+        started_at,
+        command=shlex.join(words),
+        more_packages=("jax", "jaxlib", "optax", "torch"),
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_source=dataset.source,
+        trainer="all",
+        quick=arguments.blocks < DEFAULT_BLOCKS,
+    )
 
 
 def _show_errors(cases: Sequence[Case], workers: Mapping[str, Worker], progress: Progress) -> None:

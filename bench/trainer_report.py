@@ -6,12 +6,10 @@ import statistics
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tabulate import tabulate
-
 from bench.files import write_atomically
 from bench.formats import format_accuracy, format_counted, format_rate
-from bench.records import Record, Run, RunFileError, read_run
-from bench.tables import NOT_MEASURED, escape
+from bench.records import Record, Run, read_runs
+from bench.tables import NOT_MEASURED, escape, markdown_table, provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,10 +60,8 @@ def trainer_table(run: Run, recipes: Sequence[str]) -> str:
         f"of the {PRODUCT_LIMIT}",
         "Test accuracy (epochs)",
     ]
-    align = ["left", "right", "left", "right", "right", "right", "right", "right"]
     records = sorted((record for record in run.records if record.recipe in recipes), key=_position)
-    rows = [[escape(cell) for cell in _row(run, record)] for record in records]
-    return tabulate(rows, headers, tablefmt="pipe", colalign=align if rows else None, disable_numparse=True)
+    return markdown_table(headers, [_row(run, record) for record in records], text_columns=(0, 2))
 
 
 def trainer_notices(run: Run) -> list[str]:
@@ -106,19 +102,12 @@ def trainer_explanation(run: Run) -> str:
 
 def trainer_caption(run: Run) -> str:
     """What was measured on what, when, and the command that measures it again."""
-    machine = run.machine
     blocks = max((len(record.values_s) for record in run.records), default=0)
-    versions = [f"{label} {run.packages[name]}" for label, name in VERSIONS if run.packages.get(name)]
     parts = [
         run.dataset,
         f"{run.device} ({format_counted(run.threads, 'thread')} for each library, and as many CPUs for each process)",
         format_counted(blocks, "block"),
-        f"{machine.get('cpu')}, {machine.get('cpus')} CPUs",
-        ", ".join([f"Python {machine.get('python')}", *versions]),
-        run.started_at[:10],
-        f"commit {run.commit}",
-        f"`{run.command}`",
-        f"run file `{run.file}`",
+        *provenance(run, VERSIONS),
     ]
     return escape("; ".join(parts))
 
@@ -135,24 +124,19 @@ def choose_trainer_run(runs: Sequence[Run]) -> Run | None:
 
 def published_trainer_run(results: Path) -> tuple[Run | None, list[str]]:
     """The stored run that the page shows, if there is one, and a line for each file that could not be read."""
-    runs, complaints = [], []
-    for path in sorted((results / "raw").glob(f"*/{FOLDER}/*.json")):
-        try:
-            runs.append(read_run(path))
-        except RunFileError as error:
-            complaints.append(str(error))
+    runs, complaints = read_runs(results, FOLDER)
     return choose_trainer_run(runs), complaints
 
 
-def write_trainer_page(results: Path) -> tuple[Path | None, list[str]]:
+def write_trainer_page(results: Path) -> tuple[list[Path], list[str]]:
     """Write `tables/trainers.md` from the stored runs: its path if there is one to show, and what could not be read."""
     run, complaints = published_trainer_run(results)
     if run is None:
-        return None, complaints
+        return [], complaints
     page = results / "tables" / "trainers.md"
     page.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(page, trainer_page(run).encode())
-    return page, complaints
+    return [page], complaints
 
 
 def trainer_section(run: Run) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models import deep_mlp, dropout_mlp, logistic_regression, single_dense
-from models.recipe import EarlyStopping, Recipe, Training
+from models.recipe import EarlyStopping, Holdout, Recipe, Training
 
 RECIPES: dict[str, Recipe] = {
     "logistic_regression": logistic_regression.RECIPE,
@@ -12,4 +12,4 @@ RECIPES: dict[str, Recipe] = {
     "dropout_mlp": dropout_mlp.RECIPE,
 }
 
-__all__ = ["RECIPES", "EarlyStopping", "Recipe", "Training"]
+__all__ = ["RECIPES", "EarlyStopping", "Holdout", "Recipe", "Training"]

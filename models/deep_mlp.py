@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.recipe import Recipe, Training
+from models.recipe import Holdout, Recipe, Training
 
 
 def build(keras: Any) -> Any:
@@ -28,7 +28,7 @@ RECIPE = Recipe(
         loss="sparse_categorical_crossentropy",
         epochs=5,
         batch_size=32,
-        validation_splits=1,
+        holdout=Holdout(),
     ),
     accuracy_floors={"fashion_mnist": 0.85, "mnist": 0.95, "digits": 0.80},
 )

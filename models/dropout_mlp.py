@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.recipe import EarlyStopping, Recipe, Training
+from models.recipe import EarlyStopping, Holdout, Recipe, Training
 
 
 def build(keras: Any) -> Any:
@@ -29,7 +29,7 @@ RECIPE = Recipe(
         loss="sparse_categorical_crossentropy",
         epochs=20,
         batch_size=32,
-        validation_splits=1,
+        holdout=Holdout(),
         validate_each_epoch=True,
         early_stopping=EarlyStopping(patience=2),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -21,30 +21,54 @@ class EarlyStopping:
     patience: int
 
 
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """How validation images are split off the training images.
+
+    Attributes:
+        fraction: of the images, to be split off.
+        random_state: as scikit-learn's `train_test_split` takes it; ``None`` splits off the last images in their
+            order, as Keras's ``validation_split`` does.
+        times: how many times over, each time off what the time before left; the last part is for validation, and those
+            before it are not used.
+    """
+
+    fraction: float = 0.2
+    random_state: int | None = 42
+    times: int = 1
+
+
+Scaling = Literal["unit", "min-max", "robust", "standard"]
+"""What is done to pixels, 0-255: all are divided by 255, and ``unit`` leaves it at that. The others go on from there
+with scikit-learn's `MinMaxScaler`, `RobustScaler` or `StandardScaler`, pixel by pixel, fitted on training images."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """The training protocol of a recipe.
 
     Attributes:
         optimizer: the name that Keras knows it by; scikit-learn recipes name theirs for the record only.
+        optimizer_settings: what differs from Keras's defaults, by the names of the optimizer's arguments.
         loss: the name that the framework knows it by.
         from_logits: whether the loss is told that the outputs are logits, as Keras's losses take it.
         epochs: passes over the training images, at most.
         batch_size: images per step.
-        validation_splits: how many times a fifth is split off the training images
-            (``train_test_split(test_size=0.2, random_state=42)``) before training.
-            The last fifth split off is the validation set; 0 trains on everything.
+        holdout: ``None`` trains on everything.
+        scaling: what is done to the pixels before training.
         validate_each_epoch: whether the validation loss is computed inside the fit, after each epoch.
         early_stopping: needs `validate_each_epoch`.
         train_images: train on this many of the images at most; ``None`` is all of them, as published.
     """
 
     optimizer: str
+    optimizer_settings: Mapping[str, float | bool] = field(default_factory=dict)
     loss: str
     epochs: int
     batch_size: int
     from_logits: bool = False
-    validation_splits: int = 0
+    holdout: Holdout | None = None
+    scaling: Scaling = "unit"
     validate_each_epoch: bool = False
     early_stopping: EarlyStopping | None = None
     train_images: int | None = None

@@ -28,7 +28,7 @@ def test_a_recipe_has_a_floor_above_chance_for_every_data_set(recipe: Recipe) ->
 def test_early_stopping_has_a_validation_loss_to_look_at(recipe: Recipe) -> None:
     training = recipe.training
     assert not training.early_stopping or training.validate_each_epoch
-    assert not training.validate_each_epoch or training.validation_splits
+    assert not training.validate_each_epoch or training.holdout
 
 
 def test_a_quick_protocol_is_never_longer_than_the_published_one() -> None:

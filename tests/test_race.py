@@ -15,7 +15,6 @@ from bench.devices import parse_device
 from bench.errors import DensebenchError
 from bench.race import Heat, WorkerFailed, caption, race_page, race_table, run_heat, run_worker, split_times
 from bench.race_worker import MORE_EPOCHS, RACES, Entry, Lap, Stopwatch
-from models.published import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,8 +169,8 @@ def test_what_is_raced_has_nothing_inside_its_fit_but_training(recipe: Recipe) -
     assert not recipe.training.early_stopping
 
 
-def test_published_recipes_are_known_by_their_own_names_and_have_every_floor() -> None:
-    for name, recipe in PUBLISHED.items():
+def test_what_is_raced_has_a_floor_for_every_data_set() -> None:
+    for name, recipe in RACES.items():
         assert recipe.name == name
         assert set(recipe.accuracy_floors) == set(DATASETS)
 

@@ -196,11 +196,11 @@ def test_the_page_shows_the_newest_of_the_most_complete_runs(tmp_path: Path) -> 
     stored(tmp_path, cases, "other.json", started_at="2026-01-05", dataset="mnist")
     stored(tmp_path, cases, "one-thread.json", started_at="2026-01-06", device="cpu:1")
     (tmp_path / "raw" / "machine" / FOLDER / "broken.json").write_text("{", encoding="utf-8")
-    page, complaints = write_trainer_page(tmp_path)
+    (page,), complaints = write_trainer_page(tmp_path)
     assert page is not None
     assert "run file `whole.json`" in page.read_text(encoding="utf-8")
     assert "broken.json" in complaints[0]
-    assert write_trainer_page(tmp_path / "nothing") == (None, [])
+    assert write_trainer_page(tmp_path / "nothing") == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def prepare_compiled_fit(
 
     def finish() -> Trained:
         (history,) = histories
-        return as_trained(recipe, seed, trainer="compiled", model=model, history=history)
+        return as_trained(recipe, seed, trainer="compiled", model=model, history=history, scaling=split.scaling)
 
     return Fit(run, finish, fit.compile_s)
 

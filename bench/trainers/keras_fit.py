@@ -41,7 +41,7 @@ def prepare_keras_fit(
 
     def finish() -> Trained:
         (history,) = histories
-        return as_trained(recipe, seed, trainer="fit", model=model, history=history)
+        return as_trained(recipe, seed, trainer="fit", model=model, history=history, scaling=split.scaling)
 
     return Fit(run, finish, first_step_s)
 

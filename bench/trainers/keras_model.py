@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from bench.trained import Diverged, Trained
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from bench.splits import PixelScaling
     from models import Recipe, Training
 
 SCORING_BATCH = 1000
@@ -26,9 +28,14 @@ def build_model(recipe: Recipe, training: Training, seed: int) -> Any:
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(seed)
     model = recipe.build(tf.keras)
-    loss = make_loss(tf.keras, training)
-    model.compile(optimizer=training.optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
+    optimizer, loss = make_optimizer(tf.keras, training), make_loss(tf.keras, training)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
     return model
+
+
+def make_optimizer(keras: Any, training: Training) -> Any:
+    """The protocol's optimizer with its settings, new for each training."""
+    return keras.optimizers.get({"class_name": training.optimizer, "config": dict(training.optimizer_settings)})
 
 
 def make_loss(keras: Any, training: Training) -> Any:
@@ -40,6 +47,11 @@ def make_loss(keras: Any, training: Training) -> Any:
         "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
     }
     return losses[training.loss](from_logits=True)
+
+
+def accept_published_losses() -> None:
+    """Switch off Keras's warning of a loss that is told of logits and given probabilities: a tutorial does that."""
+    warnings.filterwarnings("ignore", message=".*received `from_logits=True`", category=UserWarning)
 
 
 def make_callbacks(training: Training, on_epoch: Callable[[int], None]) -> list[Any]:
@@ -54,10 +66,16 @@ def make_callbacks(training: Training, on_epoch: Callable[[int], None]) -> list[
     return chosen
 
 
-def as_trained(
-    recipe: Recipe, seed: int, *, trainer: str, model: Any, history: Mapping[str, Sequence[float]]
+def as_trained(  # noqa: PLR0913  what a training was, and what it left
+    recipe: Recipe,
+    seed: int,
+    *,
+    trainer: str,
+    model: Any,
+    history: Mapping[str, Sequence[float]],
+    scaling: PixelScaling | None = None,
 ) -> Trained:
-    """What a trained Keras model has become.
+    """What a trained Keras model has become; it takes images in [0, 1] now, whatever it was trained on.
 
     Raises:
         Diverged: the loss is not a number.
@@ -66,6 +84,8 @@ def as_trained(
     for epoch, loss in enumerate(losses, start=1):
         if not math.isfinite(loss):
             raise Diverged(f"{recipe.name}, seed {seed}: the loss is {loss} from epoch {epoch} on")
+    if scaling:
+        fold_scaling(model, scaling)
 
     def predict(images: NDArray[np.float32]) -> NDArray[np.float32]:
         starts = range(0, len(images), SCORING_BATCH)
@@ -86,3 +106,12 @@ def as_trained(
         history={name: [float(value) for value in values] for name, values in sorted(history.items())},
         placed_on=placement(model(probe, training=False)),
     )
+
+
+def fold_scaling(model: Any, scaling: PixelScaling) -> None:
+    """Put what was done to the pixels into the first Dense layer's weights: ``(x * s + o) @ k + b`` is the same as
+    ``x @ (s * k) + (o @ k + b)``, computed here in float64.
+    """
+    first = next(layer for layer in model.layers if layer.weights)
+    kernel, bias = (np.asarray(weight, np.float64) for weight in first.get_weights())
+    first.set_weights([kernel * scaling.slope[:, None], bias + scaling.offset @ kernel])

@@ -1,0 +1,43 @@
+"""A figure, and what our repetitions gave for it, as the cells of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.formats import format_accuracy
+from bench.reproduction.judge import SEEDS_NEEDED
+from bench.tables import NOT_MEASURED
+
+if TYPE_CHECKING:
+    from bench.reproduction.judge import Sample
+    from models.published import Figure
+
+PROBABILITY_DIGITS = 6
+
+
+def figure_name(figure: Figure) -> str:
+    """``test accuracy``, ``training loss, epoch 5``, ``probability of class 7, test image 0``."""
+    if figure.metric == "probability":
+        return f"probability of class {figure.label}, {figure.part} image {figure.image}"
+    return f"{figure.part} {figure.metric}" + (f", epoch {figure.epoch}" if figure.epoch else "")
+
+
+def spread(figure: Figure, ours: Sample | None) -> str:
+    """Mean and standard deviation: ``0.8591 ± 0.0031``."""
+    if ours is None:
+        return NOT_MEASURED
+    return _number(figure, ours.mean) + (f" ± {_number(figure, ours.sd)}" if ours.sd is not None else "")
+
+
+def interval(figure: Figure, ours: Sample | None) -> str:
+    """Where a single new run is expected: ``0.8496 to 0.8686``."""
+    if ours is None:
+        return NOT_MEASURED
+    ends = ours.interval
+    if ends is None:
+        return f"n/a (needs {SEEDS_NEEDED} seeds)"
+    return " to ".join(_number(figure, end) for end in ends)
+
+
+def _number(figure: Figure, value: float) -> str:
+    return f"{value:.{PROBABILITY_DIGITS}f}" if figure.metric == "probability" else format_accuracy(value)

@@ -1,0 +1,248 @@
+"""What `python -m bench reproduce` does: plan, train and score each recipe from each seed, store, tell."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.about import about_run
+from bench.datasets import Dataset, load_dataset
+from bench.devices import Device, claim_device, parse_device, start_tensorflow
+from bench.errors import DensebenchError, unknown_name
+from bench.files import write_atomically
+from bench.formats import format_counted
+from bench.ladder import InvalidRow, Ladder
+from bench.machine import machine_name
+from bench.progress import Progress
+from bench.records import read_run
+from bench.reproduction.details import details_page
+from bench.reproduction.measure import examine, repeat
+from bench.reproduction.page import reproduction_page, write_pages
+from bench.reproduction.repetition import Result
+from bench.reproduction.store import FOLDER, check_same, find_unfinished, read_results, run_content
+from bench.runfile import encode_run, reserve_run_path
+from bench.trainers import KERAS_TRAINERS
+from bench.trainers.keras_model import accept_published_losses
+from models.published import PUBLISHED
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+DEFAULT_SEEDS = 5
+
+
+@dataclass
+class Reproduction:
+    """A reproduction under way.
+
+    Attributes:
+        seeds: one training of each recipe from each.
+        results: what is there so far, in table order; a recipe without data has its reason in it.
+        ladders: one per data set.
+        about: what is stored of the run.
+        path: its run file.
+        exports: the folder of its ONNX files.
+    """
+
+    seeds: Sequence[int]
+    results: dict[str, Result]
+    ladders: dict[str, Ladder]
+    about: dict[str, Any]
+    path: Path
+    exports: Path
+    progress: Progress
+
+    def save(self, *, complete: bool) -> None:
+        """Write the run file as it stands. Raises OSError; what was stored before stays."""
+        datasets = {name: ladder.dataset for name, ladder in self.ladders.items()}
+        write_atomically(self.path, encode_run(run_content(self.results, datasets, self.about, complete=complete)))
+
+    def train(self) -> None:
+        """Whatever is still missing: recipe by recipe, so that each program is compiled once."""
+        total = len(self.results) * len(self.seeds)
+        for number, name in enumerate(self.results):
+            for turn in range(len(self.results[name].repetitions), len(self.seeds)):
+                if self.results[name].faults:
+                    break
+                self._train_one(name, self.seeds[turn], f"[{number * len(self.seeds) + turn + 1}/{total}] {name}")
+
+    def _train_one(self, name: str, seed: int, position: str) -> None:
+        published, result = PUBLISHED[name], self.results[name]
+        ladder = self.ladders[published.dataset]
+        self.progress.update(f"{position} · seed {seed}")
+        epochs = ladder.training(published.recipe).epochs
+        try:
+            repetition, trained = repeat(
+                published,
+                ladder,
+                seed,
+                on_epoch=lambda epoch: self.progress.update(f"{position} · seed {seed}, epoch {epoch}/{epochs} done"),
+            )
+            if not result.specimen:
+                result.specimen, content = examine(published.recipe, trained, ladder)
+                self.exports.mkdir(parents=True, exist_ok=True)
+                write_atomically(self.exports / f"{name}.onnx", content)
+            result.repetitions.append(repetition)
+        except DensebenchError as error:
+            result.faults += error.faults if isinstance(error, InvalidRow) else [str(error)]
+            self.progress.done(f"{position} · INVALID: {error}")
+        self.save(complete=False)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options; `run` checks them."""
+    parser.add_argument(
+        "ids",
+        nargs="*",
+        metavar="ID",
+        help=f"a recipe, or how several begin (t4) (default: all): {', '.join(PUBLISHED)}",
+    )
+    parser.add_argument("--seeds", type=int, default=DEFAULT_SEEDS, metavar="N", help="trainings per recipe")
+    parser.add_argument("--resume", action="store_true", help="go on with the newest run that was stopped")
+    parser.add_argument("--details", action="store_true", help="print everything that the tutorials show, too")
+    parser.add_argument("--trainer", default=KERAS_TRAINERS[0], help="as for pytest (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="as for pytest (default: cpu)")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    parser.add_argument("--quick", action="store_true", help="protocols cut down to seconds; the figures mean nothing")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Reproduce, store and print; 0 where every recipe was trained as it should, else 1.
+
+    Raises:
+        DensebenchError: an option is wrong, no data can be had, or there is nothing to resume.
+    """
+    reproduction = prepare(arguments, Progress(sys.stdout))
+    try:
+        reproduction.train()
+    except KeyboardInterrupt:
+        reproduction.progress.done(f"Stopped. {_stored(reproduction)}")
+        raise
+    except OSError as error:
+        raise DensebenchError(
+            f"{error.filename or reproduction.path}: {error.strerror}. {_stored(reproduction)}"
+        ) from error
+    reproduction.save(complete=True)
+    return tell(reproduction, arguments.results, details=arguments.details)
+
+
+def prepare(arguments: argparse.Namespace, progress: Progress) -> Reproduction:
+    """Everything that can go wrong before the first training."""
+    names, device = choose(arguments.ids), parse_device(arguments.device)
+    if arguments.seeds < 1:
+        raise DensebenchError(f"--seeds {arguments.seeds} is not a number of trainings: a whole number from 1 up is.")
+    if arguments.trainer not in KERAS_TRAINERS:
+        raise unknown_name("trainer", arguments.trainer, KERAS_TRAINERS)
+    logging.getLogger("densebench").addHandler(logging.StreamHandler(sys.stdout))
+    claim_device(device)
+    datasets, missing = load_datasets(names, arguments.data_dir)
+    for reason in missing.values():
+        progress.done(reason)
+    started_at = datetime.now(timezone.utc)
+    folder = f"{machine_name()}/{FOLDER}"
+    label = f"{FOLDER}{'-quick' if arguments.quick else ''}"
+    path = reserve_run_path(arguments.results, folder, label, started_at)
+    about = about_run(
+        device,
+        started_at,
+        command=_command(arguments),
+        dataset=", ".join(datasets),
+        dataset_sha256={name: dataset.sha256 for name, dataset in datasets.items()},
+        dataset_source=", ".join(dict.fromkeys(dataset.source for dataset in datasets.values())),
+        trainer=arguments.trainer,
+        quick=arguments.quick,
+        seeds=list(range(arguments.seeds)),
+    )
+    results = {name: _begin(name, missing) for name in names}
+    if arguments.resume:
+        path, stopped, about_stopped = find_unfinished(path.parent)
+        check_same(path, about_stopped, about)
+        results, about = results | read_results(stopped), about_stopped
+        progress.done(f"going on with {path}")
+    progress.update("starting TensorFlow")
+    start_tensorflow(device)
+    accept_published_losses()
+    ladders = {name: _make_ladder(dataset, device, arguments) for name, dataset in datasets.items()}
+    exports = arguments.results / "onnx" / path.stem
+    return Reproduction(about["seeds"], results, ladders, about, path, exports, progress)
+
+
+def choose(ids: Sequence[str]) -> list[str]:
+    """The recipes that `ids` name, in table order: ``t5_mlp_128`` or ``T5-mlp-128``; ``t4`` is all of that tutorial.
+
+    Raises:
+        DensebenchError: one of them names none.
+    """
+    wanted: set[str] = set()
+    for text in ids:
+        name = text.lower().replace("-", "_")
+        matches = {name} & PUBLISHED.keys() or {known for known in PUBLISHED if known.startswith(f"{name}_")}
+        if not matches:
+            raise unknown_name("recipe", text, PUBLISHED)
+        wanted |= matches
+    return [name for name in PUBLISHED if name in wanted or not ids]
+
+
+def load_datasets(names: Sequence[str], data_dir: Path | None) -> tuple[dict[str, Dataset], dict[str, str]]:
+    """The data sets that recipes need, by name, and why one that is missing could not be had.
+
+    Raises:
+        DensebenchError: not one of them can be had.
+    """
+    found, missing = {}, {}
+    for name in dict.fromkeys(PUBLISHED[recipe].dataset for recipe in names):
+        try:
+            found[name] = load_dataset(name, data_dir)
+        except DensebenchError as error:
+            missing[name] = str(error)
+    if not found:
+        raise DensebenchError("\n".join(missing.values()))
+    return found, missing
+
+
+def tell(reproduction: Reproduction, results: Path, *, details: bool) -> int:
+    """Print what came out and write the pages; the exit status."""
+    run = read_run(reproduction.path)
+    pages, complaints = write_pages(results)
+    lines = [*complaints, reproduction_page(run)]
+    if details:
+        lines.append(details_page(run))
+    lines += ["Wrote:", f"  {reproduction.path}", f"  {reproduction.exports}", *(f"  {page}" for page in pages)]
+    for line in lines:
+        reproduction.progress.done(line)
+    return 1 if any(result.faults for result in reproduction.results.values()) else 0
+
+
+def _begin(name: str, missing: dict[str, str]) -> Result:
+    reason = missing.get(PUBLISHED[name].dataset)
+    if reason is None:
+        return Result()
+    return Result(faults=[reason.splitlines()[0].rstrip(":")], available=False)
+
+
+def _make_ladder(dataset: Dataset, device: Device, arguments: argparse.Namespace) -> Ladder:
+    return Ladder(dataset, device, quick=arguments.quick, seeds=range(arguments.seeds), trainer=arguments.trainer)
+
+
+def _stored(reproduction: Reproduction) -> str:
+    done = sum(len(result.repetitions) for result in reproduction.results.values())
+    if not done:
+        return "Nothing was trained yet."
+    return f"{format_counted(done, 'training')} are stored in {reproduction.path}; `--resume` goes on from there."
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """What a reader types to do the same, without the paths of this machine."""
+    words = ["python", "-m", "bench", "reproduce", *arguments.ids]
+    words += [f"--seeds={arguments.seeds}"] if arguments.seeds != DEFAULT_SEEDS else []
+    words += [f"--trainer={arguments.trainer}"] if arguments.trainer != KERAS_TRAINERS[0] else []
+    words += [f"--device={arguments.device}"] if arguments.device != "cpu" else []
+    words += ["--quick"] if arguments.quick else []
+    return shlex.join(words)

@@ -1,0 +1,91 @@
+"""A published figure against our repetitions of it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.reproduction.repetition import Repetition
+    from models.published import Figure
+
+COVERAGE = 0.95
+SEEDS_NEEDED = 3
+"""Of two values the interval reaches 16 standard deviations to either side, and agrees with everything."""
+
+REPRODUCED, BETTER, WORSE, CANNOT_TELL = "reproduced", "better", "worse", "cannot tell"
+NOTHING_PUBLISHED = "no figure published"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the repetitions gave for one figure, a value per seed."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean over the seeds."""
+        return statistics.fmean(self.values)
+
+    @property
+    def sd(self) -> float | None:
+        """The standard deviation over the seeds (n - 1); ``None`` for a single one."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Where one more run is expected to fall, at 95 %; ``None`` where there are too few to say."""
+        if self.sd is None or len(self.values) < SEEDS_NEEDED:
+            return None
+        reach = prediction_factor(len(self.values)) * self.sd
+        return self.mean - reach, self.mean + reach
+
+
+def prediction_factor(count: int) -> float:
+    """How many standard deviations from the mean of `count` values one more value may lie, at 95 %.
+
+    Normal values: t(0.975, n - 1) x sqrt(1 + 1/n) (Hahn, "Factors for calculating two-sided prediction intervals for
+    samples from a normal distribution", Journal of the American Statistical Association 64, 1969).
+    """
+    from scipy.stats import t  # noqa: PLC0415  slow to import
+
+    return float(t.ppf((1 + COVERAGE) / 2, count - 1)) * math.sqrt(1 + 1 / count)
+
+
+def sample(figure: Figure, repetitions: Sequence[Repetition]) -> Sample | None:
+    """The repetitions' own values of a figure; ``None`` where one of them has none (a cut-down run, say)."""
+    values = [_value(figure, repetition) for repetition in repetitions]
+    known = tuple(value for value in values if value is not None)
+    return Sample(known) if known and len(known) == len(values) else None
+
+
+def judge(figure: Figure, ours: Sample | None) -> str:
+    """Whether the published figure could be one of our runs, and else which of the two is better.
+
+    The figure counts with the width of its rounding: 0.97 stands for anything from 0.965 to 0.975.
+    """
+    interval = ours.interval if ours else None
+    if ours is None or interval is None:
+        return CANNOT_TELL
+    low, high = interval
+    if figure.value + figure.rounding >= low and figure.value - figure.rounding <= high:
+        return REPRODUCED
+    return BETTER if (ours.mean > figure.value) == figure.higher_is_better else WORSE
+
+
+def _value(figure: Figure, repetition: Repetition) -> float | None:
+    if figure.metric == "macro F1":
+        return repetition.macro_f1
+    if figure.metric == "probability":
+        row = repetition.probabilities.get(f"{figure.part}:{figure.image}", ())
+        return row[figure.label] if figure.label is not None and figure.label < len(row) else None
+    if figure.part == "training":
+        epochs = repetition.history.get(figure.metric, ())
+        return epochs[figure.epoch - 1] if figure.epoch and figure.epoch <= len(epochs) else None
+    if figure.part == "cross-validation":
+        return statistics.fmean(repetition.folds) if repetition.folds else None
+    return repetition.scores.get(f"{figure.part} {figure.metric}")

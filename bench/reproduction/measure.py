@@ -1,0 +1,199 @@
+"""One repetition of a published recipe: train from a seed, then score everything that its tutorial shows."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench import infer
+from bench.ladder import InvalidRow
+from bench.parity import certify
+from bench.reproduction.repetition import Repetition
+from bench.reproduction.saving import save_and_load
+from bench.splits import make_split, scale
+from bench.trainers.keras_fit import targets
+from bench.trainers.keras_model import make_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from bench.datasets import Dataset
+    from bench.ladder import Ladder
+    from bench.trained import Trained
+    from models import Recipe
+    from models.published import Published
+
+SHOWCASE = {"training": (3,), "test": (*range(15), 800, 2000)}
+"""The images whose probabilities the tutorials show, by part and place: one of 001, a grid of 15 and two of 004."""
+
+SCORING_BATCH = 1000
+LOSS_DIGITS, PROBABILITY_DIGITS = 6, 9
+"""Decimals that are stored: more than are ever published."""
+
+
+def repeat(
+    published: Published, ladder: Ladder, seed: int, on_epoch: Callable[[int], None] = lambda _epoch: None
+) -> tuple[Repetition, Trained]:
+    """Train the recipe from a seed and score it.
+
+    Raises:
+        InvalidRow: the accuracy is below the recipe's floor, or it was computed elsewhere than claimed.
+        DensebenchError: the training diverged.
+    """
+    recipe = published.recipe
+    fit = ladder.prepare(recipe, seed, on_epoch)
+    start_s = time.perf_counter()
+    fit.run()
+    fit_s = time.perf_counter() - start_s
+    trained = fit.finish()
+    if faults := ladder.faults(trained, ladder.score(trained)):
+        raise InvalidRow(faults)
+    folds = cross_validate(published, ladder, seed)
+    repetition = Repetition(
+        seed=seed,
+        trainer=trained.trainer,
+        placed_on=trained.placed_on,
+        parameters=trained.parameters,
+        train_images=len(ladder.split(recipe).train_labels),
+        fit_s=fit_s,
+        first_step_s=fit.first_step_s,
+        epochs_run=trained.epochs_run,
+        history={name: _rounded(values, LOSS_DIGITS) for name, values in trained.history.items()},
+        scores=_scores(trained, ladder),
+        folds=folds,
+        confusion=count_answers(trained.predict(ladder.test_images), ladder.test_labels),
+        probabilities=_show(trained, ladder),
+    )
+    return repetition, trained
+
+
+def examine(recipe: Recipe, trained: Trained, ladder: Ladder) -> tuple[dict[str, Any], bytes]:
+    """What is looked at on one model of a recipe only, and its exported ONNX file.
+
+    Raises:
+        InvalidRow: the export fails, or its answers are not the trained model's.
+    """
+    ladder.keep(trained)
+    exported = ladder.exported(recipe)
+    with infer.open_session(exported.onnx, ladder.device, threads=ladder.device.threads) as session:
+        certificate = certify(exported.probabilities, infer.run_in_batches(session, ladder.test_images))
+    if certificate.faults:
+        raise InvalidRow([f"{recipe.name}: {fault}" for fault in certificate.faults])
+    facts = {"seed": trained.seed, "parity": certificate.as_dict(), "onnx_sha256": exported.onnx.sha256}
+    facts |= _describe_dataset(ladder.dataset)
+    if recipe.framework == "keras":
+        facts["layers"] = list_layers(trained.model)
+        facts["saving"] = save_and_load(trained, ladder.test_images[:SCORING_BATCH])
+    return facts, exported.onnx.content
+
+
+def cross_validate(published: Published, ladder: Ladder, seed: int) -> list[float]:
+    """Accuracy on each fold, by scikit-learn's `cross_validate` on all training images; empty where none is asked."""
+    if not published.cross_validation_folds:
+        return []
+    from joblib import parallel_config  # noqa: PLC0415  slow to import
+    from sklearn import linear_model, model_selection  # noqa: PLC0415
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
+
+    training, split = ladder.training(published.recipe), ladder.split(published.recipe)
+    model = published.recipe.build(linear_model).set_params(random_state=seed, max_iter=training.epochs)
+    images = split.train_images.astype(np.float64)
+    with warnings.catch_warnings(), parallel_config("threading", n_jobs=ladder.device.threads):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # as in the tutorial: five passes do not converge
+        scores = model_selection.cross_validate(model, images, split.train_labels, cv=published.cross_validation_folds)
+    return [float(score) for score in scores["test_score"]]
+
+
+def count_answers(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> list[list[int]]:
+    """How many images of each label (row) got each answer (column).
+
+    Columns end with the last class that was answered, or with the last label where that is later.
+    """
+    answers = probabilities.argmax(axis=1)
+    counts = np.zeros((labels.max() + 1, max(labels.max(), answers.max()) + 1), np.int64)
+    np.add.at(counts, (labels, answers), 1)
+    return [[int(count) for count in row] for row in counts]
+
+
+def list_layers(model: Any) -> list[dict[str, Any]]:
+    """The layers as `model.summary()` lists them: name, kind, output shape without the batch, parameters."""
+    return [
+        {
+            "name": layer.name,
+            "kind": type(layer).__name__,
+            "output_shape": [int(size) for size in layer.output.shape[1:]],
+            "parameters": int(layer.count_params()),
+        }
+        for layer in model.layers
+    ]
+
+
+def _scores(trained: Trained, ladder: Ladder) -> dict[str, float]:
+    """Loss and accuracy on the validation and the test images, by the measure of the model's own framework."""
+    parts = {"test": (ladder.test_images, ladder.test_labels)}
+    if len(ladder.split(trained.recipe).validation_labels):
+        parts["validation"] = _validation(trained.recipe, ladder)
+    scores = {}
+    for part, (images, labels) in parts.items():
+        if trained.recipe.framework == "keras":
+            scores[f"{part} loss"] = round(mean_loss(trained, images, labels), LOSS_DIGITS)
+        scores[f"{part} accuracy"] = float(np.mean(trained.predict(images).argmax(axis=1) == labels))
+    return scores
+
+
+def mean_loss(trained: Trained, images: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """What Keras's `evaluate` gives for images (n, 784) in [0, 1], without the second that it takes to trace it."""
+    import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
+
+    training = trained.recipe.training
+    loss = tf.keras.losses.get(make_loss(tf.keras, training))
+    # In one call: of outputs that are put together from batches, Keras no longer knows the logits.
+    losses = loss(tf.constant(targets(labels, training.loss)), trained.model(images, training=False))
+    return float(tf.reduce_mean(losses))
+
+
+def _validation(recipe: Recipe, ladder: Ladder) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The validation images in [0, 1], which is what a finished model takes."""
+    training = ladder.training(recipe)
+    split = ladder.split(recipe)
+    if split.scaling:
+        split = make_split(ladder.dataset, replace(training, scaling="unit"))
+    return split.validation_images, split.validation_labels
+
+
+def _show(trained: Trained, ladder: Ladder) -> dict[str, list[float]]:
+    """Class probabilities of the tutorials' images, as far as the data set has them; further outputs are left out."""
+    shown: dict[str, list[float]] = {}
+    classes = len(ladder.dataset.class_names)
+    for part, all_images in (("training", ladder.dataset.train_images), ("test", ladder.dataset.test_images)):
+        places = [place for place in SHOWCASE[part] if place < len(all_images)]
+        rows = trained.predict(scale(all_images[places]))[:, :classes]
+        shown |= {f"{part}:{place}": _rounded(row, PROBABILITY_DIGITS) for place, row in zip(places, rows, strict=True)}
+    return shown
+
+
+def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
+    parts = {"training": dataset.train_labels, "test": dataset.test_labels}
+    classes = len(dataset.class_names)
+    return {
+        "class_names": list(dataset.class_names),
+        "label_counts": {
+            part: [int(count) for count in np.bincount(labels, minlength=classes)] for part, labels in parts.items()
+        },
+        "shown_labels": {
+            f"{part}:{place}": int(labels[place])
+            for part, labels in parts.items()
+            for place in SHOWCASE[part]
+            if place < len(labels)
+        },
+    }
+
+
+def _rounded(values: Any, digits: int) -> list[float]:
+    return [round(float(value), digits) for value in values]

@@ -1,0 +1,121 @@
+"""The nouns of a reproduction: a `Repetition` is one training from one seed, a `Result` all of one recipe's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bench.records import Record, RunFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+STAGE = "reproduction"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repetition:
+    """One training from one seed, scored.
+
+    Attributes:
+        fit_s: seconds of the training alone.
+        first_step_s: seconds of compiling or tracing, apart; ``None`` where nothing compiles.
+        history: metric name to one value per epoch, as Keras's `History` has it; empty for scikit-learn.
+        scores: after training: ``"test loss"``, ``"validation accuracy"`` and so on to its value.
+        folds: cross-validation accuracies, one per fold; empty where the recipe does not cross-validate.
+        confusion: test images by label (row) and answer (column).
+        probabilities: ``"test:0"`` to that image's class probabilities.
+    """
+
+    seed: int
+    trainer: str
+    placed_on: str
+    parameters: int
+    train_images: int
+    fit_s: float
+    first_step_s: float | None
+    epochs_run: int
+    history: Mapping[str, Sequence[float]]
+    scores: Mapping[str, float]
+    folds: Sequence[float]
+    confusion: Sequence[Sequence[int]]
+    probabilities: Mapping[str, Sequence[float]]
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean over the classes of F1 on the test images."""
+        scores = [one.f1 for one in class_scores(self.confusion)]
+        return sum(scores) / len(scores)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """Precision, recall and F1 (0-1) of one class, and how many images have its label; 0 where nothing divides."""
+
+    precision: float
+    recall: float
+    f1: float
+    images: int
+
+
+@dataclass(slots=True)
+class Result:
+    """What is known of one recipe so far.
+
+    Attributes:
+        repetitions: in the order of their seeds.
+        specimen: what was looked at on the first seed's model only: its layers, saving and loading it, its export.
+        faults: why the recipe's figures are not to be believed, or could not be had.
+        available: false where this machine lacks its data.
+    """
+
+    repetitions: list[Repetition] = field(default_factory=list)
+    specimen: Mapping[str, Any] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    available: bool = True
+
+
+def class_scores(confusion: Sequence[Sequence[int]]) -> list[ClassScore]:
+    """One per label of a confusion matrix (labels, answers), whose answers may have more classes than the labels.
+
+    F1 is the harmonic mean of precision and recall, 2 x hits / (labelled + answered).
+    """
+    scores = []
+    for label, row in enumerate(confusion):
+        hits, labelled, answered = row[label], sum(row), sum(other[label] for other in confusion)
+        scores.append(
+            ClassScore(
+                precision=hits / answered if answered else 0.0,
+                recall=hits / labelled if labelled else 0.0,
+                f1=2 * hits / (labelled + answered) if labelled + answered else 0.0,
+                images=labelled,
+            )
+        )
+    return scores
+
+
+def stored_repetitions(result: Result) -> list[dict[str, Any]]:
+    """The repetitions as a run file has them; their `fit_s` are the row's timings."""
+    rows = [asdict(one) for one in result.repetitions]
+    for row in rows:
+        del row["fit_s"]
+    return rows
+
+
+def read_result(record: Record) -> Result:
+    """The result that a stored row holds.
+
+    Raises:
+        RunFileError: a repetition has missing or unknown fields, or there is not one for each timing.
+    """
+    rows = record.papers.get("repetitions", [])
+    try:
+        repetitions = [Repetition(**row, fit_s=fit_s) for row, fit_s in zip(rows, record.values_s, strict=True)]
+    except (TypeError, ValueError) as error:
+        raise RunFileError(f"{record.case}: its repetitions cannot be read: {error}") from error
+    return Result(
+        repetitions,
+        specimen=record.papers.get("specimen", {}),
+        faults=list(record.faults),
+        available=record.papers.get("status") != "unavailable",
+    )

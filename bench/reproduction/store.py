@@ -1,0 +1,120 @@
+"""Where a reproduction is stored: one run file, rewritten whole after each training, from which it can go on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import DensebenchError
+from bench.records import SCHEMA, Run, RunFileError, read_run
+from bench.reproduction.repetition import STAGE, Result, read_result, stored_repetitions
+from bench.runfile import round_timings
+from models.published import PUBLISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from bench.datasets import Dataset
+
+FOLDER = "reproduction"
+"""Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
+
+SAME_TO_RESUME = ("commit", "dataset_sha256", "device", "threads", "trainer", "quick", "packages")
+
+
+def case_name(recipe: str) -> str:
+    """``reproduce[t4_mnist_64_32]``."""
+    return f"reproduce[{recipe}]"
+
+
+def run_content(
+    results: Mapping[str, Result], datasets: Mapping[str, Dataset], about: Mapping[str, Any], *, complete: bool
+) -> dict[str, Any]:
+    """The run file: pytest-benchmark's shape, with what it has no field for where `bench.records` looks for it."""
+    rows = [(name, result, _papers(name, result, datasets, about)) for name, result in results.items()]
+    timings = {name: round_timings([one.fit_s for one in result.repetitions]) for name, result, _ in rows}
+    sound = [row for row in rows if row[1].repetitions and not row[1].faults]
+    unsound = [row for row in rows if row[1].faults]
+    return {
+        "benchmarks": [
+            {"name": case_name(name), "extra_info": papers, "stats": {"data": timings[name]}}
+            for name, _, papers in sound
+        ],
+        "densebench": {
+            **about,
+            "complete": complete,
+            "cases_planned": [case_name(name) for name in results],
+            "invalid": [{**papers, "values_s": timings[name]} for name, _, papers in unsound],
+        },
+    }
+
+
+def read_results(run: Run) -> dict[str, Result]:
+    """What a run file knows of each published recipe.
+
+    Raises:
+        RunFileError: a row cannot be read.
+    """
+    found = {record.recipe: read_result(record) for record in run.records if record.stage == STAGE}
+    return {name: found[name] for name in PUBLISHED if name in found}
+
+
+def find_unfinished(folder: Path) -> tuple[Path, Run, dict[str, Any]]:
+    """The newest run in a folder that was stopped before its end: its path, and what it knows of itself.
+
+    Raises:
+        DensebenchError: there is none.
+    """
+    for path in sorted(folder.glob("*.json"), reverse=True):
+        try:
+            run = read_run(path)
+        except RunFileError:
+            continue
+        if not run.complete:
+            about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["densebench"]
+            return path, run, about
+    raise DensebenchError(
+        f"--resume: {folder} holds no reproduction that was stopped; leave --resume out to begin one."
+    )
+
+
+def check_same(path: Path, stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on with a run whose trainings would differ from those already made.
+
+    Raises:
+        DensebenchError: it names what differs.
+    """
+    for name in SAME_TO_RESUME:
+        if stored.get(name) != now[name]:
+            raise DensebenchError(
+                f"--resume: {path} was made with {name} {stored.get(name)!r}, now it is {now[name]!r}. "
+                f"Leave --resume out to begin anew."
+            )
+
+
+def _papers(name: str, result: Result, datasets: Mapping[str, Dataset], about: Mapping[str, Any]) -> dict[str, Any]:
+    published = PUBLISHED[name]
+    training, first = published.recipe.training, result.repetitions[0] if result.repetitions else None
+    dataset = datasets.get(published.dataset)
+    status = "unavailable" if not result.available else "invalid" if result.faults else "valid"
+    return {
+        "schema": SCHEMA,
+        "case": case_name(name),
+        "stage": STAGE,
+        "status": status,
+        "faults": result.faults,
+        "recipe": name,
+        "source": published.source,
+        "dataset": published.dataset,
+        "dataset_sha256": dataset.sha256 if dataset else None,
+        "device": about["device"],
+        "threads": about["threads"],
+        "quick": about["quick"],
+        "batch_size": training.batch_size,
+        "trainer": first.trainer if first else None,
+        "parameters": first.parameters if first else None,
+        "train_images": first.train_images if first else None,
+        "specimen": result.specimen,
+        "repetitions": stored_repetitions(result),
+    }

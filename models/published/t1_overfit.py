@@ -1,0 +1,23 @@
+"""The deep MLP for 20 epochs: where its validation loss turns (tutorial 002, section 19)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from models import deep_mlp
+from models.published.t1_deep_mlp import FLAT
+from models.published.tutorial import Published
+
+PUBLISHED = (
+    Published(
+        recipe=replace(
+            deep_mlp.RECIPE,
+            name="t1_overfit",
+            summary=f"{deep_mlp.RECIPE.summary}; 20 epochs",
+            training=replace(deep_mlp.RECIPE.training, epochs=20, validate_each_epoch=True),
+        ),
+        dataset="fashion_mnist",
+        source="002, section 19",
+        deviations=(FLAT,),
+    ),
+)
