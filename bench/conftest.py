@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
 import tempfile
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from bench.formats import format_counted
 from bench.infer import BATCH_SIZES
 from bench.ladder import Ladder
 from bench.machine import describe_machine, machine_name, package_versions
-from bench.progress import Progress
+from bench.progress import Progress, logging_to
 from bench.records import SCHEMA, RunFileError, read_run, read_runs
 from bench.report import write_tables
 from bench.rows import Rows
@@ -89,8 +88,9 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if config.option.collectonly or not session.items or session.testsfailed:
         return
     settings, progress = config.stash[SETTINGS], config.stash[PROGRESS]
-    logging.getLogger("densebench").addHandler(_ProgressHandler(progress))
-    logging.getLogger("densebench").setLevel(logging.INFO)
+    logged = contextlib.ExitStack()
+    logged.enter_context(logging_to(progress))
+    config.add_cleanup(logged.close)
     reporter: Any = config.pluginmanager.getplugin("terminalreporter")
     reporter.showfspath = reporter._show_progress_info = False  # noqa: SLF001  our lines take their place
     started_at = datetime.now(timezone.utc)
@@ -261,21 +261,10 @@ def _case(item: pytest.Item) -> str:
     return f"{_stage(item)}[{','.join([parameters['recipe_name'], *named])}]"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _usage_errors() -> Iterator[None]:
     """The user's mistakes end the run with one clear message and no traceback."""
     try:
         yield
     except DensebenchError as error:
         raise pytest.UsageError(str(error)) from None
-
-
-class _ProgressHandler(logging.Handler):
-    """What the data sources log becomes a line of progress."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__()
-        self._progress = progress
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._progress.done(record.getMessage())

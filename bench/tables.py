@@ -108,7 +108,13 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, tex
     """A table of escaped cells: the columns whose numbers are given to the left, all others to the right."""
     align = ["left" if column in text_columns else "right" for column in range(len(headers))]
     cells = [[escape(cell) for cell in row] for row in rows]
-    return tabulate(cells, headers, tablefmt="pipe", colalign=align if cells else None, disable_numparse=True)
+    return tabulate(
+        cells,
+        [escape(header) for header in headers],
+        tablefmt="pipe",
+        colalign=align if cells else None,
+        disable_numparse=True,
+    )
 
 
 def provenance(run: Run, labels: Sequence[tuple[str, str]]) -> list[str]:

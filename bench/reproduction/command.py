@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import argparse
 import shlex
 import sys
 from dataclasses import dataclass
@@ -18,21 +18,28 @@ from bench.files import write_atomically
 from bench.formats import format_counted
 from bench.ladder import InvalidRow, Ladder
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, logging_to
 from bench.records import read_run
 from bench.reproduction.details import details_page
 from bench.reproduction.measure import examine, repeat
 from bench.reproduction.page import reproduction_page, write_pages
 from bench.reproduction.repetition import Result
-from bench.reproduction.store import FOLDER, check_same, find_unfinished, read_results, run_content
+from bench.reproduction.store import (
+    FOLDER,
+    Stopped,
+    check_same,
+    count_trainings,
+    find_unfinished,
+    read_results,
+    run_content,
+)
 from bench.runfile import encode_run, reserve_run_path
 from bench.trainers import KERAS_TRAINERS
 from bench.trainers.keras_model import accept_published_losses
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 DEFAULT_SEEDS = 5
 
@@ -48,6 +55,7 @@ class Reproduction:
         about: what is stored of the run.
         path: its run file.
         exports: the folder of its ONNX files.
+        stored: how many trainings the run file holds.
     """
 
     seeds: Sequence[int]
@@ -57,11 +65,13 @@ class Reproduction:
     path: Path
     exports: Path
     progress: Progress
+    stored: int = 0
 
     def save(self, *, complete: bool) -> None:
         """Write the run file as it stands. Raises OSError; what was stored before stays."""
         datasets = {name: ladder.dataset for name, ladder in self.ladders.items()}
         write_atomically(self.path, encode_run(run_content(self.results, datasets, self.about, complete=complete)))
+        self.stored = count_trainings(self.results)
 
     def train(self) -> None:
         """Whatever is still missing: recipe by recipe, so that each program is compiled once."""
@@ -119,7 +129,15 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DensebenchError: an option is wrong, no data can be had, or there is nothing to resume.
     """
-    reproduction = prepare(arguments, Progress(sys.stdout))
+    progress = Progress(sys.stdout)
+    with logging_to(progress):
+        reproduction = prepare(arguments, progress)
+        _train(reproduction)
+    reproduction.save(complete=True)
+    return tell(reproduction, arguments.results, details=arguments.details)
+
+
+def _train(reproduction: Reproduction) -> None:
     try:
         reproduction.train()
     except KeyboardInterrupt:
@@ -129,49 +147,41 @@ def run(arguments: argparse.Namespace) -> int:
         raise DensebenchError(
             f"{error.filename or reproduction.path}: {error.strerror}. {_stored(reproduction)}"
         ) from error
-    reproduction.save(complete=True)
-    return tell(reproduction, arguments.results, details=arguments.details)
 
 
 def prepare(arguments: argparse.Namespace, progress: Progress) -> Reproduction:
     """Everything that can go wrong before the first training."""
+    folder = f"{machine_name()}/{FOLDER}"
+    stopped = find_unfinished(arguments.results / "raw" / folder) if arguments.resume else None
+    if stopped:
+        arguments = _options_of(stopped, arguments)
+    _check(arguments)
     names, device = choose(arguments.ids), parse_device(arguments.device)
-    if arguments.seeds < 1:
-        raise DensebenchError(f"--seeds {arguments.seeds} is not a number of trainings: a whole number from 1 up is.")
-    if arguments.trainer not in KERAS_TRAINERS:
-        raise unknown_name("trainer", arguments.trainer, KERAS_TRAINERS)
-    logging.getLogger("densebench").addHandler(logging.StreamHandler(sys.stdout))
     claim_device(device)
     datasets, missing = load_datasets(names, arguments.data_dir)
     for reason in missing.values():
         progress.done(reason)
     started_at = datetime.now(timezone.utc)
-    folder = f"{machine_name()}/{FOLDER}"
-    label = f"{FOLDER}{'-quick' if arguments.quick else ''}"
-    path = reserve_run_path(arguments.results, folder, label, started_at)
-    about = about_run(
-        device,
-        started_at,
-        command=_command(arguments),
-        dataset=", ".join(datasets),
-        dataset_sha256={name: dataset.sha256 for name, dataset in datasets.items()},
-        dataset_source=", ".join(dict.fromkeys(dataset.source for dataset in datasets.values())),
-        trainer=arguments.trainer,
-        quick=arguments.quick,
-        seeds=list(range(arguments.seeds)),
-    )
+    about = _about(arguments, device, datasets, started_at)
     results = {name: _begin(name, missing) for name in names}
-    if arguments.resume:
-        path, stopped, about_stopped = find_unfinished(path.parent)
-        check_same(path, about_stopped, about)
-        results, about = results | read_results(stopped), about_stopped
+    if stopped:
+        check_same(stopped, about)
+        path, about = stopped.path, stopped.about
+        results |= read_results(stopped.run)
         progress.done(f"going on with {path}")
+    else:
+        label = f"{FOLDER}{'-quick' if arguments.quick else ''}"
+        path = reserve_run_path(arguments.results, folder, label, started_at)
     progress.update("starting TensorFlow")
     start_tensorflow(device)
     accept_published_losses()
-    ladders = {name: _make_ladder(dataset, device, arguments) for name, dataset in datasets.items()}
+    seeds = range(arguments.seeds)
+    ladders = {
+        name: Ladder(dataset, device, quick=arguments.quick, seeds=seeds, trainer=arguments.trainer)
+        for name, dataset in datasets.items()
+    }
     exports = arguments.results / "onnx" / path.stem
-    return Reproduction(about["seeds"], results, ladders, about, path, exports, progress)
+    return Reproduction(seeds, results, ladders, about, path, exports, progress, stored=count_trainings(results))
 
 
 def choose(ids: Sequence[str]) -> list[str]:
@@ -227,15 +237,41 @@ def _begin(name: str, missing: dict[str, str]) -> Result:
     return Result(faults=[reason.splitlines()[0].rstrip(":")], available=False)
 
 
-def _make_ladder(dataset: Dataset, device: Device, arguments: argparse.Namespace) -> Ladder:
-    return Ladder(dataset, device, quick=arguments.quick, seeds=range(arguments.seeds), trainer=arguments.trainer)
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.seeds < 1:
+        raise DensebenchError(f"--seeds {arguments.seeds} is not a number of trainings: a whole number from 1 up is.")
+    if arguments.trainer not in KERAS_TRAINERS:
+        raise unknown_name("trainer", arguments.trainer, KERAS_TRAINERS)
+
+
+def _options_of(stopped: Stopped, arguments: argparse.Namespace) -> argparse.Namespace:
+    """What the stopped run was asked for; where its data and results lie is asked anew."""
+    chosen = {"ids": stopped.recipes, "seeds": len(stopped.about["seeds"])}
+    chosen |= {name: stopped.about[name] for name in ("trainer", "device", "quick")}
+    return argparse.Namespace(**{**vars(arguments), **chosen})
+
+
+def _about(
+    arguments: argparse.Namespace, device: Device, datasets: Mapping[str, Dataset], started_at: datetime
+) -> dict[str, Any]:
+    return about_run(
+        device,
+        started_at,
+        command=_command(arguments),
+        dataset=", ".join(datasets),
+        dataset_sha256={name: dataset.sha256 for name, dataset in datasets.items()},
+        dataset_source=", ".join(dict.fromkeys(dataset.source for dataset in datasets.values())),
+        trainer=arguments.trainer,
+        quick=arguments.quick,
+        seeds=list(range(arguments.seeds)),
+    )
 
 
 def _stored(reproduction: Reproduction) -> str:
-    done = sum(len(result.repetitions) for result in reproduction.results.values())
-    if not done:
-        return "Nothing was trained yet."
-    return f"{format_counted(done, 'training')} are stored in {reproduction.path}; `--resume` goes on from there."
+    if not reproduction.stored:
+        return "Nothing was stored yet."
+    done = format_counted(reproduction.stored, "training")
+    return f"Stored so far: {done}, in {reproduction.path}; `--resume` goes on from there."
 
 
 def _command(arguments: argparse.Namespace) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.files import write_atomically
 from bench.formats import format_count, format_counted
-from bench.records import Run, read_runs
+from bench.records import Run, RunFileError, read_runs
 from bench.reproduction.cells import figure_name, interval, spread
 from bench.reproduction.details import details_page
 from bench.reproduction.judge import NOTHING_PUBLISHED, judge, sample
@@ -98,10 +98,17 @@ def choose_reproduction(runs: Sequence[Run]) -> Run | None:
 def write_pages(results: Path) -> tuple[list[Path], list[str]]:
     """Write both pages from the stored runs: their paths if there is a run to show, and what could not be read."""
     runs, complaints = read_runs(results, FOLDER)
-    run = choose_reproduction(runs)
-    if run is None:
+    readable = []
+    for run in runs:
+        try:
+            read_results(run)
+            readable.append(run)
+        except RunFileError as error:
+            complaints.append(f"{run.file}: {error}")
+    chosen = choose_reproduction(readable)
+    if chosen is None:
         return [], complaints
-    pages = {"reproduction.md": reproduction_page(run), DETAILS_FILE: details_page(run)}
+    pages = {"reproduction.md": reproduction_page(chosen), DETAILS_FILE: details_page(chosen)}
     folder = results / "tables"
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages.items():

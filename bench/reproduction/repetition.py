@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -106,16 +107,34 @@ def read_result(record: Record) -> Result:
     """The result that a stored row holds.
 
     Raises:
-        RunFileError: a repetition has missing or unknown fields, or there is not one for each timing.
+        RunFileError: a field is missing, unknown or of another shape, or there is not one repetition for each timing.
     """
-    rows = record.papers.get("repetitions", [])
+    rows, specimen = record.papers.get("repetitions", []), record.papers.get("specimen", {})
     try:
         repetitions = [Repetition(**row, fit_s=fit_s) for row, fit_s in zip(rows, record.values_s, strict=True)]
-    except (TypeError, ValueError) as error:
-        raise RunFileError(f"{record.case}: its repetitions cannot be read: {error}") from error
+        for repetition in repetitions:
+            _check(repetition, specimen)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise RunFileError(f"{record.case}: its repetitions cannot be read: {error!r}") from error
     return Result(
         repetitions,
-        specimen=record.papers.get("specimen", {}),
+        specimen=specimen,
         faults=list(record.faults),
         available=record.papers.get("status") != "unavailable",
     )
+
+
+def _check(repetition: Repetition, specimen: Mapping[str, Any]) -> None:
+    """Read whatever the pages will read, so that a file of another shape is known before."""
+    classes = len(specimen["class_names"])
+    counts = [len(specimen["label_counts"][part]) for part in ("training", "test")]
+    if {classes, *counts, len(repetition.confusion)} != {classes} or len(repetition.confusion[0]) < classes:
+        raise ValueError(f"{classes} classes, but {counts} counts and a confusion matrix of other size")
+    for image, row in repetition.probabilities.items():
+        if not 0 <= specimen["shown_labels"][image] < classes or len(row) > classes:
+            raise ValueError(f"the label or the probabilities of {image}")
+    numbers = [*repetition.scores.values(), *repetition.folds, repetition.macro_f1]
+    numbers += [value for values in repetition.history.values() for value in values]
+    numbers += [value for values in repetition.probabilities.values() for value in values]
+    if not all(math.isfinite(number) for number in numbers):
+        raise ValueError("a score that is not a number")

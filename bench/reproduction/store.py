@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
@@ -12,7 +13,7 @@ from bench.runfile import round_timings
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bench.datasets import Dataset
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 FOLDER = "reproduction"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
 
-SAME_TO_RESUME = ("commit", "dataset_sha256", "device", "threads", "trainer", "quick", "packages")
+SAME_TO_RESUME = ("commit", "packages", "threads", "dataset_sha256")
+"""The other options are taken from the run that was stopped."""
 
 
 def case_name(recipe: str) -> str:
@@ -60,8 +62,23 @@ def read_results(run: Run) -> dict[str, Result]:
     return {name: found[name] for name in PUBLISHED if name in found}
 
 
-def find_unfinished(folder: Path) -> tuple[Path, Run, dict[str, Any]]:
-    """The newest run in a folder that was stopped before its end: its path, and what it knows of itself.
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A run that was stopped before its end.
+
+    Attributes:
+        about: what it stored of itself.
+        recipes: what it was to train.
+    """
+
+    path: Path
+    run: Run
+    about: dict[str, Any]
+    recipes: Sequence[str]
+
+
+def find_unfinished(folder: Path) -> Stopped:
+    """The newest run in a folder that was stopped before its end.
 
     Raises:
         DensebenchError: there is none.
@@ -72,25 +89,31 @@ def find_unfinished(folder: Path) -> tuple[Path, Run, dict[str, Any]]:
         except RunFileError:
             continue
         if not run.complete:
-            about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["densebench"]
-            return path, run, about
+            about = json.loads(path.read_text(encoding="utf-8"))["densebench"]
+            planned = [name for name in PUBLISHED if case_name(name) in about["cases_planned"]]
+            return Stopped(path, run, about, planned)
     raise DensebenchError(
         f"--resume: {folder} holds no reproduction that was stopped; leave --resume out to begin one."
     )
 
 
-def check_same(path: Path, stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def check_same(stopped: Stopped, now: Mapping[str, Any]) -> None:
     """Refuse to go on with a run whose trainings would differ from those already made.
 
     Raises:
         DensebenchError: it names what differs.
     """
     for name in SAME_TO_RESUME:
-        if stored.get(name) != now[name]:
+        if stopped.about.get(name) != now[name]:
             raise DensebenchError(
-                f"--resume: {path} was made with {name} {stored.get(name)!r}, now it is {now[name]!r}. "
+                f"--resume: {stopped.path} was made with {name} {stopped.about.get(name)!r}, now it is {now[name]!r}. "
                 f"Leave --resume out to begin anew."
             )
+
+
+def count_trainings(results: Mapping[str, Result]) -> int:
+    """How many trainings there are by now."""
+    return sum(len(result.repetitions) for result in results.values())
 
 
 def _papers(name: str, result: Result, datasets: Mapping[str, Dataset], about: Mapping[str, Any]) -> dict[str, Any]:
