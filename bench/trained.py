@@ -55,11 +55,14 @@ class Fit:
         run: one whole training; this is what the clock surrounds.
         finish: what `run` trained, gathered outside the clock. Raises Diverged.
         first_step_s: seconds of the first steps, with their tracing and compilation; ``None`` where nothing compiles.
+        shares_nothing: whether others like it may run beside it, in threads of their own, and none change another's
+            outcome. False where it draws from random numbers of the whole process.
     """
 
     run: Callable[[], None]
     finish: Callable[[], Trained]
     first_step_s: float | None
+    shares_nothing: bool = False
 
 
 class Diverged(DensebenchError):  # noqa: N818  reads as what happened

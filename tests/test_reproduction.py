@@ -16,14 +16,16 @@ import pytest
 
 from bench.__main__ import main
 from bench.datasets import load_dataset
+from bench.devices import claim_device, parse_device, start_tensorflow
 from bench.errors import DensebenchError
+from bench.ladder import Ladder
 from bench.records import RunFileError, read_run
 from bench.reproduction import command
 from bench.reproduction.cells import figure_name, interval, spread
 from bench.reproduction.command import choose, load_datasets
 from bench.reproduction.details import details_page
 from bench.reproduction.judge import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, judge, sample
-from bench.reproduction.measure import count_answers, repeat
+from bench.reproduction.measure import count_answers, train_side_by_side
 from bench.reproduction.page import choose_reproduction, reproduction_page, reproduction_table
 from bench.reproduction.repetition import Repetition, Result, class_scores
 from bench.reproduction.store import read_results
@@ -215,9 +217,9 @@ def test_a_stopped_reproduction_goes_on_where_it_was(
         calls.append(arguments)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return repeat(*arguments, **options)
+        return train_side_by_side(*arguments, **options)
 
-    monkeypatch.setattr(command, "repeat", stop_at_the_third)
+    monkeypatch.setattr(command, "train_side_by_side", stop_at_the_third)
     assert reproduce(tmp_path) == 130
     assert "Stored so far: 2 trainings" in capsys.readouterr().out
     path, run = stored(tmp_path)
@@ -237,6 +239,36 @@ def test_a_stopped_reproduction_goes_on_where_it_was(
     assert answers[0] == answers[1]
     assert main(resume) == 2
     assert "holds no reproduction that was stopped" in capsys.readouterr().err
+
+
+def test_trainings_side_by_side_are_those_that_each_would_be_alone() -> None:
+    device = parse_device("cpu:1")
+    claim_device(device)
+    start_tensorflow(device)
+    recipe, answers = PUBLISHED["tiny_mlp"].recipe, []
+    for threads, groups in ((1, [(0,), (1,)]), (2, [(0, 1)])):
+        ladder = Ladder(load_dataset("digits"), replace(device, threads=threads), quick=True, seeds=(0, 1))
+        done = [one for seeds in groups for one in train_side_by_side(recipe, ladder, seeds, lambda *_: None)]
+        assert [one.seed for one in done] == [0, 1]
+        answers.append([one.fit.finish().predict(ladder.test_images) for one in done])
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert not np.array_equal(answers[0][0], answers[0][1])
+
+
+def test_a_training_that_is_stopped_ends_those_beside_it() -> None:
+    device = parse_device("cpu:1")
+    ladder = Ladder(load_dataset("digits"), replace(device, threads=2), quick=False, seeds=(0, 1))
+    told: list[tuple[int, int]] = []
+
+    def stop_the_first(seed: int, epoch: int) -> None:
+        told.append((seed, epoch))
+        if seed == 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_side_by_side(PUBLISHED["t1_overfit"].recipe, ladder, (0, 1), stop_the_first)
+    assert (0, 2) not in told
+    assert (1, 20) not in told
 
 
 def test_a_full_disk_stops_with_one_line_and_keeps_what_was_stored(

@@ -21,7 +21,7 @@ from bench.machine import machine_name
 from bench.progress import Progress, logging_to
 from bench.records import read_run
 from bench.reproduction.details import details_page
-from bench.reproduction.measure import examine, repeat
+from bench.reproduction.measure import Training, assess, examine, train_side_by_side
 from bench.reproduction.page import reproduction_page, write_pages
 from bench.reproduction.repetition import Result
 from bench.reproduction.store import (
@@ -75,34 +75,43 @@ class Reproduction:
 
     def train(self) -> None:
         """Whatever is still missing: recipe by recipe, so that each program is compiled once."""
-        total = len(self.results) * len(self.seeds)
-        for number, name in enumerate(self.results):
-            for turn in range(len(self.results[name].repetitions), len(self.seeds)):
-                if self.results[name].faults:
-                    break
-                self._train_one(name, self.seeds[turn], f"[{number * len(self.seeds) + turn + 1}/{total}] {name}")
+        for name, result in self.results.items():
+            while not result.faults and (seeds := self.seeds[len(result.repetitions) :]):
+                try:
+                    for training in self._train_some(name, seeds):
+                        self._add(name, training)
+                except DensebenchError as error:
+                    result.faults += error.faults if isinstance(error, InvalidRow) else [str(error)]
+                    self.progress.done(f"{self._position(name, len(result.repetitions))} · INVALID: {error}")
+                self.save(complete=False)
 
-    def _train_one(self, name: str, seed: int, position: str) -> None:
+    def _train_some(self, name: str, seeds: Sequence[int]) -> list[Training]:
+        """The next trainings of a recipe, as many as run side by side."""
+        recipe = PUBLISHED[name].recipe
+        ladder = self.ladders[PUBLISHED[name].dataset]
+        epochs = ladder.training(recipe).epochs
+
+        def tell(seed: int, epoch: int) -> None:
+            position = self._position(name, self.seeds.index(seed))
+            self.progress.update(f"{position} · seed {seed}, epoch {epoch}/{epochs} done")
+
+        self.progress.update(f"{self._position(name, len(self.seeds) - len(seeds))} · preparing")
+        return train_side_by_side(recipe, ladder, seeds, tell)
+
+    def _add(self, name: str, training: Training) -> None:
+        """Score a training; the first one of a recipe is examined and exported, too."""
         published, result = PUBLISHED[name], self.results[name]
         ladder = self.ladders[published.dataset]
-        self.progress.update(f"{position} · seed {seed}")
-        epochs = ladder.training(published.recipe).epochs
-        try:
-            repetition, trained = repeat(
-                published,
-                ladder,
-                seed,
-                on_epoch=lambda epoch: self.progress.update(f"{position} · seed {seed}, epoch {epoch}/{epochs} done"),
-            )
-            if not result.specimen:
-                result.specimen, content = examine(published.recipe, trained, ladder)
-                self.exports.mkdir(parents=True, exist_ok=True)
-                write_atomically(self.exports / f"{name}.onnx", content)
-            result.repetitions.append(repetition)
-        except DensebenchError as error:
-            result.faults += error.faults if isinstance(error, InvalidRow) else [str(error)]
-            self.progress.done(f"{position} · INVALID: {error}")
-        self.save(complete=False)
+        repetition, trained = assess(published, ladder, training)
+        if not result.specimen:
+            result.specimen, content = examine(published.recipe, trained, ladder)
+            self.exports.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.exports / f"{name}.onnx", content)
+        result.repetitions.append(repetition)
+
+    def _position(self, name: str, turn: int) -> str:
+        number = list(self.results).index(name) * len(self.seeds) + turn + 1
+        return f"[{number}/{len(self.results) * len(self.seeds)}] {name}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

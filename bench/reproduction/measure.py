@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +22,13 @@ from bench.trainers.keras_fit import targets
 from bench.trainers.keras_model import make_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from bench.datasets import Dataset
     from bench.ladder import Ladder
-    from bench.trained import Trained
+    from bench.trained import Fit, Trained
     from models import Recipe
     from models.published import Published
 
@@ -37,32 +40,68 @@ LOSS_DIGITS, PROBABILITY_DIGITS = 6, 9
 """Decimals that are stored: more than are ever published."""
 
 
-def repeat(
-    published: Published, ladder: Ladder, seed: int, on_epoch: Callable[[int], None] = lambda _epoch: None
-) -> tuple[Repetition, Trained]:
-    """Train the recipe from a seed and score it.
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One training that is over, not yet scored."""
+
+    seed: int
+    fit: Fit
+    fit_s: float
+
+
+def train_side_by_side(
+    recipe: Recipe, ladder: Ladder, seeds: Sequence[int], on_epoch: Callable[[int, int], None]
+) -> list[Training]:
+    """Train a recipe from the first of the seeds, and from as many more beside it as there are threads.
+
+    Small batches keep one core busy, so two trainings beside each other take hardly longer than one. Only trainings
+    that share nothing are run so; of others only the first is run.
+
+    Args:
+        recipe: what to train.
+        ladder: on what, and where.
+        seeds: those that are left, at least one.
+        on_epoch: called with the seed and how many of its epochs are over, in the training's own thread.
+    """
+    stop = threading.Event()
+
+    def tell(seed: int, epoch: int) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        on_epoch(seed, epoch)
+
+    first = ladder.prepare(recipe, seeds[0], partial(tell, seeds[0]))
+    more = seeds[1 : ladder.device.threads] if first.shares_nothing else ()
+    fits = [first, *(ladder.prepare(recipe, seed, partial(tell, seed)) for seed in more)]
+    if not more:
+        return [Training(seeds[0], first, _time(first))]
+    with ThreadPoolExecutor(len(fits)) as pool:
+        try:
+            return [Training(*each) for each in zip(seeds, fits, pool.map(_time, fits), strict=False)]
+        except BaseException:
+            stop.set()  # Ctrl-C ends the others at their next epoch
+            raise
+
+
+def assess(published: Published, ladder: Ladder, training: Training) -> tuple[Repetition, Trained]:
+    """Score a training.
 
     Raises:
         InvalidRow: the accuracy is below the recipe's floor, or it was computed elsewhere than claimed.
         DensebenchError: the training diverged.
     """
-    recipe = published.recipe
-    fit = ladder.prepare(recipe, seed, on_epoch)
-    start_s = time.perf_counter()
-    fit.run()
-    fit_s = time.perf_counter() - start_s
-    trained = fit.finish()
+    recipe, trained = published.recipe, training.fit.finish()
     if faults := ladder.faults(trained, ladder.score(trained)):
         raise InvalidRow(faults)
-    folds = cross_validate(published, ladder, seed)
+    folds = cross_validate(published, ladder, training.seed)
     repetition = Repetition(
-        seed=seed,
+        seed=training.seed,
         trainer=trained.trainer,
         placed_on=trained.placed_on,
         parameters=trained.parameters,
         train_images=len(ladder.split(recipe).train_labels),
-        fit_s=fit_s,
-        first_step_s=fit.first_step_s,
+        fit_s=training.fit_s,
+        first_step_s=training.fit.first_step_s,
         epochs_run=trained.epochs_run,
         history={name: _rounded(values, LOSS_DIGITS) for name, values in trained.history.items()},
         scores=_scores(trained, ladder),
@@ -132,6 +171,12 @@ def list_layers(model: Any) -> list[dict[str, Any]]:
         }
         for layer in model.layers
     ]
+
+
+def _time(fit: Fit) -> float:
+    start_s = time.perf_counter()
+    fit.run()
+    return time.perf_counter() - start_s
 
 
 def _scores(trained: Trained, ladder: Ladder) -> dict[str, float]:

@@ -19,7 +19,7 @@ class Repetition:
     """One training from one seed, scored.
 
     Attributes:
-        fit_s: seconds of the training alone.
+        fit_s: seconds of the training alone; trainings from other seeds may have run beside it.
         first_step_s: seconds of compiling or tracing, apart; ``None`` where nothing compiles.
         history: metric name to one value per epoch, as Keras's `History` has it; empty for scikit-learn.
         scores: after training: ``"test loss"``, ``"validation accuracy"`` and so on to its value.

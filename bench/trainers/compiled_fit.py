@@ -53,7 +53,7 @@ def prepare_compiled_fit(
         (history,) = histories
         return as_trained(recipe, seed, trainer="compiled", model=model, history=history, scaling=split.scaling)
 
-    return Fit(run, finish, fit.compile_s)
+    return Fit(run, finish, fit.compile_s, shares_nothing=True)
 
 
 class CompiledFit:
