@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import race, trainer_ladder
+from bench import predict, race, trainer_ladder
 from bench.datasets import DATASETS
 from bench.errors import DensebenchError
 from bench.records import read_runs
@@ -87,6 +87,9 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     command = commands.add_parser("race", help="time to the tutorial's accuracy, by fit and by the compiled trainer")
     race.add_arguments(command)
     command.set_defaults(command=race.run)
+    command = commands.add_parser("predict", help="what an exported model makes of your own pictures")
+    predict.add_arguments(command)
+    command.set_defaults(command=predict.run)
     return parser.parse_args(words)
 
 

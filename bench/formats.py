@@ -45,6 +45,11 @@ def format_accuracy(fraction: float) -> str:
     return f"{fraction:.4f}"
 
 
+def format_percent(fraction: float) -> str:
+    """A probability between 0 and 1: ``61.2 %``."""
+    return f"{fraction * 100:.1f} %"
+
+
 def format_difference(value: float) -> str:
     """A numerical difference in powers of ten: ``4.8e-06``."""
     return f"{value:.1e}"

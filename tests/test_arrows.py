@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FRAMEWORKS = {"tensorflow", "keras", "sklearn", "onnx", "onnxruntime", "tf2onnx", "skl2onnx", "jax", "torch"}
+FRAMEWORKS = {"tensorflow", "keras", "sklearn", "onnx", "onnxruntime", "tf2onnx", "skl2onnx", "jax", "torch", "PIL"}
 
 
 def modules(package: str) -> dict[str, Path]:

@@ -44,3 +44,4 @@ def test_counts_accuracies_and_differences() -> None:
     assert [formats.format_counted(count, "seed") for count in (0, 1, 2)] == ["0 seeds", "1 seed", "2 seeds"]
     assert formats.format_accuracy(0.86605) == "0.8660"
     assert formats.format_difference(4.8e-6) == "4.8e-06"
+    assert [formats.format_percent(share) for share in (0.61204, 1.0, 0.0004)] == ["61.2 %", "100.0 %", "0.0 %"]
