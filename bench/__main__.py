@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import predict, race, trainer_ladder
+from bench import race, trainer_ladder
 from bench.datasets import DATASETS
 from bench.errors import DensebenchError
+from bench.prediction import command as prediction
 from bench.records import read_runs
 from bench.report import (
     README_DATASET,
@@ -88,8 +89,8 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     race.add_arguments(command)
     command.set_defaults(command=race.run)
     command = commands.add_parser("predict", help="what an exported model makes of your own pictures")
-    predict.add_arguments(command)
-    command.set_defaults(command=predict.run)
+    prediction.add_arguments(command)
+    command.set_defaults(command=prediction.run)
     return parser.parse_args(words)
 
 

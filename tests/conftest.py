@@ -5,18 +5,27 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import pytest
 
 from bench.datasets import DATASETS
+from bench.devices import Device, claim_device, start_tensorflow
 from bench.sources import CHECKSUMS, keras_download, local
 from tests.fake_data import RAW, TEST, TRAIN
 from tests.fake_machine import World, refuse
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def tf() -> Any:
+    """TensorFlow on one CPU thread, as all tests of one process must have it."""
+    device = Device("cpu", 1)
+    claim_device(device)
+    return start_tensorflow(device)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.devices import Device, claim_device, start_tensorflow
 from bench.splits import Split
 from bench.trainers import program
 from bench.trainers.compiled_fit import CompiledFit, prepare_compiled_fit
@@ -24,13 +23,6 @@ BATCH = 32
 DIVIDING, NOT_DIVIDING = 10 * BATCH, 10 * BATCH + 13
 RELATIVE = 1e-5
 CLASSES = 10
-
-
-@pytest.fixture(scope="module")
-def tf() -> Any:
-    device = Device("cpu", 1)
-    claim_device(device)
-    return start_tensorflow(device)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 
 from bench import infer
 from bench.datasets import Dataset, load_dataset
-from bench.devices import Device, claim_device, start_tensorflow
+from bench.devices import Device
 from bench.errors import DensebenchError
 from bench.export import OPSET
 from bench.ladder import InvalidRow, Ladder
@@ -34,9 +34,7 @@ def dataset() -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def ladder(dataset: Dataset) -> Ladder:
-    claim_device(DEVICE)
-    start_tensorflow(DEVICE)
+def ladder(dataset: Dataset, tf: Any) -> Ladder:  # noqa: ARG001  which starts TensorFlow
     return Ladder(dataset, DEVICE, quick=True, seeds=[0])
 
 

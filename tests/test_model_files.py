@@ -8,7 +8,7 @@ import pytest
 from onnx import helper
 
 from bench.errors import DensebenchError
-from bench.model_files import ask, find_model, making_command, read_model
+from bench.prediction.model_files import ask, find_model, making_command, read_model
 from models.published import PUBLISHED
 from tests.fake_models import FULL, QUICK, linear, write_model
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from bench.datasets import DATASETS
 from bench.errors import DensebenchError
-from bench.pictures import PREPARATIONS, Picture, draw, prepare, read_picture
+from bench.prediction.pictures import PREPARATIONS, Picture, draw, prepare, read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable

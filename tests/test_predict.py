@@ -12,9 +12,10 @@ import pytest
 from onnx import helper
 from PIL import Image
 
-from bench import datasets, predict
+from bench import datasets
 from bench.__main__ import main
-from bench.predict import BLUE, PLAIN, RED, Subject, answer_lines, fit_encoding
+from bench.prediction import command as predict
+from bench.prediction.command import BLUE, PLAIN, RED, Subject, answer_lines, fit_encoding
 from tests.fake_data import ARRAYS, TEST, TRAIN, write_files
 from tests.fake_models import ASSURED, FULL, QUICK, linear, write_model
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.datasets import DATASETS
-from bench.devices import import_tensorflow
 from models.published import COMPARISONS, PUBLISHED, SECTIONS, Published
 
 PARAMETERS = {
@@ -119,8 +119,8 @@ def test_the_figures_are_those_that_the_tutorials_printed_digit_by_digit(name: s
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_the_models_have_as_many_parameters_as_the_tutorials_say(name: str) -> None:
-    model = PUBLISHED[name].recipe.build(import_tensorflow().keras)
+def test_the_models_have_as_many_parameters_as_the_tutorials_say(name: str, tf: Any) -> None:
+    model = PUBLISHED[name].recipe.build(tf.keras)
     assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == PARAMETERS[name]
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.datasets import load_dataset
-from bench.devices import claim_device, parse_device, start_tensorflow
+from bench.devices import parse_device
 from bench.errors import DensebenchError
 from bench.ladder import Ladder
 from bench.records import RunFileError, read_run
@@ -93,6 +93,11 @@ def test_the_interval_holds_one_more_run_as_often_as_it_says() -> None:
         ends = Sample(tuple(row[:5])).interval
         hits += ends is not None and ends[0] <= row[5] <= ends[1]
     assert 0.94 < hits / trials < 0.96
+
+
+def test_an_interval_is_shown_as_far_as_its_values_are_possible() -> None:
+    assert interval(ACCURACY, Sample((0.99, 0.995, 1.0))) == "0.9702 to 1.0000"
+    assert interval(LOSS, Sample((0.01, 0.02, 0.03))) == "0.0000 to 0.0697"
 
 
 def test_each_kind_of_figure_finds_its_value() -> None:
@@ -241,10 +246,9 @@ def test_a_stopped_reproduction_goes_on_where_it_was(
     assert "holds no reproduction that was stopped" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("tf")
 def test_trainings_side_by_side_are_those_that_each_would_be_alone() -> None:
     device = parse_device("cpu:1")
-    claim_device(device)
-    start_tensorflow(device)
     recipe, answers = PUBLISHED["tiny_mlp"].recipe, []
     for threads, groups in ((1, [(0,), (1,)]), (2, [(0, 1)])):
         ladder = Ladder(load_dataset("digits"), replace(device, threads=threads), quick=True, seeds=(0, 1))
@@ -255,6 +259,7 @@ def test_trainings_side_by_side_are_those_that_each_would_be_alone() -> None:
     assert not np.array_equal(answers[0][0], answers[0][1])
 
 
+@pytest.mark.usefixtures("tf")
 def test_a_training_that_is_stopped_ends_those_beside_it() -> None:
     device = parse_device("cpu:1")
     ladder = Ladder(load_dataset("digits"), replace(device, threads=2), quick=False, seeds=(0, 1))

@@ -11,7 +11,6 @@ from sklearn import preprocessing
 from sklearn.model_selection import train_test_split
 
 from bench.datasets import Dataset, load_dataset
-from bench.devices import import_tensorflow
 from bench.splits import apply_scaling, make_split, scale
 from bench.trainers.keras_model import fold_scaling
 from models import RECIPES, Holdout
@@ -61,9 +60,9 @@ def test_scaling_is_scikit_learns_fitted_on_the_training_images(dataset: Dataset
 
 @pytest.mark.parametrize("kind", ["min-max", "robust", "standard"])
 def test_a_model_with_folded_scaling_answers_unscaled_images_as_it_did_scaled_ones(
-    dataset: Dataset, kind: Scaling
+    dataset: Dataset, kind: Scaling, tf: Any
 ) -> None:
-    keras: Any = import_tensorflow().keras
+    keras = tf.keras
     keras.utils.set_random_seed(0)
     model = RECIPES["deep_mlp"].build(keras)
     scaling = make_split(dataset, replace(TRAINING, scaling=kind)).scaling

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from bench.formats import format_accuracy
@@ -30,13 +31,14 @@ def spread(figure: Figure, ours: Sample | None) -> str:
 
 
 def interval(figure: Figure, ours: Sample | None) -> str:
-    """Where a single new run is expected: ``0.8496 to 0.8686``."""
+    """Where a single new run is expected, as far as such values are possible: ``0.8496 to 0.8686``."""
     if ours is None:
         return NOT_MEASURED
     ends = ours.interval
     if ends is None:
         return f"n/a (needs {SEEDS_NEEDED} seeds)"
-    return " to ".join(_number(figure, end) for end in ends)
+    possible = (0.0, math.inf if figure.metric == "loss" else 1.0)
+    return " to ".join(_number(figure, min(max(end, possible[0]), possible[1])) for end in ends)
 
 
 def _number(figure: Figure, value: float) -> str:

@@ -40,7 +40,7 @@ def reproduction_page(run: Run) -> str:
         *reproduction_notices(run, results),
         reproduction_table(results),
         EXPLANATION,
-        "## What is done otherwise, and why",
+        "## What is done otherwise, and what to know",
         deviations(results),
         reproduction_caption(run),
     ]
@@ -70,7 +70,7 @@ def reproduction_notices(run: Run, results: dict[str, Result]) -> list[str]:
 
 
 def deviations(results: dict[str, Result]) -> str:
-    """One line per deviation, with the recipes that it is true of."""
+    """One line per remark, with the recipes that it is true of."""
     found: dict[str, list[str]] = {}
     for name in results:
         for text in PUBLISHED[name].deviations:

@@ -49,8 +49,14 @@ FIGURES = (
     Figure("accuracy", "test", "0.8863"),
 )
 
+COST = (
+    "The loss is told of logits and given probabilities, as published. It costs nothing: Keras takes the logits from "
+    "before the softmax and warns, so that the corrected loss trains the same model. Had it taken probabilities for "
+    "logits, no loss could be below 1.46, and 0.2401 was published."
+)
+
 PUBLISHED = (
-    Published(recipe=RECIPE, dataset="fashion_mnist", source="004", figures=FIGURES),
+    Published(recipe=RECIPE, dataset="fashion_mnist", source="004", figures=FIGURES, deviations=(COST,)),
     Published(
         recipe=replace(RECIPE, name="t5_mlp_128_corrected", training=replace(RECIPE.training, from_logits=False)),
         dataset="fashion_mnist",

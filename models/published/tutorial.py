@@ -57,7 +57,7 @@ class Published:
         dataset: the data set that the tutorial trained on.
         source: the tutorial's file number and section.
         figures: all that it printed; empty where it showed pictures only.
-        deviations: what is done otherwise here than there, each with its reason.
+        deviations: what is done otherwise here than there, each with its reason, and what else a reader must know.
         cross_validation_folds: 0 where the tutorial does not cross-validate.
     """
 

@@ -1,4 +1,4 @@
-"""`python -m bench predict`: what an exported model makes of the user's own pictures, or of the data set's images."""
+"""What `python -m bench predict` does: read the command line, classify each image, print the answers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ import numpy as np
 
 from bench.datasets import DATASETS, DEFAULT, Dataset, load_dataset
 from bench.errors import DensebenchError
-from bench.export import PIXELS
 from bench.formats import format_accuracy, format_percent
-from bench.model_files import ModelFile, ask, find_model, making_command
-from bench.pictures import INVERT_CHOICES, PREPARATIONS, Invert, draw, read_picture
+from bench.prediction.model_files import ModelFile, ask, find_model, making_command
+from bench.prediction.pictures import INVERT_CHOICES, PREPARATIONS, Invert, draw, read_picture
 from bench.settings import DEFAULT_RESULTS
-from bench.splits import scale
+from bench.splits import PIXELS, scale
 
 if TYPE_CHECKING:
     import argparse
