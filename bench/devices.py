@@ -6,6 +6,7 @@ Thread counts and visible devices cannot change once TensorFlow has started, so 
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -117,7 +118,9 @@ def import_tensorflow() -> Any:
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it is needed
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # older releases use what the language has deprecated since
+            import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it is needed
     except ImportError as error:
         raise DensebenchError(
             f"TensorFlow cannot be imported ({error}). `tox -e bench` makes an environment that has it."

@@ -1,0 +1,63 @@
+"""Makes the lock file of a TensorFlow release: `tox -e lock-versions -- tf222`, or without a name all that there are.
+
+Python 3.11, which every release from 2.12 on runs on. Whatever TensorFlow does not itself force has one version in all
+of them, or a comparison of releases would compare more than TensorFlow: that of `bench.txt`, but for onnx.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+LOCKS = Path(__file__).parent
+PYTHON = "3.11"
+SAME = (
+    "joblib",
+    "onnxruntime",
+    "pillow",
+    "platformdirs",
+    "pytest",
+    "pytest-benchmark",
+    "scikit-learn",
+    "skl2onnx",
+    "tabulate",
+    "tf2onnx",
+    "threadpoolctl",
+)
+ONNX = "onnx==1.17.0"
+"""The one version that every release from 2.12 to 2.21 can be installed and exported with."""
+
+
+def main(names: list[str]) -> int:
+    """Make the lock files; the number of those that could not be made."""
+    failures = 0
+    for name in names or sorted(path.stem for path in LOCKS.glob("tf*.txt")):
+        match = re.fullmatch(r"tf(\d)(\d+)", name)
+        if not match:
+            sys.stderr.write(f"{name!r} names no release: tf221 is TensorFlow 2.21.\n")
+            failures += 1
+            continue
+        failures += make(name, f"{match[1]}.{match[2]}") != 0
+    return failures
+
+
+def make(name: str, release: str) -> int:
+    """Resolve one release with today's patch version; the resolver's exit status."""
+    shared = (LOCKS / "bench.txt").read_text(encoding="utf-8").splitlines()
+    pins = [_for_python(line) for line in shared if line.partition("==")[0] in SAME]
+    wanted = [f"tensorflow-cpu=={release}.*", ONNX, *(pin for pin in pins if pin)]
+    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "-", "--python-version", PYTHON]
+    command += ["--no-header", "--no-emit-index-url", "--no-annotate", "--quiet", "-o", str(LOCKS / f"{name}.txt")]
+    return subprocess.run(command, input="\n".join(wanted), text=True, check=False).returncode  # noqa: S603  fixed words
+
+
+def _for_python(line: str) -> str | None:
+    """A lock file's line without its marker; ``None`` where the marker is of another Python."""
+    pin, _, marker = line.partition(" ; ")
+    return None if "< '3.11'" in marker or ">= '3.12'" in marker else pin
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
