@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import race, trainer_ladder
 from bench.datasets import DATASETS
+from bench.duels import command as duel
 from bench.errors import DensebenchError
 from bench.records import read_runs
 from bench.report import (
@@ -82,6 +83,9 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     command = commands.add_parser("race", help="time to the tutorial's accuracy, by fit and by the compiled trainer")
     race.add_arguments(command)
     command.set_defaults(command=race.run)
+    command = commands.add_parser("duel", help="two environments against each other: slower, faster, same, cannot tell")
+    duel.add_arguments(command)
+    command.set_defaults(command=duel.run)
     return parser.parse_args(words)
 
 
