@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import race, trainer_ladder
 from bench.datasets import DATASETS
 from bench.duels import command as duel
+from bench.duels import compare
 from bench.errors import DensebenchError
 from bench.records import read_runs
 from bench.report import (
@@ -86,6 +87,9 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     command = commands.add_parser("duel", help="two environments against each other: slower, faster, same, cannot tell")
     duel.add_arguments(command)
     command.set_defaults(command=duel.run)
+    command = commands.add_parser("compare", help="a duel's verdicts from stored runs, with wider intervals")
+    compare.add_arguments(command)
+    command.set_defaults(command=compare.run)
     return parser.parse_args(words)
 
 

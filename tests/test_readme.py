@@ -41,7 +41,7 @@ def test_every_documented_tox_environment_exists() -> None:
 
 def test_every_documented_bench_command_is_understood() -> None:
     documented = commands("python -m bench")
-    assert {words[0] for words in documented} == {"doctor", "race", "report", "trainers"}
+    assert {words[0] for words in documented} == {"compare", "doctor", "duel", "race", "report", "trainers"}
     for words in documented:
         assert callable(parse(words).command)
 

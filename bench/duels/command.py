@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DensebenchError: an option is wrong, a side or the data cannot be had, or the duel to go on with is another one.
     """
-    device, margins, fail_on = _device(arguments.device), _margins(arguments), _fail_on(arguments.fail_on)
+    device, margins, fail_on = _device(arguments.device), parse_margins(arguments), parse_fail_on(arguments.fail_on)
     budget_s, timeout_s = parse_duration(arguments.budget), parse_duration(arguments.time_limit)
     cases = choose_cases(arguments.cases, device.threads)
     parse_plant(arguments.plant)
@@ -242,13 +242,15 @@ def _device(text: str) -> Device:
     return device
 
 
-def _margins(arguments: argparse.Namespace) -> Margins:
+def parse_margins(arguments: argparse.Namespace) -> Margins:
+    """The margins that the user asked for. Raises DensebenchError."""
     return Margins(
         parse_share(arguments.margin, "--margin"), parse_share(arguments.accuracy_margin, "--accuracy-margin")
     )
 
 
-def _fail_on(text: str) -> list[str]:
+def parse_fail_on(text: str) -> list[str]:
+    """The verdicts that the user wants to fail on. Raises DensebenchError."""
     words = [word.strip() for word in text.split(",") if word.strip()]
     for word in words:
         if word not in VERDICTS:

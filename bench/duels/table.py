@@ -31,9 +31,9 @@ HEADERS = (
     "To settle it",
     "Noise: turns, processes, blocks",
 )
-VERDICTS = (SLOWER, FASTER, SAME, CANNOT_TELL, WORSE, NON_INFERIOR, "missing", "new", "failed")
+VERDICTS = (SLOWER, FASTER, SAME, CANNOT_TELL, WORSE, NON_INFERIOR, "missing", "new", "failed", "not comparable")
 """Every word that a row can end with."""
-UNTOLD = (CANNOT_TELL, "failed", "missing", "new")
+UNTOLD = (CANNOT_TELL, "failed", "missing", "new", "not comparable")
 TEXT = ("Case", "Verdict", "Accuracy", "To settle it")
 
 
@@ -67,7 +67,7 @@ def explanation(margins: Margins) -> str:
     """The rules of the verdicts in a few lines."""
     return (
         f"A ratio above 1 means that HEAD takes longer. `same`: the whole interval lies within "
-        f"{_percent(margins.time)} either way. `slower`, `faster`: no chance finding, and the ratio is beyond that "
+        f"{percent(margins.time)} either way. `slower`, `faster`: no chance finding, and the ratio is beyond that "
         f"margin. `non-inferior`: the accuracy's interval ends above −{_points(margins.accuracy)}. Intervals miss the "
         f"truth at most 5 times in 100, wherever the duel stopped; alarms come up in at most 1 of 100 duels of equal "
         f"sides, all rows together (Holm)."
@@ -106,7 +106,7 @@ def _cells(row: Row, known: Outcome) -> list[str]:
     return [
         row.case.name,
         *(_median(row, side) for side in SIDES),
-        _ratio(known.time),
+        ratio_text(known.time),
         "failed" if row.failed else known.time.verdict,
         _accuracy(row, known.accuracy),
         NOT_MEASURED if known.accuracy is None else known.accuracy.verdict,
@@ -127,7 +127,8 @@ def _median(row: Row, side: str) -> str:
     return format_duration(statistics.median(values_s)) if values_s else NOT_MEASURED
 
 
-def _ratio(found: Finding) -> str:
+def ratio_text(found: Finding) -> str:
+    """The ratio with its interval in brackets."""
     if found.value is None or found.low is None or found.high is None:
         return NOT_MEASURED
     return f"{math.exp(found.value):.3f} ({math.exp(found.low):.3f}–{math.exp(found.high):.3f})"
@@ -157,10 +158,11 @@ def _noise(row: Row) -> str:
     split = split_noise([block.base_s for block in row.blocks], [block.head_s for block in row.blocks])
     if split is None:
         return NOT_MEASURED
-    return ", ".join(_percent(share) for share in (split.rounds, split.processes, split.blocks))
+    return ", ".join(percent(share) for share in (split.rounds, split.processes, split.blocks))
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share in percent with two digits that count: ``4.3 %``."""
     return f"{share * 100:.2g} %"
 
 

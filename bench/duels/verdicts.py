@@ -125,7 +125,7 @@ def _finding(series: Series, p_value: float | None, *, certain: bool, family: in
             more_blocks=more if more > 0 else None,
         )
     low, high = found.interval(INTERVAL_ERROR * due[-1].share)
-    word = _word(series, found.value, (low, high), certain=certain)
+    word = choose_word(series.kind, series.margin, found.value, (low, high), certain=certain)
     return Finding(
         verdict=word,
         value=found.value,
@@ -137,15 +137,24 @@ def _finding(series: Series, p_value: float | None, *, certain: bool, family: in
     )
 
 
-def _word(series: Series, value: float, interval: tuple[float, float], *, certain: bool) -> str:
+def choose_word(kind: str, margin: float, value: float, interval: tuple[float, float], *, certain: bool) -> str:
+    """The verdict on a value and its interval.
+
+    Args:
+        kind: as `Series` has it, like `margin`.
+        margin: how far from 0 is still the same.
+        value: the best estimate.
+        interval: the ends of its 95 % interval.
+        certain: whether the alarm's error rate allows one.
+    """
     low, high = interval
-    if series.kind == "accuracy":
-        if low > -series.margin:
+    if kind == "accuracy":
+        if low > -margin:
             return NON_INFERIOR
-        return WORSE if certain and value < -series.margin else CANNOT_TELL
-    if -series.margin < low and high < series.margin:
+        return WORSE if certain and value < -margin else CANNOT_TELL
+    if -margin < low and high < margin:
         return SAME
-    if certain and abs(value) > series.margin:
+    if certain and abs(value) > margin:
         return SLOWER if value > 0 else FASTER
     return CANNOT_TELL
 
@@ -166,7 +175,8 @@ def forecast(series: Series, found: Centre, family: int) -> int | None:
         half = student_quantile(INTERVAL_ERROR * end.share, freedom) * error
         p_value = student_p(found.value / error, freedom) / end.share if error else 0.0
         certain = p_value <= ALARM_ERROR / family
-        if _word(series, found.value, (found.value - half, found.value + half), certain=certain) != CANNOT_TELL:
+        interval = found.value - half, found.value + half
+        if choose_word(series.kind, series.margin, found.value, interval, certain=certain) != CANNOT_TELL:
             return max(blocks - len(series.values), 1)
     return None
 
