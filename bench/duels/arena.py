@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SIDE_TIMEOUT_S = 120.0
 """An answer may take so long; a preparation imports TensorFlow, traces and compiles, which takes seconds."""
+SCOUT_TURNS = 2
+"""Turns per side that tell how long an epoch takes."""
 NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 """The first one would make each start compile all of TensorFlow anew; the others belong to this interpreter."""
 
@@ -69,30 +71,32 @@ class ProcessArena:
     folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
 
     def scout(self, row: Row) -> None:
-        """Try the case on one side after the other, and choose its epochs.
+        """Try the case on both sides at the same time, and choose its epochs.
 
         Raises:
             SideMissing: one side does not have the case.
             SideFailed: a side failed, or both do not have the case.
         """
-        turns_s: list[float] = []
+        workers: dict[str, Asked] = {}
         lacking: list[SideMissing] = []
-        for side in SIDES:
-            worker = self._start(side, row.case, seed=self.seed, epochs=1, scout=True)
-            try:
-                told = ask(worker, side, {"do": "prepare"})
-                self.packages[side] = told["packages"]
-                turns_s.append(told.get("turn_s", 1.0))
-            except SideMissing as error:
-                lacking.append(error)
-            finally:
+        try:
+            for side in SIDES:
+                workers[side] = self._start(side, row.case, seed=self.seed, epochs=1, scout=True)
+            for side, worker in workers.items():
+                try:
+                    self.packages[side] = ask(worker, side, {"do": "prepare"})["packages"]
+                except SideMissing as error:
+                    lacking.append(error)
+            if len(lacking) == len(SIDES):
+                raise SideFailed("both sides", f"do not have it ({lacking[0]})")
+            if lacking:
+                raise lacking[0]
+            if row.case.stage == "train" and not row.blocks:
+                turns = [ask(workers[side], side, {"do": "turn"}) for side in SIDES * SCOUT_TURNS]
+                row.epochs = choose_epochs([float(turn["value_s"]) for turn in turns])
+        finally:
+            for worker in workers.values():
                 worker.close()
-        if len(lacking) == len(SIDES):
-            raise SideFailed("both sides", f"do not have it ({lacking[0]})")
-        if lacking:
-            raise lacking[0]
-        if row.case.stage == "train" and not row.blocks:
-            row.epochs = choose_epochs(turns_s)
 
     def block(self, row: Row, *, first: str, seed: int) -> Block:
         """One block of fresh processes. Raises SideFailed."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bench.duels.blocks import SIDES, Block, SideFailed, SideMissing, columns, first_side, settle_s
 from bench.duels.effect import block_ratio
+from bench.duels.looks import FIRST_BLOCKS
 from bench.duels.noise_split import choose_rounds, split_noise
 from bench.duels.verdicts import Finding, Series, judge
 
@@ -147,13 +148,13 @@ def fight(  # noqa: PLR0913  who takes part, and what a test replaces
 ) -> None:
     """Measure blocks of all open rows in turn, `save` after each, until all are settled or the time is over.
 
-    A row whose block would probably not end within the budget is left as it is. A lost block is told and counts for
-    nothing; a row that loses too many is given up.
+    A row is left as it is once a block as long as its last one would not end within the budget. A lost block is told
+    and counts for nothing; a row that loses too many is given up.
     """
-    start_s, longest_s = clock(), dict.fromkeys((row.case.name for row in rows), 0.0)
+    start_s, last_s = clock(), dict.fromkeys((row.case.name for row in rows), 0.0)
 
     def has_time(row: Row) -> bool:
-        return clock() - start_s + longest_s[row.case.name] <= budget_s
+        return clock() - start_s + last_s[row.case.name] <= budget_s
 
     while open_rows := [row for row in open_ones(rows, margins) if has_time(row)]:
         for row in open_rows:
@@ -161,7 +162,7 @@ def fight(  # noqa: PLR0913  who takes part, and what a test replaces
                 continue
             began_s = clock()
             _fight_block(row, arena, seed, progress)
-            longest_s[row.case.name] = max(longest_s[row.case.name], clock() - began_s)
+            last_s[row.case.name] = clock() - began_s
             save()
     for row in open_ones(rows, margins):
         row.ends.append(len(row.blocks))
@@ -195,7 +196,7 @@ def choose_turns(row: Row) -> int:
     """How many turns each process of the next block takes, from the noise and the costs so far."""
     fewest, first, most = TURNS[row.case.stage]
     split = split_noise(*columns(row.blocks))
-    if split is None:
+    if split is None or len(row.blocks) < FIRST_BLOCKS:  # more turns would only put the first look off
         return first
     turn_s = statistics.median(block.turns_s / (2 * len(block.base_s)) for block in row.blocks)
     process_s = statistics.median(block.process_s for block in row.blocks) / 2

@@ -30,6 +30,7 @@ TENSORFLOW = ("tensorflow", "tensorflow-cpu")
 COMPLETE = "densebench-complete"
 """A file that an environment has once all of it was installed."""
 LAST_LINES = 3
+SHOWN_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,10 @@ def run_quietly(command: Sequence[str]) -> None:
     except FileNotFoundError as error:
         raise DensebenchError(f"{command[0]} is not installed ({error.strerror}).") from error
     except subprocess.TimeoutExpired as error:
-        raise DensebenchError(f"`{' '.join(command)}` did not end within {INSTALL_TIMEOUT_S:.0f} s.") from error
+        raise DensebenchError(f"{_short(command)} did not end within {INSTALL_TIMEOUT_S:.0f} s.") from error
     if done.returncode:
         lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
-        raise DensebenchError(f"`{' '.join(command)}` failed: {' / '.join(lines[-LAST_LINES:]) or 'it says nothing'}")
+        raise DensebenchError(f"{_short(command)} failed: {' / '.join(lines[-LAST_LINES:]) or 'it says nothing'}")
 
 
 def find_side(word: str, *, root: Path = ROOT, run: Callable[[Sequence[str]], None] = run_quietly) -> Side:
@@ -81,6 +82,12 @@ def find_side(word: str, *, root: Path = ROOT, run: Callable[[Sequence[str]], No
     if os.sep in word:
         return Side(word, _from_path(Path(word).expanduser()))
     return Side(word, _from_tox(word, root, run))
+
+
+def _short(command: Sequence[str]) -> str:
+    """A command as an error names it: its first words."""
+    dots = " …" if len(command) > SHOWN_WORDS else ""
+    return f"`{' '.join(command[:SHOWN_WORDS])}{dots}`"
 
 
 def _from_path(path: Path) -> Path:

@@ -25,8 +25,6 @@ from bench.machine import package_versions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-SCOUT_TURNS = 2
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -66,8 +64,6 @@ def prepared(settings: Settings) -> Iterator[tuple[Work, dict[str, Any]]]:
     facts: dict[str, Any] = {"packages": package_versions()} if settings.scout else {}
     if case.stage == "train":
         work = prepare_training(case, dataset, seed=settings.seed, epochs=settings.epochs, plant=plant)
-        if settings.scout:
-            facts["turn_s"] = min(work.turn() for _ in range(SCOUT_TURNS))
         yield work, {**facts, **work.facts, "test_accuracy": work.test_accuracy}
         return
     if settings.scout and not (folder / f"{case.recipe}.npy").exists():
