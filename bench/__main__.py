@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Protocol
 
 from bench import race, trainer_ladder
 from bench.datasets import DATASETS
+from bench.duels import command as duel
+from bench.duels import compare
 from bench.errors import DensebenchError
 from bench.prediction import command as prediction
 from bench.records import read_runs
@@ -24,6 +27,17 @@ from bench.reproduction import command as reproduction
 from bench.reproduction.page import write_pages
 from bench.settings import DEFAULT_RESULTS
 from bench.trainer_report import published_trainer_run, trainer_section, write_trainer_page
+
+
+class Command(Protocol):
+    """A module that is a command."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Give a parser the command's options."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it; the exit status."""
+
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -67,30 +81,33 @@ def doctor(arguments: argparse.Namespace) -> int:
     return 0
 
 
+COMMANDS: dict[str, tuple[str, Command]] = {
+    "reproduce": ("train the tutorials' recipes, and hold their figures against ours", reproduction),
+    "predict": ("what an exported model makes of your own pictures", prediction),
+    "duel": ("two environments against each other: slower, faster, same, cannot tell", duel),
+    "compare": ("a duel's verdicts from stored runs, with wider intervals", compare),
+    "trainers": ("every way to train, side by side, and the machine's own limit", trainer_ladder),
+    "race": ("time to the tutorial's accuracy, by fit and by the compiled trainer", race),
+}
+"""What has a module of its own, beside `report` and `doctor` above."""
+
+
 def parse(words: list[str] | None) -> argparse.Namespace:
     """The command line as a namespace whose `command` is the function to call."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("report", help="rebuild results/tables/ from the stored runs")
-    command.add_argument("--readme", action="store_true", help="refresh the README's results table, too")
+    command.add_argument("--readme", action="store_true", help="refresh the README's tables, too")
     command.add_argument("--readme-path", type=Path, default=Path("README.md"), help=argparse.SUPPRESS)
     command.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
     command.set_defaults(command=report)
     command = commands.add_parser("doctor", help="what this machine offers: devices, packages, noise, data sources")
     command.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
     command.set_defaults(command=doctor)
-    command = commands.add_parser("trainers", help="every way to train, side by side, and the machine's own limit")
-    trainer_ladder.add_arguments(command)
-    command.set_defaults(command=trainer_ladder.run)
-    command = commands.add_parser("reproduce", help="train the tutorials' recipes, and hold their figures against ours")
-    reproduction.add_arguments(command)
-    command.set_defaults(command=reproduction.run)
-    command = commands.add_parser("race", help="time to the tutorial's accuracy, by fit and by the compiled trainer")
-    race.add_arguments(command)
-    command.set_defaults(command=race.run)
-    command = commands.add_parser("predict", help="what an exported model makes of your own pictures")
-    prediction.add_arguments(command)
-    command.set_defaults(command=prediction.run)
+    for name, (text, module) in COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        module.add_arguments(command)
+        command.set_defaults(command=module.run)
     return parser.parse_args(words)
 
 

@@ -28,14 +28,25 @@ class Worker:
     Args:
         command: what to start; it answers each JSON line with one.
         timeout_s: how long an answer may take.
+        environment: its environment variables; this process's where not given.
     """
 
-    def __init__(self, command: Sequence[str], *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._timeout_s = timeout_s
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
-        self._process = subprocess.Popen(  # noqa: S603  the command is this suite's own
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603  the command is this suite's own
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=environment
+            )
+        except OSError:
+            self._errors.close()
+            raise
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a request.

@@ -41,7 +41,8 @@ def test_every_documented_tox_environment_exists() -> None:
 
 def test_every_documented_bench_command_is_understood() -> None:
     documented = commands("python -m bench")
-    assert {words[0] for words in documented} == {"doctor", "predict", "race", "report", "reproduce", "trainers"}
+    names = {words[0] for words in documented}
+    assert names == {"compare", "doctor", "duel", "predict", "race", "report", "reproduce", "trainers"}
     for words in documented:
         assert callable(parse(words).command)
 

@@ -1,0 +1,1 @@
+"""Duels: two environments against each other, and verdicts that state their own error rate."""

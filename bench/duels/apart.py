@@ -1,0 +1,177 @@
+"""What stored runs of the suite say about two environments that were measured apart, not in turns. Pure functions.
+
+One run is one process, hence one sample, and whatever changed on the machine between the runs is part of every ratio.
+Several runs per side are compared by Welch's interval (Biometrika 1947) over their medians. Of a single run nobody can
+tell how far another would be from it; its standard deviation is then taken to be `ASSUMED_NOISE`, and the row says so.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.duels.effect import Centre, centre
+from bench.duels.verdicts import ALARM_ERROR, CANNOT_TELL, INTERVAL_ERROR, Finding, choose_word, holm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.duels.duel import Margins
+    from bench.records import Record, Run
+
+ASSUMED_NOISE = 0.05
+"""Of one run's median: what a hosted machine varies by from run to run."""
+MANY = 10_000
+"""Degrees of freedom of an assumed standard deviation."""
+SEVERAL = 2
+"""Runs per side from which on their own spread is used."""
+IDENTITY = (
+    "recipe",
+    "trainer",
+    "batch_size",
+    "threads",
+    "device",
+    "dataset",
+    "parameters",
+    "train_images",
+    "precision",
+)
+PAPERS = ("dataset_sha256", "opset", "spinning")
+"""What must be equal, like these of what is stored beside a row, before two rows are compared."""
+
+Pair = tuple["Sequence[Record]", "Sequence[Record]"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One case of two sets of runs.
+
+    Attributes:
+        base: BASE's records of it, one per run.
+        head: likewise HEAD's.
+        word: ``missing``, ``new``, ``failed`` or ``not comparable`` where there can be no verdict, else empty.
+        reason: why, for people.
+        time: on the seconds per epoch, or per call.
+        accuracy: on the accuracies of equal seeds, where something is trained.
+    """
+
+    case: str
+    base: Sequence[Record]
+    head: Sequence[Record]
+    word: str
+    reason: str
+    time: Finding | None
+    accuracy: Finding | None
+
+
+def compare_runs(base: Sequence[Run], head: Sequence[Run], margins: Margins) -> list[Comparison]:
+    """A comparison for every case of either side, the false alarms held for all of them together."""
+    names = dict.fromkeys(record.case for run in (*base, *head) for record in run.records)
+    pairs = {name: (_records(base, name), _records(head, name)) for name in names}
+    obstacles = {name: obstacle(pair) for name, pair in pairs.items()}
+    known: dict[tuple[str, str], Centre | None] = {}
+    for name, pair in pairs.items():
+        if not obstacles[name][0]:
+            known[name, "time"] = time_apart(pair)
+            if pair[0][0].stage == "train":
+                known[name, "accuracy"] = accuracy_apart(pair)
+    certain = holm([found.p_value if found else 1.0 for found in known.values()], ALARM_ERROR)
+    limits = {"time": math.log1p(margins.time), "accuracy": margins.accuracy}
+    findings = {
+        (name, kind): _finding(kind, limits[kind], found, certain=sure)
+        for ((name, kind), found), sure in zip(known.items(), certain, strict=True)
+    }
+    return [
+        Comparison(
+            case=name,
+            base=pair[0],
+            head=pair[1],
+            word=obstacles[name][0],
+            reason=obstacles[name][1],
+            time=findings.get((name, "time")),
+            accuracy=findings.get((name, "accuracy")),
+        )
+        for name, pair in pairs.items()
+    ]
+
+
+def obstacle(pair: Pair) -> tuple[str, str]:
+    """Why a case cannot be compared, in a word and for people; two empty texts where it can."""
+    for records, word, side in ((pair[0], "new", "BASE"), (pair[1], "missing", "HEAD")):
+        if not records:
+            return word, f"{side} does not have it"
+    for records, side in zip(pair, ("BASE", "HEAD"), strict=True):
+        for record in records:
+            if record.faults or not record.values_s:
+                return "failed", f"{side}: {'; '.join(record.faults) or 'no timings'}"
+    identities = [_identity(record) for records in pair for record in records]
+    for name in identities[0]:
+        values = dict.fromkeys(identity[name] for identity in identities)
+        if len(values) > 1:
+            return "not comparable", f"{name} is {' and '.join(map(str, values))}"
+    return "", ""
+
+
+def median_s(record: Record) -> float:
+    """A run's median seconds per call, or for a training per epoch, since early stopping may end it sooner."""
+    if record.stage != "train":
+        return statistics.median(record.values_s)
+    return statistics.median(
+        value_s / epochs for value_s, epochs in zip(record.values_s, record.epochs_run, strict=True)
+    )
+
+
+def time_apart(pair: Pair) -> Centre:
+    """The logarithm of HEAD's median over BASE's, by Welch's formula, or with an assumed spread for want of runs."""
+    base, head = ([math.log(median_s(record)) for record in records] for records in pair)
+    value = statistics.fmean(head) - statistics.fmean(base)
+    if min(len(base), len(head)) < SEVERAL:
+        return Centre(value, ASSUMED_NOISE * math.sqrt(1 / len(base) + 1 / len(head)), MANY, len(base) + len(head))
+    parts = [(statistics.variance(side) / len(side), len(side)) for side in (base, head)]
+    variance = math.fsum(part for part, _ in parts)
+    if variance == 0:
+        return Centre(value, 0.0, len(base) + len(head) - 2, len(base) + len(head))
+    freedom = variance**2 / math.fsum(part**2 / (count - 1) for part, count in parts)
+    return Centre(value, math.sqrt(variance), max(1, math.floor(freedom)), len(base) + len(head))
+
+
+def accuracy_apart(pair: Pair) -> Centre | None:
+    """HEAD's accuracy minus BASE's over the seeds that both have; ``None`` for fewer than two of them.
+
+    A seed that was repeated is one sample: its accuracies are averaged first.
+    """
+    base, head = (_by_seed(records) for records in pair)
+    return centre([head[seed] - base[seed] for seed in base if seed in head], trim=False)
+
+
+def _identity(record: Record) -> dict[str, Any]:
+    attributes = {name: getattr(record, name) for name in IDENTITY}
+    return attributes | {name: record.papers.get(name) for name in PAPERS}
+
+
+def _by_seed(records: Sequence[Record]) -> dict[int, float]:
+    found: dict[int, list[float]] = {}
+    for record in records:
+        for seed, accuracy in zip(record.seeds, record.test_accuracies, strict=True):
+            found.setdefault(seed, []).append(accuracy)
+    return {seed: statistics.fmean(accuracies) for seed, accuracies in found.items()}
+
+
+def _records(runs: Sequence[Run], case: str) -> list[Record]:
+    return [record for run in runs for record in run.records if record.case == case]
+
+
+def _finding(kind: str, margin: float, found: Centre | None, *, certain: bool) -> Finding:
+    if found is None:
+        return Finding(verdict=CANNOT_TELL, value=None, low=None, high=None, p_value=None, blocks=0)
+    low, high = found.interval(INTERVAL_ERROR)
+    return Finding(
+        verdict=choose_word(kind, margin, found.value, (low, high), certain=certain),
+        value=found.value,
+        low=low,
+        high=high,
+        p_value=found.p_value,
+        blocks=0,
+    )

@@ -1,0 +1,153 @@
+"""The real arena: worker processes of two interpreters on this machine."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.duels.blocks import SIDES, Asked, Block, SideFailed, SideMissing, ask, run_block
+from bench.duels.duel import Row, choose_epochs, pause
+from bench.duels.worker import Settings
+from bench.errors import DensebenchError
+from bench.worker_process import Worker, WorkerError, on_cpus
+
+if TYPE_CHECKING:
+    from bench.duels.cases import Case
+    from bench.duels.sides import Side
+
+SIDE_TIMEOUT_S = 120.0
+"""An answer may take so long; a preparation imports TensorFlow, traces and compiles, which takes seconds."""
+SCOUT_TURNS = 2
+"""Turns per side that tell how long an epoch takes."""
+NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+"""The first one would make each start compile all of TensorFlow anew; the others belong to this interpreter."""
+
+
+class SideWorker:
+    """A worker whose end is explained by the last line that it wrote."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request. Raises WorkerError, with the worker's last words."""
+        try:
+            return self._worker.ask(request)
+        except WorkerError as error:
+            lines = self._worker.errors().splitlines()
+            raise WorkerError(f"{error}; its last words: {lines[-1]}" if lines else str(error)) from None
+
+    def close(self) -> None:
+        """End the process."""
+        self._worker.close()
+
+
+@dataclass
+class ProcessArena:
+    """Two interpreters that measure cases in fresh processes.
+
+    Attributes:
+        sides: by `SIDES`.
+        threads: how many CPU threads a process may use.
+        seed: of the models that are exported, and of the scouts' trainings.
+        plant: what HEAD's workers do beside their work, as `parse_plant` takes it.
+        timeout_s: how long an answer may take.
+        packages: by side, what its scouts reported.
+        folder: where the sides' exported models are, while the duel lasts.
+    """
+
+    sides: Mapping[str, Side]
+    dataset: str
+    data_dir: Path | None
+    threads: int
+    seed: int
+    plant: str | None = None
+    timeout_s: float = SIDE_TIMEOUT_S
+    packages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
+
+    def scout(self, row: Row) -> None:
+        """Try the case on both sides at the same time, and choose its epochs.
+
+        Raises:
+            SideMissing: one side does not have the case.
+            SideFailed: a side failed, or both do not have the case.
+        """
+        workers: dict[str, Asked] = {}
+        lacking: list[SideMissing] = []
+        try:
+            for side in SIDES:
+                workers[side] = self._start(side, row.case, seed=self.seed, epochs=1, scout=True)
+            for side, worker in workers.items():
+                try:
+                    self.packages[side] = ask(worker, side, {"do": "prepare"})["packages"]
+                except SideMissing as error:
+                    lacking.append(error)
+            if len(lacking) == len(SIDES):
+                raise SideFailed("both sides", f"do not have it ({lacking[0]})")
+            if lacking:
+                raise lacking[0]
+            if row.case.stage == "train" and not row.blocks:
+                turns = [ask(workers[side], side, {"do": "turn"}) for side in SIDES * SCOUT_TURNS]
+                row.epochs = choose_epochs([float(turn["value_s"]) for turn in turns])
+        finally:
+            for worker in workers.values():
+                worker.close()
+
+    def block(self, row: Row, *, first: str, seed: int) -> Block:
+        """One block of fresh processes. Raises SideFailed."""
+        return run_block(
+            lambda side: self._start(side, row.case, seed=seed, epochs=row.epochs),
+            first=first,
+            seed=seed,
+            turns=row.turns,
+            settle=pause(row.case),
+        )
+
+    def close(self) -> None:
+        """Remove the exported models."""
+        self.folder.cleanup()
+
+    def _start(self, side: str, case: Case, *, seed: int, epochs: int, scout: bool = False) -> Asked:
+        folder = Path(self.folder.name) / side
+        folder.mkdir(exist_ok=True)
+        settings = Settings(
+            case=asdict(case),
+            dataset=self.dataset,
+            data_dir=str(self.data_dir.absolute()) if self.data_dir else None,
+            threads=self.threads,
+            seed=seed,
+            epochs=epochs,
+            folder=str(folder),
+            scout=scout,
+            plant=self.plant if side == SIDES[1] else None,
+        )
+        command = [str(self.sides[side].python), "-m", "bench.duels.worker", settings.to_json()]
+        try:
+            with on_cpus(self.threads):
+                return SideWorker(Worker(command, timeout_s=self.timeout_s, environment=side_environment()))
+        except OSError as error:
+            raise SideFailed(side, f"{self.sides[side].word} cannot be started: {error.strerror}") from error
+
+
+def side_environment() -> dict[str, str]:
+    """This process's environment without what would make a side's Python something else than it is."""
+    return {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+
+
+def check_packages(known: Mapping[str, Any], now: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse to go on with a duel whose sides have changed.
+
+    Raises:
+        DensebenchError: a side has other packages than when the duel began.
+    """
+    for side, packages in now.items():
+        before = known.get(side) or packages
+        changed = [name for name in packages if before.get(name) != packages[name]]
+        if changed:
+            texts = ", ".join(f"{name} was {before.get(name)} and is {packages[name]}" for name in changed)
+            raise DensebenchError(f"--resume: {side} has changed since that duel began: {texts}.")

@@ -1,0 +1,261 @@
+"""`python -m bench duel BASE HEAD`: two environments against each other, interleaved, until each row is settled."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import secrets
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from bench.about import about_run
+from bench.datasets import DATASETS, load_dataset
+from bench.devices import Device, parse_device
+from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
+from bench.duels.blocks import SIDES
+from bench.duels.cases import DEFAULT_CASES, choose_cases
+from bench.duels.duel import Margins, Row, fight, outcomes, scout_all
+from bench.duels.plant import parse_plant
+from bench.duels.runs import FOLDER, read_duel, run_content
+from bench.duels.sides import find_side
+from bench.duels.table import VERDICTS, duel_page, exit_status, verdicts
+from bench.errors import DensebenchError, unknown_name
+from bench.files import write_atomically
+from bench.machine import machine_name
+from bench.progress import Progress
+from bench.runfile import encode_run, reserve_run_path
+from bench.settings import DEFAULT_RESULTS
+
+UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
+DEFAULT_FAIL_ON = "slower,worse,missing"
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclass
+class Keeper:
+    """The run file that a duel is saved to after each block.
+
+    Attributes:
+        path: where it is.
+        error: why the last attempt failed; ``None`` once everything measured is on disk.
+    """
+
+    path: Path
+    progress: Progress
+    write: Callable[[Path, bytes], None] = write_atomically
+    error: str | None = None
+
+    def save(self, content: Mapping[str, Any]) -> None:
+        """Write the run; a failure is told, and the next block tries again."""
+        try:
+            self.write(self.path, encode_run(content))
+            self.error = None
+        except OSError as error:
+            self.error = f"{self.path}: {error.strerror or error}"
+            self.progress.done(f"NOT SAVED, will try again: {self.error}")
+
+    def finish(self, content: Mapping[str, Any]) -> None:
+        """Write the run for the last time; where its folder cannot take it, into the temporary folder."""
+        self.save(content)
+        if self.error:
+            self.path = Path(tempfile.gettempdir()) / self.path.name
+            self.save(content)
+        self.progress.done(f"NOT SAVED: {self.error}" if self.error else f"Wrote:\n  {self.path}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("base", metavar="BASE", help="tox environment, requirement, or path to a Python interpreter")
+    parser.add_argument("head", metavar="HEAD", help="likewise; the one that is judged")
+    parser.add_argument("--cases", help=f"names or patterns with commas between (default: {', '.join(DEFAULT_CASES)})")
+    parser.add_argument("--margin", default="3%", help="what still counts as the same time (default: 3%%)")
+    parser.add_argument("--accuracy-margin", default="1%", help="likewise in points of accuracy (default: 1%%)")
+    parser.add_argument("--budget", default="5m", help="90s, 5m or 1h (default: 5m); a settled duel ends sooner")
+    parser.add_argument("--fail-on", default=DEFAULT_FAIL_ON, help=f"what exits with 1 (default: {DEFAULT_FAIL_ON})")
+    parser.add_argument("--seed", type=int, help="of trainings and orders (default: drawn, and recorded)")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="go on with the duel of this run file")
+    parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
+    parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+    parser.add_argument("--time-limit", default=f"{SIDE_TIMEOUT_S:.0f}s", help="after which a silent side is ended")
+    parser.add_argument("--plant", help=argparse.SUPPRESS)  # HEAD made worse
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fight, save after each block, and print the page; the exit status that the verdicts call for.
+
+    Raises:
+        DensebenchError: an option is wrong, a side or the data cannot be had, or the duel to go on with is another one.
+    """
+    device, margins, fail_on = _device(arguments.device), parse_margins(arguments), parse_fail_on(arguments.fail_on)
+    budget_s, timeout_s = parse_duration(arguments.budget), parse_duration(arguments.time_limit)
+    cases = choose_cases(arguments.cases, device.threads)
+    parse_plant(arguments.plant)
+    progress = Progress(sys.stdout)
+    about, rows = _begin(arguments, device, [Row(case) for case in cases])
+    sides = {side: find_side(word) for side, word in zip(SIDES, (arguments.base, arguments.head), strict=True)}
+    seed = about["duel"]["seed"]
+    arena = ProcessArena(sides, arguments.dataset, arguments.data_dir, device.threads, seed, arguments.plant, timeout_s)
+    keeper = Keeper(_reserve(arguments, about), progress)
+
+    def content(*, complete: bool) -> dict[str, Any]:
+        return run_content(rows, about, complete=complete)
+
+    def save() -> None:
+        keeper.save(content(complete=False))
+
+    progress.done(f"each finished block is saved to {keeper.path}; --resume goes on from there")
+    start_s = monotonic()
+    with closing(arena):
+        scout_all(rows, arena, progress)
+        check_packages(about["packages_by_side"], arena.packages)
+        about["packages_by_side"] |= arena.packages
+        about["packages"] = about["packages_by_side"].get(SIDES[1], {})
+        save()
+        fight(
+            rows, arena, margins, seed=seed, budget_s=budget_s - (monotonic() - start_s), save=save, progress=progress
+        )
+    found = outcomes(rows, margins)
+    progress.done(f"\n{duel_page(rows, found, margins, about)}\n")
+    keeper.finish(content(complete=True))
+    words = [word for _, word in verdicts(rows, found)]
+    return exit_status([*words, "failed"] if keeper.error else words, fail_on)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from ``90s``, ``5m`` or ``1h``.
+
+    Raises:
+        DensebenchError: it is no such thing, or nothing at all.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None or not float(match[1]):
+        raise DensebenchError(f"{text!r} is no duration: 90s, 5m and 1h are.")
+    return float(match[1]) * UNITS_S[match[2]]
+
+
+def parse_share(text: str, option: str) -> float:
+    """A share from ``3%`` or ``0.03``, above 0 and below 1.
+
+    Raises:
+        DensebenchError: it is no such thing.
+    """
+    match = re.fullmatch(r"(\d*\.?\d+)(%?)", text)
+    share = float(match[1]) / (100 if match[2] else 1) if match else 0.0
+    if not 0 < share < 1:
+        raise DensebenchError(f"{option} {text!r} is no share: 3% and 0.03 are.")
+    return share
+
+
+def _begin(arguments: argparse.Namespace, device: Device, rows: list[Row]) -> tuple[dict[str, Any], list[Row]]:
+    """What is known of the duel before its first block; with ``--resume``, the stored one's blocks."""
+    if not 0 <= (seed := arguments.seed or 0) <= LARGEST_SEED:
+        raise DensebenchError(f"--seed {seed} is no seed: a whole number from 0 up to {LARGEST_SEED} is.")
+    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    about = about_run(
+        device,
+        datetime.now(timezone.utc),
+        command=_command(arguments),
+        packages_by_side={},
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_source=dataset.source,
+        trainer="all",
+        quick=False,
+        duel={
+            "base": _public(arguments.base),
+            "head": _public(arguments.head),
+            "plant": arguments.plant,
+            "seed": secrets.randbelow(2**16) if arguments.seed is None else seed,
+        },
+    )
+    return _resume(arguments, about, rows) if arguments.resume else (about, rows)
+
+
+def _resume(
+    arguments: argparse.Namespace, about: dict[str, Any], rows: Sequence[Row]
+) -> tuple[dict[str, Any], list[Row]]:
+    """The stored duel, where it is the one that was asked for; what went wrong in it is tried again."""
+    stored, old_rows = read_duel(arguments.resume)
+    now = {"cases": [row.case.name for row in rows], **_identity(about)}
+    before = {"cases": [row.case.name for row in old_rows], **_identity(stored)}
+    if arguments.seed is None:
+        now["seed"] = before["seed"]
+    differing = [
+        f"{name} {before[name]!r}, now {now[name]!r}"
+        for name in now
+        if _in_any_order(before[name]) != _in_any_order(now[name])
+    ]
+    if differing:
+        raise DensebenchError(f"--resume {arguments.resume}: that duel is another one: {'; '.join(differing)}.")
+    for row in old_rows:
+        row.failed, row.missing = None, {}
+    kept = {name: stored[name] for name in ("duel", "packages_by_side", "started_at", "command")}
+    return {**about, **kept}, old_rows
+
+
+def _identity(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What must not change within a duel."""
+    return {
+        **about["duel"],
+        **{name: about[name] for name in ("dataset", "dataset_sha256", "device", "threads")},
+        "machine": about["machine"]["name"],
+    }
+
+
+def _in_any_order(value: Any) -> Any:
+    """A list sorted, anything else as it is."""
+    return sorted(value) if isinstance(value, list) else value
+
+
+def _reserve(arguments: argparse.Namespace, about: Mapping[str, Any]) -> Path:
+    started_at = datetime.fromisoformat(about["started_at"])
+    label = f"{about['dataset']}-{about['device'].replace(':', '')}-duel"
+    path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
+    return arguments.resume.absolute() if arguments.resume else path
+
+
+def _public(word: str) -> str:
+    """What the user called a side, without the folders of this machine: run files are published."""
+    return "/".join(("…", *Path(word).parts[-3:])) if "/" in word and not re.search("[=<>~]", word) else word
+
+
+def _device(text: str) -> Device:
+    device = parse_device(text)
+    if device.kind != "cpu":
+        raise DensebenchError(f"--device {text!r}: duels are fought on cpu or cpu:N only.")
+    return device
+
+
+def parse_margins(arguments: argparse.Namespace) -> Margins:
+    """The margins that the user asked for. Raises DensebenchError."""
+    return Margins(
+        parse_share(arguments.margin, "--margin"), parse_share(arguments.accuracy_margin, "--accuracy-margin")
+    )
+
+
+def parse_fail_on(text: str) -> list[str]:
+    """The verdicts that the user wants to fail on. Raises DensebenchError."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for word in words:
+        if word not in VERDICTS:
+            raise unknown_name("verdict", word, VERDICTS)
+    return words
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """What a reader types to do the same, without the paths of this machine."""
+    words = ["python", "-m", "bench", "duel", _public(arguments.base), _public(arguments.head)]
+    usual = {"margin": "3%", "accuracy_margin": "1%", "budget": "5m", "device": "cpu", "dataset": "fashion_mnist"}
+    named = [(name, getattr(arguments, name)) for name in (*usual, "cases", "plant")]
+    words += [f"--{name.replace('_', '-')}={value}" for name, value in named if value != usual.get(name)]
+    return shlex.join(words)

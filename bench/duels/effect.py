@@ -1,0 +1,101 @@
+"""The effect: what one number per block says about BASE against HEAD, with its interval. Pure functions.
+
+A block is one sample, whatever the number of rounds in it: rounds of one process share its memory layout and its place
+in the machine's day (Kalibera and Jones, ISMM 2013; Georges et al., OOPSLA 2007). A block's number is the logarithm of
+its ratio of process medians, so that slower and faster are mirror images, and so that under equal sides it is as
+likely to be +x as -x: both sides ran interleaved, in an order that was drawn.
+
+The centre is the mean without the smallest and the largest sixth of the blocks, its error that of the winsorised
+values, its interval Student's (Tukey and McLaughlin 1963; Yuen, Biometrika 1974). `tests/test_duel_errors.py` records
+what was tried instead.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TRIM = 6
+"""One block in so many is left out at either end; of fewer blocks than that, none."""
+FEWEST = 2
+"""Values without which there is no spread, hence no interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """Where values lie, and how well that is known.
+
+    Attributes:
+        value: their mean or trimmed mean.
+        error: its standard error, in the same unit.
+        freedom: degrees of freedom of Student's distribution.
+        count: how many values there were, the trimmed ones included.
+    """
+
+    value: float
+    error: float
+    freedom: int
+    count: int
+
+    def interval(self, error_rate: float) -> tuple[float, float]:
+        """The ends of the interval that misses the truth with at most this probability."""
+        half = student_quantile(error_rate, self.freedom) * self.error
+        return self.value - half, self.value + half
+
+    @property
+    def p_value(self) -> float:
+        """The probability of a value at least this far from 0 if the truth were 0 (two-sided)."""
+        if self.error == 0:
+            return 1.0 if self.value == 0 else 0.0
+        return student_p(self.value / self.error, self.freedom)
+
+
+def block_ratio(base_s: Sequence[float], head_s: Sequence[float]) -> float | None:
+    """The logarithm of HEAD's median over BASE's in one block; ``None`` where either has no usable timings."""
+    medians = []
+    for values_s in (base_s, head_s):
+        if not values_s or not all(math.isfinite(value_s) and value_s > 0 for value_s in values_s):
+            return None
+        medians.append(statistics.median(values_s))
+    return math.log(medians[1] / medians[0])
+
+
+def centre(values: Sequence[float], *, trim: bool) -> Centre | None:
+    """Where the values lie; ``None`` where fewer than two, or one that is no number, leave nothing to say.
+
+    Args:
+        values: one per block, in any order; they are left as they are.
+        trim: leave the outer sixths out. Not for accuracies: the seed that fails is what one looks for.
+    """
+    count = len(values)
+    if count < FEWEST or not all(map(math.isfinite, values)):
+        return None
+    cut = count // TRIM if trim else 0
+    ordered = sorted(values)
+    kept = ordered[cut : count - cut]
+    mean = math.fsum(kept) / len(kept)
+    winsorised = [kept[0]] * cut + kept + [kept[-1]] * cut
+    middle = math.fsum(winsorised) / count
+    squares = math.fsum((value - middle) ** 2 for value in winsorised)
+    return Centre(mean, math.sqrt(squares / (len(kept) * (len(kept) - 1))), len(kept) - 1, count)
+
+
+@cache
+def student_quantile(error_rate: float, freedom: int) -> float:
+    """How many standard errors an interval reaches to either side, for this probability outside it."""
+    from scipy import special  # noqa: PLC0415  slow to import
+
+    return -float(special.stdtrit(freedom, error_rate / 2))
+
+
+def student_p(errors: float, freedom: int) -> float:
+    """The probability (two-sided) of being this many standard errors away from the truth, or more."""
+    from scipy import special  # noqa: PLC0415
+
+    return 2 * float(special.stdtr(freedom, -abs(errors)))

@@ -1,0 +1,62 @@
+"""Planted changes: real extra work inside the timed region, or real damage to what is learnt, never other results.
+
+`python -m bench duel --plant` makes HEAD worse by a known amount, so that whoever doubts a verdict can see it earned.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.errors import DensebenchError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+KINDS = {
+    "train": "so many more images in each timed training",
+    "infer": "so many more calls in each timed group of calls",
+    "labels": "so many of the training images labelled at random",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """What is planted.
+
+    Attributes:
+        kind: a key of `KINDS`, or nothing at all.
+        share: how much of it: 0.05 is 5 %.
+    """
+
+    kind: str = ""
+    share: float = 0.0
+
+    def more(self, kind: str, count: int) -> int:
+        """`count`, or with such a thing planted, so much more."""
+        return round(count * (1 + self.share)) if kind == self.kind else count
+
+    def labels(self, labels: NDArray[np.int64], classes: int, seed: int) -> NDArray[np.int64]:
+        """The labels as they are, or with such a thing planted, a copy with random ones among them."""
+        if self.kind != "labels":
+            return labels
+        random = np.random.default_rng(seed)
+        wrong = random.random(len(labels)) < self.share
+        return np.where(wrong, random.integers(0, classes, len(labels)), labels)
+
+
+def parse_plant(text: str | None) -> Plant:
+    """What ``train:5%`` asks for; nothing where there is no text.
+
+    Raises:
+        DensebenchError: it is no such thing.
+    """
+    if text is None:
+        return Plant()
+    match = re.fullmatch(r"(\w+):(\d+(?:\.\d+)?)%", text)
+    if match is None or match[1] not in KINDS:
+        raise DensebenchError(f"--plant {text!r} is none of {', '.join(f'{kind}:5%' for kind in KINDS)}.")
+    return Plant(match[1], float(match[2]) / 100)

@@ -1,0 +1,154 @@
+"""The sides of a duel: what the user calls BASE or HEAD becomes a Python interpreter that has it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from bench.errors import DensebenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ROOT = Path(__file__).parent.parent.parent
+LOCK = ROOT / "bench" / "locks" / "bench.txt"
+INSTALL_TIMEOUT_S = 1800.0
+REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)(\[[^]]*\])?\s*(===?|~=|!=|<=?|>=?)\s*\S+")
+EQUAL = ("onnxruntime", "scikit-learn", "tf2onnx", "skl2onnx", "tabulate", "platformdirs")
+"""What TensorFlow forces no version of: every side built here has the locked one."""
+FREE = ("onnx>=1.17,!=1.19.0", "numpy")
+TENSORFLOW = ("tensorflow", "tensorflow-cpu")
+COMPLETE = "densebench-complete"
+"""A file that an environment has once all of it was installed."""
+LAST_LINES = 3
+SHOWN_WORDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a duel.
+
+    Attributes:
+        word: what the user called it.
+        python: its interpreter.
+    """
+
+    word: str
+    python: Path
+
+
+def run_quietly(command: Sequence[str]) -> None:
+    """Run a command that makes an environment.
+
+    Raises:
+        DensebenchError: it is missing, failed or took too long; with the last lines that it wrote.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603  no shell reads the words
+            command, cwd=ROOT, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
+        )
+    except FileNotFoundError as error:
+        raise DensebenchError(f"{command[0]} is not installed ({error.strerror}).") from error
+    except subprocess.TimeoutExpired as error:
+        raise DensebenchError(f"{_short(command)} did not end within {INSTALL_TIMEOUT_S:.0f} s.") from error
+    if done.returncode:
+        lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
+        raise DensebenchError(f"{_short(command)} failed: {' / '.join(lines[-LAST_LINES:]) or 'it says nothing'}")
+
+
+def find_side(word: str, *, root: Path = ROOT, run: Callable[[Sequence[str]], None] = run_quietly) -> Side:
+    """The side that a word names; its environment is made where there is none.
+
+    Args:
+        word: a path to an interpreter or to a virtual environment, a requirement (``tensorflow==2.20.0``), or the name
+            of a tox environment (``tf219``), in this order.
+        root: the checkout.
+        run: runs a command that makes an environment.
+
+    Raises:
+        DensebenchError: there is no such interpreter, or the environment could not be made.
+    """
+    if REQUIREMENT.fullmatch(word):
+        return Side(word, _from_requirement(word, run))
+    if os.sep in word:
+        return Side(word, _from_path(Path(word).expanduser()))
+    return Side(word, _from_tox(word, root, run))
+
+
+def _short(command: Sequence[str]) -> str:
+    """A command as an error names it: its first words."""
+    dots = " …" if len(command) > SHOWN_WORDS else ""
+    return f"`{' '.join(command[:SHOWN_WORDS])}{dots}`"
+
+
+def _from_path(path: Path) -> Path:
+    # Not resolved: an environment's interpreter is a link, and knows its environment by the link's own path.
+    python = Path(os.path.abspath(path / "bin" / "python" if path.is_dir() else path))  # noqa: PTH100
+    if not (python.is_file() and os.access(python, os.X_OK)):
+        raise DensebenchError(f"{path} is no Python interpreter and no virtual environment that has one.")
+    return python
+
+
+def _from_tox(name: str, root: Path, run: Callable[[Sequence[str]], None]) -> Path:
+    python = root / ".tox" / name / "bin" / "python"
+    if not python.exists():
+        tox = [shutil.which("tox")] if shutil.which("tox") else [sys.executable, "-m", "tox"]
+        try:
+            run([*(word for word in tox if word), "-e", name, "--notest"])
+        except DensebenchError as error:
+            raise DensebenchError(
+                f"side {name!r}: {error} A side is a tox environment (`tox list` shows them), a requirement "
+                f"(tensorflow==2.20.0) or a path to a Python interpreter (with a / in it)."
+            ) from error
+    if not python.exists():
+        raise DensebenchError(f"side {name!r}: tox made no {python.relative_to(root)}.")
+    return python
+
+
+def _from_requirement(requirement: str, run: Callable[[Sequence[str]], None]) -> Path:
+    """The interpreter of an environment in the user's cache, made anew unless an earlier one was completed."""
+    wanted = [requirement, *_beside(requirement)]
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    digest = hashlib.sha256("\n".join([version, *wanted]).encode()).hexdigest()[:12]
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", requirement)
+    folder = platformdirs.user_cache_path("densebench") / "environments" / f"{name}-py{version}-{digest}"
+    python = folder / "bin" / "python"
+    if not (folder / COMPLETE).exists():
+        uv = _uv()
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            run([*uv, "venv", "--quiet", "--python", version, str(folder)])
+            run([*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), *wanted])
+        except DensebenchError as error:
+            raise DensebenchError(f"side {requirement!r} could not be installed: {error}") from error
+        (folder / COMPLETE).write_text("\n".join(wanted), encoding="utf-8")
+    return python
+
+
+def _beside(requirement: str) -> list[str]:
+    """What else a side built from one requirement needs: the lock's lines, but not of what it names itself."""
+    match = REQUIREMENT.fullmatch(requirement)
+    named = match[1].lower() if match else ""
+    wanted = [*EQUAL, *(() if named in TENSORFLOW else TENSORFLOW)]
+    lines = [line.strip() for line in LOCK.read_text(encoding="utf-8").splitlines()]
+    locked = [line for line in lines if _name(line) in wanted and _name(line) != named]
+    return [*locked, *(words for words in FREE if _name(words) != named)]
+
+
+def _name(requirement: str) -> str:
+    """The package of a requirement or of a lock's line."""
+    return re.split(r"[<>=!~;\[ ]", requirement, maxsplit=1)[0].lower()
+
+
+def _uv() -> list[str]:
+    """The words that call uv: the program, or the module beside this interpreter."""
+    return ["uv"] if shutil.which("uv") else [sys.executable, "-m", "uv"]

@@ -1,0 +1,213 @@
+"""What a worker measures: a short training or a group of calls, ready to be repeated.
+
+A training of a duel is short: some epochs over the first images, warm, the same on both sides. Its accuracy is that of
+the warm-up, which starts from the block's seed, so that the sides are paired. An inference is of the model that its own
+side trained and exported; each process certifies its own session before it is timed.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.devices import Device, start_tensorflow
+from bench.errors import DensebenchError
+from bench.export import OnnxModel, export
+from bench.infer import make_batch, open_session, primed_call, run_in_batches
+from bench.parity import certify
+from bench.rungs.task import time_once
+from bench.splits import Split, scale
+from bench.trained import score
+from bench.trainers import find_trainer
+from bench.trainers.compiled_fit import CompiledFit
+from bench.trainers.describe import CannotCompile
+from bench.trainers.keras_fit import CLASSES, targets
+from bench.trainers.keras_model import build_model
+from models import RECIPES
+from models.recipe import QUICK_FLOOR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bench.datasets import Dataset
+    from bench.duels.cases import Case
+    from bench.duels.plant import Plant
+    from models import Recipe
+
+TRAIN_IMAGES = 6_400
+EXPORT_EPOCHS = 2
+CALLS = 100
+"""Calls between two looks at the clock: a clock costs as much as a hundredth of a call."""
+GROUPS = {1: 7, 32: 5, 1000: 3}
+"""Groups of calls per turn, by batch size; the median of them is the turn's value."""
+
+
+class Missing(Exception):  # noqa: N818  reads as what it is
+    """A case that this side does not have, though nothing is broken."""
+
+
+class Invalid(DensebenchError):  # noqa: N818  it is the result that is invalid
+    """Work whose result is wrong, so that its time means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is ready to be measured.
+
+    Attributes:
+        turn: one measurement; its seconds.
+        test_accuracy: of what the warm-up trained; ``None`` where nothing is trained.
+        facts: what else is stored.
+    """
+
+    turn: Callable[[], float]
+    test_accuracy: float | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def prepare_training(case: Case, dataset: Dataset, *, seed: int, epochs: int, plant: Plant) -> Work:
+    """A training that is warm: it has run once from the seed, and what that trained was scored.
+
+    Raises:
+        Missing: the model cannot be trained this way here.
+        Invalid: what was trained is no better than chance.
+    """
+    recipe = RECIPES[case.recipe]
+    count = plant.more("train", min(TRAIN_IMAGES, len(dataset.train_labels)))
+    images, labels = _training_arrays(dataset, count)
+    labels = plant.labels(labels, CLASSES, seed)
+    run, predict = _RUNS[case.trainer](recipe, images, labels, seed, epochs, case.threads)
+    run()
+    scores = predict(scale(dataset.test_images))
+    if not np.isfinite(scores).all():
+        raise Invalid(f"{case.name}: the scores are not numbers")
+    accuracy = float(np.mean(scores.argmax(axis=1) == dataset.test_labels))
+    if accuracy < QUICK_FLOOR:
+        raise Invalid(f"{case.name}: test accuracy {accuracy:.4f} is below the floor of {QUICK_FLOOR}")
+    return Work(lambda: time_once(run), accuracy, {"train_images": count})
+
+
+@contextmanager
+def prepare_inference(case: Case, dataset: Dataset, folder: Path, plant: Plant) -> Iterator[Work]:
+    """Inference on a session that has its parity certificate; the session is closed at the end of the block.
+
+    Raises:
+        Invalid: the session answers otherwise than the model that was exported.
+    """
+    model = OnnxModel((folder / f"{case.recipe}.onnx").read_bytes(), ())
+    images = scale(dataset.test_images)
+    with open_session(model, Device("cpu", case.threads), threads=case.threads) as session:
+        certificate = certify(np.load(folder / f"{case.recipe}.npy"), run_in_batches(session, images))
+        if certificate.faults:
+            raise Invalid(f"{case.name}: {'; '.join(certificate.faults)}")
+        call = primed_call(session, make_batch(images, case.batch_size))
+        calls, groups = plant.more("infer", CALLS), GROUPS[case.batch_size]
+        yield Work(lambda: time_calls(call, calls, groups), facts={"parity": certificate.as_dict()})
+
+
+def time_calls(
+    call: Callable[[], Any], calls: int, groups: int, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """The seconds of one of `CALLS` calls: the median over the groups, each timed as a whole.
+
+    Args:
+        call: what is measured.
+        calls: how many each group makes: `CALLS`, unless more work is planted.
+        groups: how many groups.
+        clock: returns seconds that only grow.
+    """
+    values_s = []
+    for _ in range(groups):
+        start_s = clock()
+        for _ in range(calls):
+            call()
+        values_s.append((clock() - start_s) / CALLS)
+    return statistics.median(values_s)
+
+
+def export_model(case: Case, dataset: Dataset, folder: Path, seed: int) -> float:
+    """Train and export the model that a side's inference is measured on, into `folder`; its test accuracy.
+
+    Raises:
+        Invalid: what was trained is no better than chance.
+        DensebenchError: it did not train, or what was exported is no valid ONNX.
+    """
+    recipe = RECIPES[case.recipe]
+    if recipe.framework == "keras":
+        start_tensorflow(Device("cpu", case.threads))
+    images, labels = _training_arrays(dataset, min(TRAIN_IMAGES, len(dataset.train_labels)))
+    training = replace(recipe.training, epochs=EXPORT_EPOCHS, validate_each_epoch=False, early_stopping=None)
+    split = Split(images, labels, images[:0], labels[:0])
+    fit = find_trainer(recipe, "fit")(recipe, training, split, seed=seed, on_epoch=lambda _epoch: None)
+    fit.run()
+    trained = fit.finish()
+    test_images = scale(dataset.test_images)
+    accuracy = score(trained, test_images, dataset.test_labels.astype(np.int64))
+    if accuracy < QUICK_FLOOR:
+        raise Invalid(f"{case.name}: test accuracy {accuracy:.4f} is below the floor of {QUICK_FLOOR}")
+    (folder / f"{case.recipe}.onnx").write_bytes(export(trained, {}).content)
+    np.save(folder / f"{case.recipe}.npy", trained.predict(test_images))
+    return accuracy
+
+
+Run = tuple["Callable[[], None]", "Callable[[NDArray[np.float32]], NDArray[Any]]"]
+
+
+def _fit_run(  # noqa: PLR0913, PLR0917  like the two below
+    recipe: Recipe, images: NDArray[np.float32], labels: NDArray[np.int64], seed: int, epochs: int, threads: int
+) -> Run:
+    start_tensorflow(Device("cpu", threads))
+    model = build_model(recipe, recipe.training, seed)
+    wanted = targets(labels, recipe.training.loss)
+    options = {"batch_size": recipe.training.batch_size, "epochs": epochs, "verbose": 0}
+    return lambda: _ignore(model.fit(images, wanted, **options)), lambda given: np.asarray(model(given, training=False))
+
+
+def _compiled_run(  # noqa: PLR0913, PLR0917
+    recipe: Recipe, images: NDArray[np.float32], labels: NDArray[np.int64], seed: int, epochs: int, threads: int
+) -> Run:
+    start_tensorflow(Device("cpu", threads))
+    model = build_model(recipe, recipe.training, seed)
+    try:
+        fit = CompiledFit(model, (images, labels), batch_size=recipe.training.batch_size, epochs=epochs, seed=seed)
+    except CannotCompile as reason:
+        raise Missing(str(reason)) from None
+    return lambda: _ignore(fit.run()), lambda given: np.asarray(model(given, training=False))
+
+
+def _sklearn_run(
+    recipe: Recipe, images: NDArray[np.float32], labels: NDArray[np.int64], seed: int, epochs: int, _threads: int
+) -> Run:
+    from sklearn import linear_model  # noqa: PLC0415  slow to import
+
+    wide = images.astype(np.float64)
+    model = recipe.build(linear_model).set_params(random_state=seed, max_iter=epochs, tol=None)
+
+    def run() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # so few epochs do not converge
+            model.fit(wide, labels)
+
+    return run, lambda given: np.asarray(model.predict_proba(given))
+
+
+_RUNS: dict[str, Callable[..., Run]] = {"fit": _fit_run, "compiled": _compiled_run, "scikit-learn": _sklearn_run}
+
+
+def _training_arrays(dataset: Dataset, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The first `count` training images, from the start again where there are fewer, and their labels."""
+    rows = np.arange(count) % len(dataset.train_labels)
+    return scale(dataset.train_images[rows]), dataset.train_labels[rows].astype(np.int64)
+
+
+def _ignore(_result: object) -> None:
+    """Nothing: a run's history is of no interest here."""

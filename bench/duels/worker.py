@@ -1,0 +1,116 @@
+"""A worker of a duel: one process of one side for one case, one JSON line per request and per answer.
+
+It prepares as soon as it is started, so that both sides of a block prepare at the same time; after that it works only
+while a request is open.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contamination import contamination, take_snapshot
+from bench.datasets import load_dataset
+from bench.devices import Device, claim_device
+from bench.duels.cases import Case
+from bench.duels.plant import parse_plant
+from bench.duels.work import Missing, Work, export_model, prepare_inference, prepare_training
+from bench.machine import package_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a worker is started for; it crosses the process boundary as JSON.
+
+    Attributes:
+        case: the fields of a `bench.duels.cases.Case`.
+        threads: how many CPU threads the whole process may use.
+        seed: of its training.
+        epochs: passes over the images per training turn.
+        folder: where this side's exported models are.
+        scout: whether it is the first of its side and case: it exports, and tells what it runs on.
+        plant: as `parse_plant` takes it.
+    """
+
+    case: dict[str, Any]
+    dataset: str
+    data_dir: str | None
+    threads: int
+    seed: int
+    epochs: int
+    folder: str
+    scout: bool = False
+    plant: str | None = None
+
+    def to_json(self) -> str:
+        """The settings as the worker's one argument."""
+        return json.dumps(asdict(self))
+
+
+@contextmanager
+def prepared(settings: Settings) -> Iterator[tuple[Work, dict[str, Any]]]:
+    """The work that the settings ask for, and the answer to "prepare"."""
+    case, plant, folder = Case(**settings.case), parse_plant(settings.plant), Path(settings.folder)
+    claim_device(Device("cpu", settings.threads))
+    dataset = load_dataset(settings.dataset, Path(settings.data_dir) if settings.data_dir else None)
+    facts: dict[str, Any] = {"packages": package_versions()} if settings.scout else {}
+    if case.stage == "train":
+        work = prepare_training(case, dataset, seed=settings.seed, epochs=settings.epochs, plant=plant)
+        yield work, {**facts, **work.facts, "test_accuracy": work.test_accuracy}
+        return
+    if settings.scout and not (folder / f"{case.recipe}.npy").exists():
+        export_model(case, dataset, folder, settings.seed)
+    with prepare_inference(case, dataset, folder, plant) as work:
+        yield work, {**facts, **work.facts, "test_accuracy": None}
+
+
+def serve(settings: Settings, requests: Iterable[str], send: Callable[[dict[str, Any]], None]) -> None:
+    """Prepare, then answer each request until there are no more; what fails is answered with its reason."""
+    with ExitStack() as open_work:
+        try:
+            work, told = open_work.enter_context(prepared(settings))
+        except Exception as error:  # noqa: BLE001  whatever a framework raises is this side's fault, not the duel's
+            work, told = None, _trouble(error)
+        for line in requests:
+            request = json.loads(line)
+            if request["do"] == "prepare" or work is None:
+                send(told)
+                continue
+            try:
+                before = take_snapshot()
+                value_s = work.turn()
+                send({"value_s": value_s, "contamination": contamination(before, take_snapshot())})
+            except Exception as error:  # noqa: BLE001  as above
+                send(_trouble(error))
+
+
+def _trouble(error: Exception) -> dict[str, Any]:
+    text = next(iter(str(error).strip().splitlines()), "")
+    if isinstance(error, (Missing, ModuleNotFoundError)):
+        return {"missing": text}
+    return {"failed": f"{type(error).__name__}: {text}"}
+
+
+def main() -> None:
+    """Serve on standard input and output. What libraries print goes to standard error instead."""
+    settings = Settings(**json.loads(sys.argv[1]))
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def send(answer: dict[str, Any]) -> None:
+        answers.write(f"{json.dumps(answer)}\n")
+        answers.flush()
+
+    serve(settings, sys.stdin, send)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The locked packages of every tox environment, and what makes the locks."""
