@@ -84,7 +84,11 @@ def score(trained: Trained, images: NDArray[np.float32], labels: NDArray[np.int6
     Raises:
         Diverged: the model answers something that is not a number.
     """
-    probabilities = trained.predict(images)
+    return score_answers(trained, trained.predict(images), labels)
+
+
+def score_answers(trained: Trained, probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
+    """The same, of answers (n, classes) that the model has given already."""
     if len(probabilities) != len(labels):
         raise AssertionError(f"{len(probabilities)} of {len(labels)} images were scored")
     if not np.isfinite(probabilities).all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,12 @@ from tests.fake_machine import World, refuse
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def alone() -> None:
+    """Some tests start the suite in processes of its own, which must not take themselves for workers of this one."""
+    os.environ.pop("PYTEST_XDIST_WORKER", None)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,12 @@ from bench.parity import certify
 from bench.reproduction.repetition import Repetition
 from bench.reproduction.saving import save_and_load
 from bench.splits import make_split, scale
+from bench.trained import score_answers
 from bench.trainers.keras_fit import targets
 from bench.trainers.keras_model import make_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
 SHOWCASE = {"training": (3,), "test": (*range(15), 800, 2000)}
 """The images whose probabilities the tutorials show, by part and place: one of 001, a grid of 15 and two of 004."""
 
-SCORING_BATCH = 1000
+SAVED_IMAGES = 1000
+"""How many images a model is asked before it is saved and after it is loaded."""
+
 LOSS_DIGITS, PROBABILITY_DIGITS = 6, 9
 """Decimals that are stored: more than are ever published."""
 
@@ -74,7 +78,8 @@ def train_side_by_side(
     more = seeds[1 : ladder.device.threads] if first.shares_nothing else ()
     fits = [first, *(ladder.prepare(recipe, seed, partial(tell, seed)) for seed in more)]
     if not more:
-        return [Training(seeds[0], first, _time(first))]
+        with _scikit_learn_threads(ladder.device.threads):
+            return [Training(seeds[0], first, _time(first))]
     with ThreadPoolExecutor(len(fits)) as pool:
         try:
             return [Training(*each) for each in zip(seeds, fits, pool.map(_time, fits), strict=False)]
@@ -90,23 +95,26 @@ def assess(published: Published, ladder: Ladder, training: Training) -> tuple[Re
         InvalidRow: the accuracy is below the recipe's floor, or it was computed elsewhere than claimed.
         DensebenchError: the training diverged.
     """
-    recipe, trained = published.recipe, training.fit.finish()
-    if faults := ladder.faults(trained, ladder.score(trained)):
+    trained = training.fit.finish()
+    probabilities, scores = answer(trained, "test", ladder.test_images, ladder.test_labels)
+    if faults := ladder.faults(trained, scores["test accuracy"]):
         raise InvalidRow(faults)
-    folds = cross_validate(published, ladder, training.seed)
+    images, labels = _validation(published.recipe, ladder)
+    if len(labels):
+        scores |= answer(trained, "validation", images, labels)[1]
     repetition = Repetition(
         seed=training.seed,
         trainer=trained.trainer,
         placed_on=trained.placed_on,
         parameters=trained.parameters,
-        train_images=len(ladder.split(recipe).train_labels),
+        train_images=len(ladder.split(published.recipe).train_labels),
         fit_s=training.fit_s,
         first_step_s=training.fit.first_step_s,
         epochs_run=trained.epochs_run,
         history={name: _rounded(values, LOSS_DIGITS) for name, values in trained.history.items()},
-        scores=_scores(trained, ladder),
-        folds=folds,
-        confusion=count_answers(trained.predict(ladder.test_images), ladder.test_labels),
+        scores=scores,
+        folds=cross_validate(published, ladder, training.seed),
+        confusion=count_answers(probabilities, ladder.test_labels),
         probabilities=_show(trained, ladder),
     )
     return repetition, trained
@@ -128,7 +136,7 @@ def examine(recipe: Recipe, trained: Trained, ladder: Ladder) -> tuple[dict[str,
     facts |= _describe_dataset(ladder.dataset)
     if recipe.framework == "keras":
         facts["layers"] = list_layers(trained.model)
-        facts["saving"] = save_and_load(trained, ladder.test_images[:SCORING_BATCH])
+        facts["saving"] = save_and_load(trained, ladder.test_images[:SAVED_IMAGES])
     return facts, exported.onnx.content
 
 
@@ -136,14 +144,13 @@ def cross_validate(published: Published, ladder: Ladder, seed: int) -> list[floa
     """Accuracy on each fold, by scikit-learn's `cross_validate` on all training images; empty where none is asked."""
     if not published.cross_validation_folds:
         return []
-    from joblib import parallel_config  # noqa: PLC0415  slow to import
     from sklearn import linear_model, model_selection  # noqa: PLC0415
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
 
     training, split = ladder.training(published.recipe), ladder.split(published.recipe)
     model = published.recipe.build(linear_model).set_params(random_state=seed, max_iter=training.epochs)
     images = split.train_images.astype(np.float64)
-    with warnings.catch_warnings(), parallel_config("threading", n_jobs=ladder.device.threads):
+    with warnings.catch_warnings(), _scikit_learn_threads(ladder.device.threads):
         warnings.simplefilter("ignore", ConvergenceWarning)  # as in the tutorial: five passes do not converge
         scores = model_selection.cross_validate(model, images, split.train_labels, cv=published.cross_validation_folds)
     return [float(score) for score in scores["test_score"]]
@@ -173,34 +180,42 @@ def list_layers(model: Any) -> list[dict[str, Any]]:
     ]
 
 
+@contextmanager
+def _scikit_learn_threads(count: int) -> Iterator[None]:
+    """Let scikit-learn share out what it trains independently (folds, classes) to so many threads."""
+    from joblib import parallel_config  # noqa: PLC0415  slow to import
+
+    with parallel_config("threading", n_jobs=count):
+        yield
+
+
 def _time(fit: Fit) -> float:
     start_s = time.perf_counter()
     fit.run()
     return time.perf_counter() - start_s
 
 
-def _scores(trained: Trained, ladder: Ladder) -> dict[str, float]:
-    """Loss and accuracy on the validation and the test images, by the measure of the model's own framework."""
-    parts = {"test": (ladder.test_images, ladder.test_labels)}
-    if len(ladder.split(trained.recipe).validation_labels):
-        parts["validation"] = _validation(trained.recipe, ladder)
-    scores = {}
-    for part, (images, labels) in parts.items():
-        if trained.recipe.framework == "keras":
-            scores[f"{part} loss"] = round(mean_loss(trained, images, labels), LOSS_DIGITS)
-        scores[f"{part} accuracy"] = float(np.mean(trained.predict(images).argmax(axis=1) == labels))
-    return scores
+def answer(
+    trained: Trained, part: str, images: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[NDArray[Any], dict[str, float]]:
+    """A model's probabilities for images (n, 784) in [0, 1], and its accuracy and, from Keras, its loss on them.
 
-
-def mean_loss(trained: Trained, images: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """What Keras's `evaluate` gives for images (n, 784) in [0, 1], without the second that it takes to trace it."""
+    Raises:
+        Diverged: the model answers something that is not a number.
+    """
+    if trained.recipe.framework != "keras":
+        probabilities = trained.predict(images)
+        return probabilities, {f"{part} accuracy": score_answers(trained, probabilities, labels)}
     import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
 
     training = trained.recipe.training
-    loss = tf.keras.losses.get(make_loss(tf.keras, training))
-    # In one call: of outputs that are put together from batches, Keras no longer knows the logits.
-    losses = loss(tf.constant(targets(labels, training.loss)), trained.model(images, training=False))
-    return float(tf.reduce_mean(losses))
+    # All in one call, without Keras's `evaluate`, which would trace the model for a second. In one call, because of
+    # outputs that are put together from batches Keras no longer knows the logits.
+    outputs = trained.model(images, training=False)
+    losses = tf.keras.losses.get(make_loss(tf.keras, training))(tf.constant(targets(labels, training.loss)), outputs)
+    accuracy = score_answers(trained, outputs.numpy(), labels)
+    loss = round(float(tf.reduce_mean(losses)), LOSS_DIGITS)
+    return outputs.numpy(), {f"{part} loss": loss, f"{part} accuracy": accuracy}
 
 
 def _validation(recipe: Recipe, ladder: Ladder) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
