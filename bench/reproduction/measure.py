@@ -58,8 +58,9 @@ def train_side_by_side(
 ) -> list[Training]:
     """Train a recipe from the first of the seeds, and from as many more beside it as there are threads.
 
-    Small batches keep one core busy, so two trainings beside each other take hardly longer than one. Only trainings
-    that share nothing are run so; of others only the first is run.
+    Small batches keep one core busy, so two trainings beside each other take hardly longer than one; a third one leaves
+    no core idle where the number of seeds is odd. Only trainings that share nothing are run so; of others only the
+    first is run.
 
     Args:
         recipe: what to train.
@@ -75,7 +76,7 @@ def train_side_by_side(
         on_epoch(seed, epoch)
 
     first = ladder.prepare(recipe, seeds[0], partial(tell, seeds[0]))
-    more = seeds[1 : ladder.device.threads] if first.shares_nothing else ()
+    more = seeds[1 : ladder.device.threads + 1] if first.shares_nothing else ()
     fits = [first, *(ladder.prepare(recipe, seed, partial(tell, seed)) for seed in more)]
     if not more:
         with _scikit_learn_threads(ladder.device.threads):
