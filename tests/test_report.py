@@ -13,6 +13,8 @@ import pytest
 from bench.__main__ import main
 from bench.records import Run, read_run, read_runs
 from bench.report import RESULTS_TABLE, TRAINERS_TABLE, choose_run, headline_section, readme_markers, tables_page
+from bench.reproduction.details import details_page
+from bench.reproduction.page import reproduction_page
 from bench.trainer_report import trainer_page, trainer_section
 from tests.fake_runs import infer_row, run_content, train_row
 
@@ -117,8 +119,10 @@ def test_each_readme_table_is_that_of_the_run_that_it_names(name: str, section: 
     assert text == f"\n\n{section(run)}\n\n"
 
 
+PAGES = {"trainers": trainer_page, "reproduction": reproduction_page, "reproduction_details": details_page}
+
+
 def test_each_published_page_is_that_of_the_run_that_it_names() -> None:
     for page in (ROOT / "results" / "tables").glob("*.md"):
         text = page.read_text(encoding="utf-8")
-        make_page = trainer_page if page.stem == "trainers" else tables_page
-        assert text == make_page(named_run(text))
+        assert text == PAGES.get(page.stem, tables_page)(named_run(text))
