@@ -14,6 +14,8 @@ from bench.duels import compare
 from bench.errors import DensebenchError
 from bench.prediction import command as prediction
 from bench.records import read_runs
+from bench.releases import bisection, versions
+from bench.releases.versions_page import write_versions_page
 from bench.report import (
     README_DATASET,
     RESULTS_TABLE,
@@ -51,7 +53,7 @@ def report(arguments: argparse.Namespace) -> int:
     """Rebuild the tables from the stored runs, and the README's section where asked."""
     runs, complaints = read_runs(arguments.results)
     written = write_tables(runs, arguments.results)
-    for write_more in (write_trainer_page, write_pages, write_selftest_page):
+    for write_more in (write_trainer_page, write_pages, write_selftest_page, write_versions_page):
         pages, more_complaints = write_more(arguments.results)
         written += pages
         complaints += more_complaints
@@ -93,6 +95,8 @@ COMMANDS: dict[str, tuple[str, Command]] = {
     "predict": ("what an exported model makes of your own pictures", prediction),
     "duel": ("two environments against each other: slower, faster, same, cannot tell", duel),
     "compare": ("a duel's verdicts from stored runs, with wider intervals", compare),
+    "versions": ("the main job on each release of TensorFlow, and the table across them", versions),
+    "bisect": ("the TensorFlow release in which a case changed, by duels over the releases", bisection),
     "selftest": ("how often duels are wrong on this machine, and what they catch", selftest),
     "trainers": ("every way to train, side by side, and the machine's own limit", trainer_ladder),
     "race": ("time to the tutorial's accuracy, by fit and by the compiled trainer", race),
