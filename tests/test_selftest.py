@@ -183,13 +183,13 @@ def test_the_table_counts_what_was_said() -> None:
     assert "**FAILED, not counted: 1 duel of infer[deep_mlp,batch=1,threads=1]: HEAD: gone**" in selftest_page(duels)
 
 
-def test_three_rules_stand_side_by_side_with_all_cases_below() -> None:
+def test_three_rules_stand_side_by_side_in_display_order_with_all_cases_below() -> None:
     duels = [fought(row(1.0)), fought(row(1.045), "infer:5%"), fought(row(1.06, case=TRAIN), "train:5%")]
     cells = table(rules_table(duels))
     assert [line[:2] for line in cells] == [
+        [TRAIN.name, "5 %"],
         [INFER.name, "nothing"],
         [INFER.name, "5 %"],
-        [TRAIN.name, "5 %"],
         ["all cases", "nothing"],
         ["all cases", "5 %"],
     ]

@@ -6,6 +6,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING
 
+from bench.duels.cases import known_cases
 from bench.duels.noise_split import split_noise
 from bench.duels.plant import parse_plant
 from bench.duels.table import percent
@@ -180,12 +181,14 @@ def _caught_loss(duels: Sequence[Fought]) -> str:
 
 
 def _by_case(fought: Sequence[Fought]) -> dict[str, list[Fought]]:
-    """The duels that count, by case, in the order in which the cases were first fought."""
+    """The duels that count, by case, the cases in display order."""
     cases: dict[str, list[Fought]] = {}
     for one in fought:
         if one.counts:
             cases.setdefault(one.row.case.name, []).append(one)
-    return cases
+    order = list(known_cases(max((one.row.case.threads for one in fought), default=1)))
+    known = [name for name in order if name in cases]
+    return {name: cases[name] for name in [*known, *(name for name in cases if name not in known)]}
 
 
 def _shares(fought: Sequence[Fought], *, slower: bool) -> list[float]:
