@@ -14,9 +14,12 @@ from bench.duels import compare
 from bench.errors import DensebenchError
 from bench.prediction import command as prediction
 from bench.records import read_runs
+from bench.releases import bisection, versions
+from bench.releases.versions_page import write_versions_page
 from bench.report import (
     README_DATASET,
     RESULTS_TABLE,
+    SELFTEST_TABLE,
     TRAINERS_TABLE,
     choose_run,
     headline_section,
@@ -25,6 +28,9 @@ from bench.report import (
 )
 from bench.reproduction import command as reproduction
 from bench.reproduction.page import write_pages
+from bench.selftest import command as selftest
+from bench.selftest.page import selftest_section, write_selftest_page
+from bench.selftest.store import choose_selftest, read_fought
 from bench.settings import DEFAULT_RESULTS
 from bench.trainer_report import published_trainer_run, trainer_section, write_trainer_page
 
@@ -47,7 +53,7 @@ def report(arguments: argparse.Namespace) -> int:
     """Rebuild the tables from the stored runs, and the README's section where asked."""
     runs, complaints = read_runs(arguments.results)
     written = write_tables(runs, arguments.results)
-    for write_more in (write_trainer_page, write_pages):
+    for write_more in (write_trainer_page, write_pages, write_selftest_page, write_versions_page):
         pages, more_complaints = write_more(arguments.results)
         written += pages
         complaints += more_complaints
@@ -57,8 +63,9 @@ def report(arguments: argparse.Namespace) -> int:
         raise DensebenchError(
             f"{arguments.results / 'raw'} holds no full run to report. `pytest bench/ --benchmark-only` makes one."
         )
-    shown = next(run for dataset in DATASETS if (run := choose_run(runs, dataset)))
-    print(headline_section(shown))
+    shown = next((run for dataset in DATASETS if (run := choose_run(runs, dataset))), None)
+    if shown:
+        print(headline_section(shown))
     if arguments.readme:
         published = choose_run(runs, README_DATASET)
         if published is None:
@@ -67,6 +74,8 @@ def report(arguments: argparse.Namespace) -> int:
         compared, _ = published_trainer_run(arguments.results)
         if compared:
             refresh_readme(arguments.readme_path, TRAINERS_TABLE, trainer_section(compared))
+        if fought := choose_selftest(read_fought(arguments.results)[0]):
+            refresh_readme(arguments.readme_path, SELFTEST_TABLE, selftest_section(fought))
         written.append(arguments.readme_path)
     print("\nWrote:", *written, sep="\n  ")
     return 0
@@ -86,6 +95,9 @@ COMMANDS: dict[str, tuple[str, Command]] = {
     "predict": ("what an exported model makes of your own pictures", prediction),
     "duel": ("two environments against each other: slower, faster, same, cannot tell", duel),
     "compare": ("a duel's verdicts from stored runs, with wider intervals", compare),
+    "versions": ("the main job on each release of TensorFlow, and the table across them", versions),
+    "bisect": ("the TensorFlow release in which a case changed, by duels over the releases", bisection),
+    "selftest": ("how often duels are wrong on this machine, and what they catch", selftest),
     "trainers": ("every way to train, side by side, and the machine's own limit", trainer_ladder),
     "race": ("time to the tutorial's accuracy, by fit and by the compiled trainer", race),
 }

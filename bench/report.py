@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 RESULTS_TABLE = "results table"
 TRAINERS_TABLE = "trainers table"
+SELFTEST_TABLE = "self-test table"
 README_DATASET = "fashion_mnist"
 DEFAULT_DEVICE = "cpu"
 

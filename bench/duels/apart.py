@@ -126,6 +126,11 @@ def median_s(record: Record) -> float:
 def time_apart(pair: Pair) -> Centre:
     """The logarithm of HEAD's median over BASE's, by Welch's formula, or with an assumed spread for want of runs."""
     base, head = ([math.log(median_s(record)) for record in records] for records in pair)
+    return logs_apart(base, head)
+
+
+def logs_apart(base: Sequence[float], head: Sequence[float]) -> Centre:
+    """HEAD's mean minus BASE's, of logarithms of seconds with a value per run."""
     value = statistics.fmean(head) - statistics.fmean(base)
     if min(len(base), len(head)) < SEVERAL:
         return Centre(value, ASSUMED_NOISE * math.sqrt(1 / len(base) + 1 / len(head)), MANY, len(base) + len(head))

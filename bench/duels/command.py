@@ -16,13 +16,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from bench.about import about_run
 from bench.datasets import DATASETS, load_dataset
 from bench.devices import Device, parse_device
 from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
 from bench.duels.blocks import SIDES
 from bench.duels.cases import DEFAULT_CASES, choose_cases
 from bench.duels.duel import Margins, Row, fight, outcomes, scout_all
+from bench.duels.papers import about_duel
 from bench.duels.plant import parse_plant
 from bench.duels.runs import FOLDER, read_duel, run_content
 from bench.duels.sides import find_side
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DensebenchError: an option is wrong, a side or the data cannot be had, or the duel to go on with is another one.
     """
-    device, margins, fail_on = _device(arguments.device), parse_margins(arguments), parse_fail_on(arguments.fail_on)
+    device, margins, fail_on = duel_device(arguments.device), parse_margins(arguments), parse_fail_on(arguments.fail_on)
     budget_s, timeout_s = parse_duration(arguments.budget), parse_duration(arguments.time_limit)
     cases = choose_cases(arguments.cases, device.threads)
     parse_plant(arguments.plant)
@@ -161,23 +161,13 @@ def _begin(arguments: argparse.Namespace, device: Device, rows: list[Row]) -> tu
     if not 0 <= (seed := arguments.seed or 0) <= LARGEST_SEED:
         raise DensebenchError(f"--seed {seed} is no seed: a whole number from 0 up to {LARGEST_SEED} is.")
     dataset = load_dataset(arguments.dataset, arguments.data_dir)
-    about = about_run(
-        device,
-        datetime.now(timezone.utc),
-        command=_command(arguments),
-        packages_by_side={},
-        dataset=dataset.name,
-        dataset_sha256=dataset.sha256,
-        dataset_source=dataset.source,
-        trainer="all",
-        quick=False,
-        duel={
-            "base": _public(arguments.base),
-            "head": _public(arguments.head),
-            "plant": arguments.plant,
-            "seed": secrets.randbelow(2**16) if arguments.seed is None else seed,
-        },
-    )
+    duel = {
+        "base": public_word(arguments.base),
+        "head": public_word(arguments.head),
+        "plant": arguments.plant,
+        "seed": secrets.randbelow(2**16) if arguments.seed is None else seed,
+    }
+    about = about_duel(device, datetime.now(timezone.utc), dataset, command=_command(arguments), duel=duel)
     return _resume(arguments, about, rows) if arguments.resume else (about, rows)
 
 
@@ -224,12 +214,13 @@ def _reserve(arguments: argparse.Namespace, about: Mapping[str, Any]) -> Path:
     return arguments.resume.absolute() if arguments.resume else path
 
 
-def _public(word: str) -> str:
+def public_word(word: str) -> str:
     """What the user called a side, without the folders of this machine: run files are published."""
     return "/".join(("…", *Path(word).parts[-3:])) if "/" in word and not re.search("[=<>~]", word) else word
 
 
-def _device(text: str) -> Device:
+def duel_device(text: str) -> Device:
+    """The device that the user named, where duels can be fought on it. Raises DensebenchError."""
     device = parse_device(text)
     if device.kind != "cpu":
         raise DensebenchError(f"--device {text!r}: duels are fought on cpu or cpu:N only.")
@@ -254,7 +245,7 @@ def parse_fail_on(text: str) -> list[str]:
 
 def _command(arguments: argparse.Namespace) -> str:
     """What a reader types to do the same, without the paths of this machine."""
-    words = ["python", "-m", "bench", "duel", _public(arguments.base), _public(arguments.head)]
+    words = ["python", "-m", "bench", "duel", public_word(arguments.base), public_word(arguments.head)]
     usual = {"margin": "3%", "accuracy_margin": "1%", "budget": "5m", "device": "cpu", "dataset": "fashion_mnist"}
     named = [(name, getattr(arguments, name)) for name in (*usual, "cases", "plant")]
     words += [f"--{name.replace('_', '-')}={value}" for name, value in named if value != usual.get(name)]

@@ -168,6 +168,23 @@ def fight(  # noqa: PLR0913  who takes part, and what a test replaces
         row.ends.append(len(row.blocks))
 
 
+def fight_alone(  # noqa: PLR0913  like `fight`
+    row: Row,
+    arena: Arena,
+    margins: Margins,
+    *,
+    seed: int,
+    budget_s: float,
+    progress: Progress,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """A whole duel of one case, its scout included in the budget; what came out is in the row, to be stored then."""
+    start_s = clock()
+    scout_all([row], arena, progress)
+    rest_s = budget_s - (clock() - start_s)
+    fight([row], arena, margins, seed=seed, budget_s=rest_s, save=lambda: None, progress=progress, clock=clock)
+
+
 def open_ones(rows: Sequence[Row], margins: Margins) -> list[Row]:
     """The rows that can be measured and are not settled."""
     return [row for row, known in zip(rows, outcomes(rows, margins), strict=True) if row.well and not known.settled]

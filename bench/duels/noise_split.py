@@ -51,7 +51,7 @@ def split_noise(base_s: Sequence[Sequence[float]], head_s: Sequence[Sequence[flo
     logs = [[[math.log(value_s) for value_s in rounds] for rounds in side] for side in (base_s, head_s)]
     in_rounds = _round_variance([one for side in logs for one in side])
     base, head = ([statistics.median(one) for one in side] for side in logs)
-    of_medians = statistics.fmean(_median_variance(in_rounds, len(one)) for side in logs for one in side)
+    of_medians = statistics.fmean(median_variance(in_rounds, len(one)) for side in logs for one in side)
     differences = [one - other for one, other in zip(base, head, strict=True)]
     in_processes = statistics.variance(differences) / 2 - of_medians
     in_blocks = (statistics.variance(base) + statistics.variance(head) - statistics.variance(differences)) / 2
@@ -90,6 +90,6 @@ def _round_variance(processes: Sequence[Sequence[float]]) -> float:
     return ((high - low) / NORMAL_QUARTILES) ** 2
 
 
-def _median_variance(variance: float, count: int) -> float:
+def median_variance(variance: float, count: int) -> float:
     """The variance of the median of `count` values; of one or two values it is the mean."""
     return variance / count * (MEDIAN_COST if count > 2 else 1.0)  # noqa: PLR2004

@@ -1,0 +1,170 @@
+"""`python -m bench bisect --good 2.15 --bad 2.21 --case 'train[deep_mlp]'`: the release in which a case changed."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import shlex
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.datasets import DATASETS, Dataset, load_dataset
+from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena
+from bench.duels.blocks import SIDES
+from bench.duels.cases import Case, choose_cases
+from bench.duels.command import Keeper, duel_device, parse_duration, parse_margins
+from bench.duels.duel import Margins, Outcome, Row, fight_alone, outcomes
+from bench.duels.papers import about_duel
+from bench.duels.runs import FOLDER, run_content
+from bench.duels.sides import find_side
+from bench.duels.table import ratio_text
+from bench.duels.verdicts import CANNOT_TELL, Finding
+from bench.errors import DensebenchError
+from bench.machine import machine_name
+from bench.progress import Progress
+from bench.releases.bisection_page import bisection_page
+from bench.releases.known import releases_between
+from bench.releases.search import CHANGED, UNCHANGED, Found, Step, search
+from bench.runfile import reserve_run_path
+from bench.settings import DEFAULT_RESULTS
+from bench.tables import NOT_MEASURED
+
+if TYPE_CHECKING:
+    from bench.devices import Device
+    from bench.releases.known import Release
+
+KINDS = ("time", "accuracy")
+DEFAULT_BUDGET = "5m"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--good", required=True, metavar="RELEASE", help="before the change: 2.15 or tf215")
+    parser.add_argument("--bad", required=True, metavar="RELEASE", help="after the change")
+    parser.add_argument("--case", required=True, help="one case: 'train[deep_mlp]'")
+    parser.add_argument("--look-for", choices=KINDS, default=KINDS[0], help="a change of which (default: %(default)s)")
+    parser.add_argument("--budget", default=DEFAULT_BUDGET, help="of each duel (default: %(default)s)")
+    parser.add_argument("--margin", default="3%", help="what still counts as the same time (default: 3%%)")
+    parser.add_argument("--accuracy-margin", default="1%", help="likewise in points of accuracy (default: 1%%)")
+    parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
+    parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+    parser.add_argument("--time-limit", default=f"{SIDE_TIMEOUT_S:.0f}s", help="after which a silent side is ended")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search, store each duel, and print what was found.
+
+    Returns:
+        0 where the case did not change, 1 where one release changed it, 2 where that cannot be told or is a range.
+
+    Raises:
+        DensebenchError: an option is wrong, or the data cannot be had.
+    """
+    device, margins = duel_device(arguments.device), parse_margins(arguments)
+    releases = releases_between(arguments.good, arguments.bad)
+    cases = choose_cases(arguments.case, device.threads)
+    if len(cases) != 1 or (arguments.look_for == "accuracy" and cases[0].stage != "train"):
+        raise DensebenchError(
+            f"--case {arguments.case!r} must name one case, and its {arguments.look_for} must be measured."
+        )
+    parse_duration(arguments.budget)
+    parse_duration(arguments.time_limit)
+    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    progress = Progress(sys.stdout)
+    fighter = Fighter(arguments, device, cases[0], dataset, margins, progress)
+    found = search(releases, fighter.step)
+    progress.done(f"\n{bisection_page(cases[0].name, found)}\n")
+    return exit_status(found)
+
+
+def exit_status(found: Found) -> int:
+    """The exit status that an answer calls for."""
+    if found.steps[0].word in UNCHANGED:
+        return 0
+    return 1 if found.after and not found.between else 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fighter:
+    """What all duels of a search have in common."""
+
+    arguments: argparse.Namespace
+    device: Device
+    case: Case
+    dataset: Dataset
+    margins: Margins
+    progress: Progress
+
+    def step(self, base: Release, head: Release) -> Step:
+        """One duel of two releases, stored; a release that has no environment or no such case is told in its step."""
+        self.progress.done(f"{self.case.name}: {base.name} against {head.name}")
+        row, about = Row(self.case), self._about(base, head)
+        try:
+            sides = {side: find_side(one.environment) for side, one in zip(SIDES, (base, head), strict=True)}
+        except DensebenchError as error:
+            return Step(base, head, "failed", NOT_MEASURED, str(error))
+        with closing(self._arena(sides, about["duel"]["seed"])) as arena:
+            fight_alone(
+                row,
+                arena,
+                self.margins,
+                seed=about["duel"]["seed"],
+                budget_s=parse_duration(self.arguments.budget),
+                progress=self.progress,
+            )
+            about["packages_by_side"] |= arena.packages
+        about["packages"] = about["packages_by_side"].get(SIDES[1], {})
+        self._keeper(about).finish(run_content([row], about, complete=True))
+        (known,) = outcomes([row], self.margins)
+        return make_step(base, head, row, known, self.arguments.look_for)
+
+    def _arena(self, sides: dict[str, Any], seed: int) -> ProcessArena:
+        arguments = self.arguments
+        timeout_s = parse_duration(arguments.time_limit)
+        return ProcessArena(
+            sides, arguments.dataset, arguments.data_dir, self.device.threads, seed, timeout_s=timeout_s
+        )
+
+    def _about(self, base: Release, head: Release) -> dict[str, Any]:
+        names = {"base": base.environment, "head": head.environment}
+        words = ["python", "-m", "bench", "duel", *names.values(), f"--cases={self.case.name}"]
+        words += [] if self.arguments.budget == DEFAULT_BUDGET else [f"--budget={self.arguments.budget}"]
+        duel = {**names, "plant": None, "seed": secrets.randbelow(2**16)}
+        return about_duel(self.device, datetime.now(timezone.utc), self.dataset, command=shlex.join(words), duel=duel)
+
+    def _keeper(self, about: dict[str, Any]) -> Keeper:
+        label = f"{about['dataset']}-{about['device'].replace(':', '')}-duel"
+        started_at = datetime.fromisoformat(about["started_at"])
+        folder = f"{machine_name()}/{FOLDER}"
+        return Keeper(reserve_run_path(self.arguments.results, folder, label, started_at), self.progress)
+
+
+def make_step(base: Release, head: Release, row: Row, known: Outcome, look_for: str) -> Step:
+    """What a duel says about the kind of change that is looked for."""
+    found = known.accuracy if look_for == "accuracy" else known.time
+    if not row.well or found is None:
+        word = "missing" if row.missing else "failed"
+        reason = row.failed or "; ".join(f"{side}: {lack}" for side, lack in row.missing.items())
+        return Step(base, head, word, NOT_MEASURED, reason, len(row.blocks))
+    reason = _reason(found) if found.verdict not in {*CHANGED, *UNCHANGED} else ""
+    return Step(base, head, found.verdict, _shown(found, look_for), reason, len(row.blocks))
+
+
+def _reason(found: Finding) -> str:
+    """Why nothing could be told."""
+    more = "" if found.more_blocks is None else f"; about {found.more_blocks} more blocks would tell"
+    return f"{CANNOT_TELL} within the budget{more}"
+
+
+def _shown(found: Finding, look_for: str) -> str:
+    if look_for == "time":
+        return ratio_text(found)
+    if found.value is None or found.low is None or found.high is None:
+        return NOT_MEASURED
+    return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f})"

@@ -1,0 +1,72 @@
+"""Runs of the main job on one release each, as they are stored under `results/raw/<machine>/versions`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import DensebenchError
+from bench.records import Run, RunFileError, read_run
+from bench.releases.known import Release, find_release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+FOLDER = "versions"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run on one release.
+
+    Attributes:
+        trouble: why there are no rows, or not all of them; empty where nothing went wrong.
+    """
+
+    release: Release
+    run: Run
+    trouble: str
+
+
+def with_release(content: Mapping[str, Any], release: Release, trouble: str) -> dict[str, Any]:
+    """A run file's content with the release that it is of."""
+    own = {"release": release.name, "trouble": trouble}
+    return {**content, "densebench": {**content["densebench"], "versions": own}}
+
+
+def read_attempts(results: Path) -> tuple[list[Attempt], list[str]]:
+    """Every readable run of a release, oldest first, and a line for each file that is not readable."""
+    attempts, complaints = [], []
+    for path in sorted((results / "raw").glob(f"*/{FOLDER}/*.json")):
+        try:
+            run = read_run(path)
+            own = json.loads(path.read_text(encoding="utf-8"))["densebench"]["versions"]
+            attempts.append(Attempt(find_release(own["release"]), run, str(own["trouble"])))
+        except (RunFileError, DensebenchError) as error:
+            complaints.append(str(error))
+        except (KeyError, TypeError) as error:
+            complaints.append(f"{path}: not a run of a release: {error!r}")
+    return sorted(attempts, key=lambda one: one.run.started_at), complaints
+
+
+def choose_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Those that the page shows, oldest first.
+
+    Of one machine, data set and device: those of the newest run that is not quick. A release that failed is shown until
+    it has run with the same trainer.
+    """
+    ran = [one for one in attempts if one.run.records]
+    newest = max(ran, key=lambda one: (not one.run.quick, one.run.started_at), default=None)
+    alike = [one for one in ran if newest and _alike(one.run) == _alike(newest.run)]
+    last = {(one.release, one.run.trainer): one.run.started_at for one in alike}
+    return [
+        one
+        for one in attempts
+        if one in alike or (not one.run.records and one.run.started_at > last.get((one.release, one.run.trainer), ""))
+    ]
+
+
+def _alike(run: Run) -> tuple[Any, ...]:
+    return run.machine.get("name"), run.dataset, run.device, run.threads, run.quick

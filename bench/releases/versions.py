@@ -1,0 +1,177 @@
+"""`python -m bench versions`: the main job on each release of TensorFlow, and the table across them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.about import about_run
+from bench.devices import Device, parse_device
+from bench.duels.arena import side_environment
+from bench.duels.command import parse_duration
+from bench.duels.sides import ROOT, find_side
+from bench.errors import DensebenchError, unknown_name
+from bench.files import write_atomically
+from bench.formats import format_duration
+from bench.machine import machine_name
+from bench.progress import Progress
+from bench.releases.known import Release, find_release, known_releases
+from bench.releases.store import FOLDER, with_release
+from bench.releases.versions_page import write_versions_page
+from bench.runfile import encode_run, reserve_run_path
+from bench.settings import DEFAULT_RESULTS
+from bench.trainers import KERAS_TRAINERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+RUN_TIMEOUT = "1h"
+LAST_LINES = 2
+FAILED_ROWS = 1
+"""pytest's exit status where some rows failed; what the run file has of them says so."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    names = ", ".join(release.name for release in known_releases())
+    parser.add_argument("--releases", help=f"with commas between (default: all: {names})")
+    parser.add_argument("--trainers", default=",".join(KERAS_TRAINERS), help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=1, help="runs per release and trainer (default: %(default)s)")
+    parser.add_argument("--options", default="", help="of the main job: '--models deep_mlp --seeds 2'")
+    parser.add_argument("--device", default="cpu", help="as for pytest (default: cpu)")
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+    parser.add_argument("--time-limit", default=RUN_TIMEOUT, help="after which a run is ended (default: %(default)s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of the main job."""
+
+    release: Release
+    trainer: str
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run every release, store each run, and print the page.
+
+    Returns:
+        0, or 2 where some release did not run to its end.
+
+    Raises:
+        DensebenchError: an option is wrong, or a run cannot be stored.
+    """
+    device, timeout_s = parse_device(arguments.device), parse_duration(arguments.time_limit)
+    jobs = plan_jobs(choose_releases(arguments.releases), choose_trainers(arguments.trainers), arguments.rounds)
+    progress = Progress(sys.stdout)
+    troubles = 0
+    try:
+        for number, job in enumerate(jobs, start=1):
+            progress.done(f"[{number}/{len(jobs)}] TensorFlow {job.release.name}, {job.trainer}")
+            content, trouble = attempt(job, device, shlex.split(arguments.options), timeout_s)
+            _store(arguments.results, with_release(content, job.release, trouble))
+            troubles += bool(trouble)
+            progress.done(f"  {trouble or 'done'}")
+    finally:
+        paths, complaints = write_versions_page(arguments.results)
+        for path in paths:
+            progress.done(f"\n{path.read_text(encoding='utf-8')}")
+        progress.done("\n  ".join([*complaints, "Wrote:", *map(str, paths)]))
+    return 2 if troubles else 0
+
+
+def plan_jobs(releases: Sequence[Release], trainers: Sequence[str], rounds: int) -> list[Job]:
+    """Every run; each round has all releases once per trainer, in an order of its own, lest a drift look like one."""
+    if rounds < 1:
+        raise DensebenchError(f"--rounds {rounds} is no number of runs: a whole number from 1 up is.")
+    jobs = [Job(release, trainer) for trainer in trainers for release in releases]
+    return [job for number in range(rounds) for job in random.Random(number).sample(jobs, len(jobs))]  # noqa: S311
+
+
+def choose_releases(text: str | None) -> list[Release]:
+    """The releases that the user named, earliest first; all without a text. Raises DensebenchError."""
+    if text is None:
+        return known_releases()
+    return sorted({find_release(word.strip()) for word in text.split(",") if word.strip()})
+
+
+def choose_trainers(text: str) -> list[str]:
+    """The trainers that the user named. Raises DensebenchError."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for word in words:
+        if word not in KERAS_TRAINERS:
+            raise unknown_name("trainer", word, KERAS_TRAINERS)
+    return words
+
+
+def attempt(job: Job, device: Device, options: Sequence[str], timeout_s: float) -> tuple[Mapping[str, Any], str]:
+    """The content of a run file of the main job, and what went wrong; without a single row where it did not run."""
+    try:
+        python = find_side(job.release.environment).python
+    except DensebenchError as error:
+        return _nothing(job, device), str(error)
+    with tempfile.TemporaryDirectory() as folder:
+        words = [f"--trainer={job.trainer}", f"--device={device.name}", f"--results={folder}", *options]
+        trouble = launch([str(python), "-m", "pytest", "bench/", "--benchmark-only", *words], timeout_s)
+        paths = sorted(Path(folder).glob("raw/*/*.json"))
+        if not paths:
+            return _nothing(job, device), trouble or "the main job left no run file"
+        content: dict[str, Any] = json.loads(paths[-1].read_text(encoding="utf-8"))
+        return content, trouble
+
+
+def launch(command: Sequence[str], timeout_s: float) -> str:
+    """Run the main job; what went wrong with it, in its own last words, and nothing for rows that are INVALID."""
+    try:
+        done = subprocess.run(  # noqa: S603  no shell reads the words
+            command,
+            cwd=ROOT,
+            env=side_environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it did not end within {format_duration(timeout_s)}"
+    if done.returncode in {0, FAILED_ROWS}:
+        return ""
+    lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
+    return f"it ended with status {done.returncode}: {' / '.join(lines[-LAST_LINES:]) or 'it says nothing'}"
+
+
+def _nothing(job: Job, device: Device) -> dict[str, Any]:
+    """A run file's content without a row."""
+    about = about_run(
+        device,
+        datetime.now(timezone.utc),
+        command=f"pytest bench/ --benchmark-only --trainer={job.trainer}",
+        packages={},
+        dataset="none",
+        trainer=job.trainer,
+        quick=False,
+        complete=False,
+        cases_planned=[],
+        invalid=[],
+    )
+    return {"benchmarks": [], "densebench": about}
+
+
+def _store(results: Path, content: Mapping[str, Any]) -> None:
+    about = content["densebench"]
+    label = f"{about['versions']['release']}-{about['trainer']}-versions"
+    path = reserve_run_path(results, f"{machine_name()}/{FOLDER}", label, datetime.fromisoformat(about["started_at"]))
+    try:
+        write_atomically(path, encode_run(content))
+    except OSError as error:
+        raise DensebenchError(f"{path}: {error.strerror or error}. The runs before are saved.") from error

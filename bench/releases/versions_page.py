@@ -1,0 +1,179 @@
+"""The table across releases: stored runs go in, Markdown comes out. Pure functions but for the one that writes it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench.duels.apart import Comparison, compare_runs, logs_apart, median_s
+from bench.duels.duel import Margins
+from bench.duels.table import ratio_text
+from bench.duels.verdicts import ALARM_ERROR, INTERVAL_ERROR, Finding, choose_word
+from bench.files import write_atomically
+from bench.formats import format_accuracy, format_counted, format_difference, format_duration
+from bench.releases.store import choose_attempts, read_attempts
+from bench.tables import NOT_MEASURED, escape, markdown_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bench.records import Record, Run
+    from bench.releases.known import Release
+    from bench.releases.store import Attempt
+
+MARGINS = Margins(0.03, 0.01)
+EXPLANATION = (
+    "Each cell is the ratio to the base release with its 95 % interval and its verdict; above 1 is slower. In the "
+    "base's own column are its medians (of an epoch, of the first step with its tracing and compilation, of a call), "
+    "its mean accuracy, and its largest difference between the exported and the trained model's probabilities; "
+    "accuracies are differences, paired by seed. A single run of a release is one process, whose noise is assumed to "
+    "be 5 %, not measured; with several (`--rounds`), their own spread counts. Runs are not interleaved as a duel's "
+    "are, so a `cannot tell` or a surprise here is a question for `python -m bench duel`. In at most 1 of 100 columns "
+    "of a release in which nothing changed does any time or accuracy raise an alarm, and likewise any first step."
+)
+
+
+def versions_page(attempts: Sequence[Attempt]) -> str:
+    """All that the stored runs say about the releases."""
+    parts = ["# TensorFlow's releases", *versions_notices(attempts), versions_table(attempts), EXPLANATION]
+    return "\n\n".join([*parts, versions_caption(attempts)]) + "\n"
+
+
+def versions_notices(attempts: Sequence[Attempt]) -> list[str]:
+    """What a reader must know before believing the table: releases that failed, and quick runs."""
+    lines = [f"**{one.release.name} FAILED: {one.trouble}**" for one in attempts if one.trouble]
+    if any(one.run.quick for one in attempts):
+        lines.append("**Quick runs: training protocols are cut down; the figures say nothing about the models.**")
+    faults = {
+        f"INVALID on {one.release.name}: {fault}": None
+        for one in attempts
+        for record in one.run.records
+        for fault in record.faults
+    }
+    return [escape(line) for line in dict.fromkeys([*lines, *faults])]
+
+
+def versions_table(attempts: Sequence[Attempt]) -> str:
+    """A row per case and figure, a column per release, the base (the earliest that ran) first."""
+    by_release = runs_by_release(attempts)
+    measured = [release for release, runs in by_release.items() if runs]
+    if not measured:
+        return "No release ran."
+    base = measured[0]
+    columns = [_column(by_release[base], runs, is_base=release == base) for release, runs in by_release.items()]
+    labels = list(dict.fromkeys(label for column in columns for label in column))
+    rows = [[label, *(column.get(label, _absent(column)) for column in columns)] for label in labels]
+    heads = [f"{release.name} (base)" if release == base else release.name for release in by_release]
+    return markdown_table(["Case", *heads], rows, text_columns=(0,))
+
+
+def versions_caption(attempts: Sequence[Attempt]) -> str:
+    """What was measured on what, when, and with which commands."""
+    run = next((one.run for one in attempts if one.run.records), attempts[0].run)
+    days = sorted({one.run.started_at[:10] for one in attempts})
+    parts = [
+        f"{run.dataset}, {run.device} ({format_counted(run.threads, 'thread')})",
+        f"{run.machine.get('cpu')}, {run.machine.get('cpus')} CPUs",
+        " to ".join(dict.fromkeys([days[0], days[-1]])),
+        f"commit {', '.join(dict.fromkeys(one.run.commit for one in attempts))}",
+        *(f"`{command}`" for command in dict.fromkeys(one.run.command for one in attempts)),
+        format_counted(len(attempts), "run file"),
+    ]
+    return escape("; ".join(parts))
+
+
+def runs_by_release(attempts: Sequence[Attempt]) -> dict[Release, list[Run]]:
+    """The runs of each release, earliest release first; a training's case is named with what trained it."""
+    found: dict[Release, list[Run]] = {one.release: [] for one in sorted(attempts, key=lambda one: one.release)}
+    for one in attempts:
+        if one.run.records:
+            found[one.release].append(replace(one.run, records=tuple(map(_told_apart, one.run.records))))
+    return found
+
+
+def write_versions_page(results: Path) -> tuple[list[Path], list[str]]:
+    """Write `tables/versions.md` from the stored runs: its path if there are any, and what could not be read."""
+    attempts, complaints = read_attempts(results)
+    shown = choose_attempts(attempts)
+    if not shown:
+        return [], complaints
+    page = results / "tables" / "versions.md"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(page, versions_page(shown).encode())
+    return [page], complaints
+
+
+def _told_apart(record: Record) -> Record:
+    return replace(record, case=f"{record.case}, {record.trainer}") if record.stage == "train" else record
+
+
+def _column(base: Sequence[Run], head: Sequence[Run], *, is_base: bool) -> dict[str, str]:
+    """A release's cells by row label."""
+    compared = compare_runs(base, head, MARGINS) if head else []
+    steps = sum(bool(_first_steps(one.base) and _first_steps(one.head)) for one in compared)
+    cells: dict[str, str] = {}
+    for one in compared:
+        training = any(record.stage == "train" for record in (*one.base, *one.head))
+        cells[f"{one.case}: {'epoch' if training else 'call'}"] = _time(one, is_base=is_base)
+        if training:
+            cells[f"{one.case}: accuracy"] = _accuracy(one, is_base=is_base)
+            if _first_steps(one.base) or _first_steps(one.head):
+                cells[f"{one.case}: first step"] = _first_step(one, steps, is_base=is_base)
+        else:
+            cells[f"{one.case}: parity"] = _parity(one.head)
+    return cells
+
+
+def _absent(column: dict[str, str]) -> str:
+    return NOT_MEASURED if column else "failed"
+
+
+def _time(one: Comparison, *, is_base: bool) -> str:
+    if one.word or one.time is None:
+        return one.word
+    if is_base:
+        return format_duration(statistics.median(map(median_s, one.base)))
+    return f"{ratio_text(one.time)} {one.time.verdict}"
+
+
+def _accuracy(one: Comparison, *, is_base: bool) -> str:
+    if one.word or one.accuracy is None:
+        return one.word
+    if is_base:
+        return format_accuracy(statistics.fmean(value for record in one.base for value in record.test_accuracies))
+    found = one.accuracy
+    if found.value is None or found.low is None or found.high is None:
+        return found.verdict
+    return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}) {found.verdict}"
+
+
+def _first_step(one: Comparison, family: int, *, is_base: bool) -> str:
+    """The first step's ratio; its alarms are held for the `family` of all first steps of the column (Bonferroni)."""
+    base, head = _first_steps(one.base), _first_steps(one.head)
+    if one.word or not base or not head:
+        return one.word or NOT_MEASURED
+    if is_base:
+        return format_duration(statistics.median(base))
+    found = logs_apart([math.log(value_s) for value_s in base], [math.log(value_s) for value_s in head])
+    low, high = found.interval(INTERVAL_ERROR)
+    certain = found.p_value <= ALARM_ERROR / family
+    word = choose_word("time", math.log1p(MARGINS.time), found.value, (low, high), certain=certain)
+    finding = Finding(verdict=word, value=found.value, low=low, high=high, p_value=found.p_value, blocks=0)
+    return f"{ratio_text(finding)} {word}"
+
+
+def _first_steps(records: Sequence[Record]) -> list[float]:
+    """The median first step of each run that has some."""
+    known = [[value_s for value_s in record.first_step_s if value_s] for record in records]
+    return [statistics.median(values_s) for values_s in known if values_s]
+
+
+def _parity(records: Sequence[Record]) -> str:
+    differences = [record.max_abs_diff for record in records if record.max_abs_diff is not None]
+    if any(record.faults for record in records):
+        return "INVALID"
+    changed = max((record.changed_predictions or 0 for record in records), default=0)
+    return f"{format_difference(max(differences))}, {changed} changed" if differences else NOT_MEASURED

@@ -1,0 +1,194 @@
+"""`python -m bench selftest`: how often duels are wrong on this machine, and what they and other rules catch."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.datasets import DATASETS, load_dataset
+from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
+from bench.duels.blocks import SIDES
+from bench.duels.cases import DEFAULT_CASES, choose_cases
+from bench.duels.command import duel_device, parse_duration, parse_margins, public_word
+from bench.duels.papers import about_duel
+from bench.duels.runs import run_content
+from bench.duels.sides import find_side
+from bench.duels.verdicts import ALARM_ERROR
+from bench.errors import DensebenchError
+from bench.files import write_atomically
+from bench.machine import machine_name
+from bench.progress import Progress
+from bench.runfile import encode_run, reserve_run_path
+from bench.selftest.page import false_alarms, selftest_page, write_selftest_page
+from bench.selftest.store import FOLDER, Fought, by_id, read_fought, to_go_on_with
+from bench.selftest.trials import Ground, Limits, Trial, fight_trials, plan_trials
+from bench.settings import DEFAULT_RESULTS
+
+if TYPE_CHECKING:
+    from bench.devices import Device
+    from bench.duels.duel import Row
+
+DEFAULT_DUELS = 20
+DEFAULT_PLANTS = "none,2%,5%,10%,labels:50%"
+USUAL = {"budget": "2m", "plants": DEFAULT_PLANTS, "margin": "3%", "accuracy_margin": "1%", "dataset": "fashion_mnist"}
+"""Options that a repeated command needs not name."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--side", default=sys.executable, help="as a duel's BASE (default: this Python)")
+    parser.add_argument("--cases", help=f"names or patterns with commas between (default: {', '.join(DEFAULT_CASES)})")
+    parser.add_argument("--plants", default=DEFAULT_PLANTS, help=f"what is planted (default: {DEFAULT_PLANTS})")
+    parser.add_argument("--duels", type=int, default=DEFAULT_DUELS, help="of each kind (default: %(default)s)")
+    parser.add_argument("--budget", default="2m", help="of one duel: 90s, 5m or 1h (default: %(default)s)")
+    parser.add_argument("--total", default="20m", help="of all; --resume goes on later (default: %(default)s)")
+    parser.add_argument("--resume", action="store_true", help="go on with the newest self-test of these options")
+    parser.add_argument("--margin", default="3%", help="as a duel's (default: 3%%)")
+    parser.add_argument("--accuracy-margin", default="1%", help="as a duel's (default: 1%%)")
+    parser.add_argument("--seed", type=int, help="of a new self-test (default: drawn, and recorded)")
+    parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
+    parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+    parser.add_argument("--time-limit", default=f"{SIDE_TIMEOUT_S:.0f}s", help="after which a silent side is ended")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fight, store each duel that has ended, and print the page.
+
+    Returns:
+        0; or 1 where the false alarms are too many for the promise of at most 1 in 100 to be true.
+
+    Raises:
+        DensebenchError: an option is wrong, the side or the data cannot be had, or a duel cannot be stored.
+    """
+    device, margins = duel_device(arguments.device), parse_margins(arguments)
+    limits = Limits(parse_duration(arguments.budget), parse_duration(arguments.total))
+    if arguments.duels < 1 or limits.total_s < limits.duel_s:
+        raise DensebenchError(
+            f"--duels {arguments.duels} and --total {arguments.total} leave no time for a single duel."
+        )
+    trials = plan_trials(choose_cases(arguments.cases, device.threads), arguments.plants, arguments.duels)
+    progress = Progress(sys.stdout)
+    about, before = _begin(arguments, device, limits)
+    done = {one.key for one in before}
+    progress.done(f"{len(trials)} duels, {len(done)} of them done; each one that ends is saved to {_folder(arguments)}")
+    try:
+        left = fight_trials(
+            trials,
+            done,
+            _arenas(arguments, device, about),
+            margins,
+            limits,
+            drawn=about["duel"]["seed"],
+            keep=lambda trial, ground, row: _keep(arguments, about, trial, ground, row),
+            progress=progress,
+        )
+        progress.done(f"{left} duels are left; --resume goes on with them." if left else "All duels are done.")
+    finally:
+        known = _conclude(arguments.results, about["selftest"]["id"], progress)
+    return 1 if false_alarms(known).interval()[0] > ALARM_ERROR else 0
+
+
+def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tuple[dict[str, Any], list[Fought]]:
+    """What all duels are known by, and with ``--resume`` those that are stored already. Raises DensebenchError."""
+    dataset, started_at = load_dataset(arguments.dataset, arguments.data_dir), datetime.now(timezone.utc)
+    margins, word = parse_margins(arguments), _side_word(arguments.side)
+    duel = {"base": word, "head": word, "plant": None, "seed": arguments.seed}
+    own = {
+        "id": f"{started_at:%Y%m%dT%H%M%SZ}",
+        "budget_s": limits.duel_s,
+        "margin": margins.time,
+        "accuracy_margin": margins.accuracy,
+    }
+    about = about_duel(device, started_at, dataset, command=_command(arguments), duel=duel, selftest=own)
+    before = to_go_on_with(read_fought(arguments.results)[0], about) if arguments.resume else []
+    if before:
+        first = before[0].about
+        about["selftest"] |= {name: first["selftest"][name] for name in ("id", "drawn")}
+        about |= {name: first[name] for name in ("packages_by_side", "command")}
+    drawn = secrets.randbelow(2**16) if arguments.seed is None else arguments.seed
+    about["duel"]["seed"] = about["selftest"].setdefault("drawn", drawn)
+    return about, before
+
+
+def _arenas(
+    arguments: argparse.Namespace, device: Device, about: Mapping[str, Any]
+) -> Callable[[Trial], AbstractContextManager[Ground]]:
+    """What makes the arena of a trial: the same side twice, HEAD with what is planted."""
+    side = find_side(arguments.side)
+    timeout_s = parse_duration(arguments.time_limit)
+
+    def arena(trial: Trial) -> AbstractContextManager[ProcessArena]:
+        sides, seed = dict.fromkeys(SIDES, side), trial.seed(about["duel"]["seed"])
+        return closing(
+            ProcessArena(sides, arguments.dataset, arguments.data_dir, device.threads, seed, trial.plant, timeout_s)
+        )
+
+    return arena
+
+
+def _keep(arguments: argparse.Namespace, about: dict[str, Any], trial: Trial, ground: Ground, row: Row) -> None:
+    """Store a duel that has ended.
+
+    Raises:
+        DensebenchError: it cannot be written, or the side has changed since the first duel.
+    """
+    check_packages(about["packages_by_side"], ground.packages)
+    about["packages_by_side"] = {**about["packages_by_side"], **ground.packages}
+    ended_at = datetime.now(timezone.utc)
+    own = {
+        **about,
+        "started_at": ended_at.isoformat(timespec="seconds"),
+        "packages": about["packages_by_side"].get(SIDES[1], {}),
+        "duel": {**about["duel"], "plant": trial.plant, "seed": trial.seed(about["duel"]["seed"])},
+        "selftest": {**about["selftest"], "number": trial.number},
+    }
+    label = f"{about['dataset']}-{about['device'].replace(':', '')}-selftest"
+    path = _reserve(arguments, label, ended_at)
+    try:
+        write_atomically(path, encode_run(run_content([row], own, complete=True)))
+    except OSError as error:
+        raise DensebenchError(f"{path}: {error.strerror or error}. The duels before are saved.") from error
+
+
+def _conclude(results: Path, name: str, progress: Progress) -> list[Fought]:
+    """The duels of this self-test as they are stored; their page is printed, and the stored one made anew."""
+    known = by_id(read_fought(results)[0]).get(name, [])
+    if known:
+        progress.done(f"\n{selftest_page(known)}")
+        paths, complaints = write_selftest_page(results)
+        progress.done("\n  ".join([*complaints, "Wrote:", *map(str, paths)]))
+    return known
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    """Where the duels go. Raises DensebenchError where nothing can be written, before anything is measured."""
+    return _reserve(arguments, "selftest", datetime.now(timezone.utc)).parent
+
+
+def _reserve(arguments: argparse.Namespace, label: str, started_at: datetime) -> Path:
+    return reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
+
+
+def _side_word(word: str) -> str:
+    """What the user called the side, without the folders of this machine."""
+    return "this Python" if word == sys.executable else public_word(word)
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """What a reader types to do the same, without the paths of this machine."""
+    words = ["python", "-m", "bench", "selftest", f"--duels={arguments.duels}"]
+    words += [] if arguments.side == sys.executable else [f"--side={public_word(arguments.side)}"]
+    named = [(name, getattr(arguments, name)) for name in (*USUAL, "cases", "device")]
+    words += [
+        f"--{name.replace('_', '-')}={value}" for name, value in named if value not in {None, USUAL.get(name), "cpu"}
+    ]
+    return shlex.join(words)

@@ -1,0 +1,82 @@
+"""Shares of duels with their exact intervals, and the smallest slowdown that a budget lets a duel see. Pure functions.
+
+The interval is that of Clopper and Pearson (Biometrika, 1934): it holds the truth at least 95 times in 100 whatever
+the truth is, also where nothing was seen at all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.duels.effect import TRIM, student_quantile
+from bench.duels.looks import FIRST_BLOCKS, looks
+from bench.duels.noise_split import Split, median_variance
+from bench.duels.verdicts import ALARM_ERROR
+from bench.tables import NOT_MEASURED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ERROR = 0.05
+"""Probability with which an interval misses the truth."""
+POWER_ERROR = 0.05
+"""What is detectable is caught in all but this share of duels: 19 of 20."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many of how many."""
+
+    count: int
+    of: int
+
+    def interval(self) -> tuple[float, float]:
+        """The ends of the exact 95 % interval of the true share."""
+        from scipy import special  # noqa: PLC0415  slow to import
+
+        rest = self.of - self.count
+        low = float(special.betaincinv(self.count, rest + 1, ERROR / 2)) if self.count else 0.0
+        high = float(special.betaincinv(self.count + 1, rest, 1 - ERROR / 2)) if rest else 1.0
+        return low, high
+
+    def text(self) -> str:
+        """The count with its interval in percent, in brackets; a dash where there is nothing to count."""
+        if not self.of:
+            return NOT_MEASURED
+        low, high = self.interval()
+        return f"{self.count} of {self.of} ({100 * low:.0f}–{100 * high:.0f} %)"
+
+
+def mean_split(splits: Sequence[Split]) -> Split | None:
+    """The noise of several duels in one: the root of the mean variance at each level; ``None`` without any."""
+    if not splits:
+        return None
+    rounds, processes, blocks = (
+        math.sqrt(math.fsum(value**2 for value in values) / len(values))
+        for values in zip(*((split.rounds, split.processes, split.blocks) for split in splits), strict=True)
+    )
+    return Split(rounds, processes, blocks)
+
+
+def detectable_slowdown(split: Split, *, rounds: int, blocks: int, margin: float, family: int) -> float | None:
+    """The smallest slowdown (0.05 is 5 %) that 19 of 20 duels call `slower` at the end of their budget.
+
+    By the duel's own rule: the alarm's share of the error at that look, Bonferroni's where there are several series,
+    and a best estimate beyond the margin. For noise that is normal at each level; ``None`` for too few blocks to say.
+
+    Args:
+        split: the noise.
+        rounds: turns per process.
+        blocks: how many the budget holds.
+        margin: of the logarithm of the ratio.
+        family: how many series are judged together.
+    """
+    if blocks < FIRST_BLOCKS:
+        return None
+    freedom = blocks - 2 * (blocks // TRIM) - 1
+    error = math.sqrt(2 * (split.processes**2 + median_variance(split.rounds**2, rounds)) / blocks)
+    share = looks(blocks, ends=(blocks,))[-1].share
+    alarm = student_quantile(ALARM_ERROR * share / family, freedom) * error
+    return math.expm1(max(alarm, margin) + student_quantile(2 * POWER_ERROR, freedom) * error)

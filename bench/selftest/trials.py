@@ -1,0 +1,138 @@
+"""The duels of a self-test: a side against itself, HEAD as it is or with something planted, again and again."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bench.duels.duel import Arena, Margins, Row, fight_alone, outcomes
+from bench.duels.plant import parse_plant
+from bench.errors import DensebenchError
+from bench.formats import format_duration
+
+if TYPE_CHECKING:
+    from bench.duels.cases import Case
+    from bench.progress import Progress
+
+NOTHING = "none"
+"""What the user writes for duels without anything planted."""
+LARGEST_SEED = 2**30
+"""Block numbers are added to it, and the sum must be a seed still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One duel of a self-test.
+
+    Attributes:
+        case: what is measured.
+        plant: what is planted into HEAD, as `parse_plant` takes it; ``None`` for nothing.
+        number: which one it is of those alike, from 0.
+    """
+
+    case: Case
+    plant: str | None
+    number: int
+
+    @property
+    def name(self) -> str:
+        """The trial for people."""
+        return f"{self.case.name}, {self.plant or 'nothing'} planted, duel {self.number + 1}"
+
+    def seed(self, drawn: int) -> int:
+        """The duel's own seed; that of the self-test is the same for all of them."""
+        source = random.Random(f"{drawn} {self.case.name} {self.plant} {self.number}")  # noqa: S311  no secret
+        return source.randrange(LARGEST_SEED)
+
+
+class Ground(Arena, Protocol):
+    """An arena that knows what its sides run on, by side."""
+
+    packages: dict[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a self-test may take.
+
+    Attributes:
+        duel_s: one duel.
+        total_s: all of them.
+    """
+
+    duel_s: float
+    total_s: float
+
+
+def choose_plants(text: str, stage: str) -> list[str | None]:
+    """What is planted in the duels of a stage, in the order in which the user named it.
+
+    Args:
+        text: words with commas between: ``none``, a slowdown (``5%``), or ``labels:50%``, which only trainings have.
+        stage: ``train`` or ``infer``.
+
+    Raises:
+        DensebenchError: a word is none of these.
+    """
+    plants: dict[str | None, None] = {}
+    for word in filter(None, (word.strip() for word in text.split(","))):
+        if not re.fullmatch(rf"{NOTHING}|(labels:)?\d+(\.\d+)?%", word):
+            raise DensebenchError(f"--plants {word!r} is none of {NOTHING}, 5% and labels:50%.")
+        plant = None if word == NOTHING else word if ":" in word else f"{stage}:{word}"
+        if plant is None or parse_plant(plant).kind in {stage, "labels" if stage == "train" else stage}:
+            plants[plant] = None
+    if not plants:
+        raise DensebenchError(f"--plants {text!r} leaves nothing to do for cases that {stage}; none and 5% do.")
+    return list(plants)
+
+
+def plan_trials(cases: Iterable[Case], plants: str, duels: int) -> list[Trial]:
+    """Every duel, in an order that leaves about equally many of each kind wherever it ends. Raises DensebenchError."""
+    kinds = [(case, plant) for case in cases for plant in choose_plants(plants, case.stage)]
+    return [Trial(case, plant, number) for number in range(duels) for case, plant in kinds]
+
+
+def fight_trials(  # noqa: PLR0913  who takes part, and what a test replaces
+    trials: Sequence[Trial],
+    done: Collection[tuple[str, str | None, int]],
+    arena: Callable[[Trial], AbstractContextManager[Ground]],
+    margins: Margins,
+    limits: Limits,
+    *,
+    drawn: int,
+    keep: Callable[[Trial, Ground, Row], None],
+    progress: Progress,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """Fight the duels that are not done yet, `keep` each one that has ended; how many are left.
+
+    A duel is begun only where its whole budget is left: were it cut short, long duels would be rarer among those kept.
+
+    `done` names those that are stored already, by case, plant and number; `drawn` is the self-test's seed.
+    """
+    left = [trial for trial in trials if (trial.case.name, trial.plant, trial.number) not in done]
+    start_s = clock()
+    for index, trial in enumerate(left):
+        began_s = clock()
+        if began_s - start_s + limits.duel_s > limits.total_s:
+            return len(left) - index
+        row, seed = Row(trial.case), trial.seed(drawn)
+        with arena(trial) as ground:
+            fight_alone(row, ground, margins, seed=seed, budget_s=limits.duel_s, progress=progress, clock=clock)
+            keep(trial, ground, row)
+        took = f"{len(row.blocks)} blocks, {format_duration(clock() - began_s)}"
+        progress.done(f"[{index + 1}/{len(left)}] {trial.name}: {_words(row, margins)} ({took})")
+    return 0
+
+
+def _words(row: Row, margins: Margins) -> str:
+    """What a duel found, for people."""
+    if not row.well:
+        return "failed"
+    (known,) = outcomes([row], margins)
+    return known.time.verdict + (f", accuracy {known.accuracy.verdict}" if known.accuracy else "")
