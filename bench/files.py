@@ -24,3 +24,15 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_page(results: Path, name: str, text: str) -> Path:
+    """Write a page of tables, ``results/tables/<name>.md``; its path.
+
+    Raises:
+        OSError: it could not be written; what was there before stays.
+    """
+    path = results / "tables" / f"{name}.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode())
+    return path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.datasets import DATASETS
 from bench.errors import DensebenchError
-from bench.files import write_atomically
+from bench.files import write_atomically, write_page
 from bench.tables import caption, headline_table, latency_table, notices, training_table
 
 if TYPE_CHECKING:
@@ -38,14 +38,8 @@ def headline_section(run: Run) -> str:
 
 def write_tables(runs: Sequence[Run], results: Path) -> list[Path]:
     """Write `tables/<dataset>.md` for every data set that has a full run; the paths written."""
-    written = []
-    for dataset in DATASETS:
-        if run := choose_run(runs, dataset):
-            path = results / "tables" / f"{dataset}.md"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, tables_page(run).encode())
-            written.append(path)
-    return written
+    shown = {dataset: choose_run(runs, dataset) for dataset in DATASETS}
+    return [write_page(results, dataset, tables_page(run)) for dataset, run in shown.items() if run]
 
 
 def tables_page(run: Run) -> str:

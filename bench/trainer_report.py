@@ -6,7 +6,7 @@ import statistics
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bench.files import write_atomically
+from bench.files import write_page
 from bench.formats import format_accuracy, format_counted, format_rate
 from bench.records import Record, Run, read_runs
 from bench.tables import NOT_MEASURED, escape, markdown_table, provenance
@@ -133,10 +133,7 @@ def write_trainer_page(results: Path) -> tuple[list[Path], list[str]]:
     run, complaints = published_trainer_run(results)
     if run is None:
         return [], complaints
-    page = results / "tables" / "trainers.md"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(page, trainer_page(run).encode())
-    return [page], complaints
+    return [write_page(results, "trainers", trainer_page(run))], complaints
 
 
 def trainer_section(run: Run) -> str:

@@ -76,18 +76,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("base", metavar="BASE", help="tox environment, requirement, or path to a Python interpreter")
     parser.add_argument("head", metavar="HEAD", help="likewise; the one that is judged")
     parser.add_argument("--cases", help=f"names or patterns with commas between (default: {', '.join(DEFAULT_CASES)})")
-    parser.add_argument("--margin", default="3%", help="what still counts as the same time (default: 3%%)")
-    parser.add_argument("--accuracy-margin", default="1%", help="likewise in points of accuracy (default: 1%%)")
     parser.add_argument("--budget", default="5m", help="90s, 5m or 1h (default: 5m); a settled duel ends sooner")
     parser.add_argument("--fail-on", default=DEFAULT_FAIL_ON, help=f"what exits with 1 (default: {DEFAULT_FAIL_ON})")
     parser.add_argument("--seed", type=int, help="of trainings and orders (default: drawn, and recorded)")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="go on with the duel of this run file")
+    add_duel_arguments(parser)
+    parser.add_argument("--plant", help=argparse.SUPPRESS)  # HEAD made worse
+
+
+def add_duel_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of whatever fights duels."""
+    parser.add_argument("--margin", default="3%", help="what still counts as the same time (default: 3%%)")
+    parser.add_argument("--accuracy-margin", default="1%", help="likewise in points of accuracy (default: 1%%)")
     parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
     parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
     parser.add_argument("--time-limit", default=f"{SIDE_TIMEOUT_S:.0f}s", help="after which a silent side is ended")
-    parser.add_argument("--plant", help=argparse.SUPPRESS)  # HEAD made worse
 
 
 def run(arguments: argparse.Namespace) -> int:

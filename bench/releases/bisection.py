@@ -9,14 +9,13 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.datasets import DATASETS, Dataset, load_dataset
-from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena
+from bench.datasets import Dataset, load_dataset
+from bench.duels.arena import ProcessArena
 from bench.duels.blocks import SIDES
 from bench.duels.cases import Case, choose_cases
-from bench.duels.command import Keeper, duel_device, parse_duration, parse_margins
+from bench.duels.command import Keeper, add_duel_arguments, duel_device, parse_duration, parse_margins
 from bench.duels.duel import Margins, Outcome, Row, fight_alone, outcomes
 from bench.duels.papers import about_duel
 from bench.duels.runs import FOLDER, run_content
@@ -30,7 +29,6 @@ from bench.releases.bisection_page import bisection_page
 from bench.releases.known import releases_between
 from bench.releases.search import CHANGED, UNCHANGED, Found, Step, search
 from bench.runfile import reserve_run_path
-from bench.settings import DEFAULT_RESULTS
 from bench.tables import NOT_MEASURED
 
 if TYPE_CHECKING:
@@ -48,13 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", required=True, help="one case: 'train[deep_mlp]'")
     parser.add_argument("--look-for", choices=KINDS, default=KINDS[0], help="a change of which (default: %(default)s)")
     parser.add_argument("--budget", default=DEFAULT_BUDGET, help="of each duel (default: %(default)s)")
-    parser.add_argument("--margin", default="3%", help="what still counts as the same time (default: 3%%)")
-    parser.add_argument("--accuracy-margin", default="1%", help="likewise in points of accuracy (default: 1%%)")
-    parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
-    parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
-    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
-    parser.add_argument("--time-limit", default=f"{SIDE_TIMEOUT_S:.0f}s", help="after which a silent side is ended")
+    add_duel_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from bench.duels.apart import Comparison, compare_runs, logs_apart, median_s
 from bench.duels.duel import Margins
 from bench.duels.table import ratio_text
 from bench.duels.verdicts import ALARM_ERROR, INTERVAL_ERROR, Finding, choose_word
-from bench.files import write_atomically
+from bench.files import write_page
 from bench.formats import format_accuracy, format_counted, format_difference, format_duration
 from bench.releases.store import choose_attempts, read_attempts
 from bench.tables import NOT_MEASURED, escape, markdown_table
@@ -100,10 +100,7 @@ def write_versions_page(results: Path) -> tuple[list[Path], list[str]]:
     shown = choose_attempts(attempts)
     if not shown:
         return [], complaints
-    page = results / "tables" / "versions.md"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(page, versions_page(shown).encode())
-    return [page], complaints
+    return [write_page(results, "versions", versions_page(shown))], complaints
 
 
 def _told_apart(record: Record) -> Record:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.files import write_atomically
+from bench.files import write_page
 from bench.formats import format_count, format_counted
 from bench.records import Run, RunFileError, read_runs
 from bench.reproduction.cells import figure_name, interval, spread
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bench.reproduction.repetition import Result
 
-DETAILS_FILE = "reproduction_details.md"
+DETAILS = "reproduction_details"
 VERSIONS = (("TensorFlow", "tensorflow"), ("Keras", "keras"), ("scikit-learn", "scikit-learn"))
 EXPLANATION = (
     "Each training starts from a seed of its own: initial weights, the order of the images and what dropout drops. "
@@ -28,7 +28,7 @@ EXPLANATION = (
     "expected with 95 % confidence (normal values; mean ± t·sd·√(1 + 1/n)); *better* and *worse* say on which side of "
     "that interval our runs are. Of twenty figures that agree, one is expected to fall outside by chance. Figures of "
     "each single epoch, curves, confusion matrices and all that the tutorials show beyond a number are in "
-    f"[{DETAILS_FILE}]({DETAILS_FILE})."
+    f"[{DETAILS}.md]({DETAILS}.md)."
 )
 
 
@@ -108,12 +108,8 @@ def write_pages(results: Path) -> tuple[list[Path], list[str]]:
     chosen = choose_reproduction(readable)
     if chosen is None:
         return [], complaints
-    pages = {"reproduction.md": reproduction_page(chosen), DETAILS_FILE: details_page(chosen)}
-    folder = results / "tables"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages.items():
-        write_atomically(folder / name, text.encode())
-    return [folder / name for name in pages], complaints
+    pages = {"reproduction": reproduction_page(chosen), DETAILS: details_page(chosen)}
+    return [write_page(results, name, text) for name, text in pages.items()], complaints
 
 
 def _rows(published: Published, result: Result) -> list[list[str]]:

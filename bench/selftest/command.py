@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.datasets import DATASETS, load_dataset
-from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
+from bench.datasets import load_dataset
+from bench.duels.arena import ProcessArena, check_packages
 from bench.duels.blocks import SIDES
 from bench.duels.cases import DEFAULT_CASES, choose_cases
-from bench.duels.command import duel_device, parse_duration, parse_margins, public_word
+from bench.duels.command import add_duel_arguments, duel_device, parse_duration, parse_margins, public_word
 from bench.duels.papers import about_duel
 from bench.duels.runs import run_content
 from bench.duels.sides import find_side
@@ -29,7 +29,6 @@ from bench.runfile import encode_run, reserve_run_path
 from bench.selftest.page import false_alarms, selftest_page, write_selftest_page
 from bench.selftest.store import FOLDER, Fought, by_id, read_fought, to_go_on_with
 from bench.selftest.trials import Ground, Limits, Trial, fight_trials, plan_trials
-from bench.settings import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
     from bench.devices import Device
@@ -50,14 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", default="2m", help="of one duel: 90s, 5m or 1h (default: %(default)s)")
     parser.add_argument("--total", default="20m", help="of all; --resume goes on later (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the newest self-test of these options")
-    parser.add_argument("--margin", default="3%", help="as a duel's (default: 3%%)")
-    parser.add_argument("--accuracy-margin", default="1%", help="as a duel's (default: 1%%)")
     parser.add_argument("--seed", type=int, help="of a new self-test (default: drawn, and recorded)")
-    parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
-    parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
-    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
-    parser.add_argument("--time-limit", default=f"{SIDE_TIMEOUT_S:.0f}s", help="after which a silent side is ended")
+    add_duel_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from bench.duels.noise_split import split_noise
 from bench.duels.plant import parse_plant
 from bench.duels.table import percent
 from bench.duels.verdicts import FASTER, SAME, SLOWER, WORSE
-from bench.files import write_atomically
+from bench.files import write_page
 from bench.formats import format_counted, format_duration
 from bench.selftest.rates import Rate, detectable_slowdown, mean_split
 from bench.selftest.rules import RULES
@@ -137,10 +137,7 @@ def write_selftest_page(results: Path) -> tuple[list[Path], list[str]]:
     shown = choose_selftest(fought)
     if not shown:
         return [], complaints
-    page = results / "tables" / "selftest.md"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(page, selftest_page(shown).encode())
-    return [page], complaints
+    return [write_page(results, "selftest", selftest_page(shown))], complaints
 
 
 def _gate_row(case: str, duels: Sequence[Fought], shares: Sequence[float], labels: Sequence[float]) -> list[str]:
