@@ -28,7 +28,7 @@ from bench.records import SCHEMA, read_run
 from bench.runfile import encode_run, reserve_run_path, round_timings
 from bench.rungs import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
 from bench.trainer_report import FOLDER, trainer_page, write_trainer_page
-from bench.worker_process import Worker, WorkerError, on_cpus
+from bench.worker_process import Worker, WorkerError, on_cpus, own_cpus
 from models import RECIPES
 from models.recipe import QUICK_FLOOR
 
@@ -156,7 +156,9 @@ def open_workers(cases: Sequence[Case], arguments: argparse.Namespace, device: D
     wanted = dict.fromkeys(RUNGS[case.rung].backend for case in cases if case.well)
     workers: dict[str, Worker] = {}
     try:
-        with on_cpus(device.threads):  # JAX's thread pool is as large as the number of CPUs that it may use
+        with on_cpus(
+            own_cpus()[: device.threads]
+        ):  # JAX's thread pool is as large as the number of CPUs that it may use
             for backend in wanted:
                 workers[backend] = Worker(command)
         yield workers

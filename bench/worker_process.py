@@ -7,8 +7,8 @@ import os
 import select
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,17 @@ class Worker:
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace").strip()
 
+    def move(self, cpus: Collection[int]) -> None:
+        """Let all threads of the process run on these CPUs only, where the system can do that.
+
+        Its thread pools keep the size that they were made with.
+        """
+        if not hasattr(os, "sched_setaffinity"):
+            return
+        for task in Path(f"/proc/{self._process.pid}/task").glob("*"):
+            with suppress(ProcessLookupError):  # a thread that has ended meanwhile
+                os.sched_setaffinity(int(task.name), cpus)
+
     def close(self) -> None:
         """End the process."""
         self._process.kill()
@@ -89,14 +100,19 @@ class Worker:
         return f"the worker was killed by signal {-status}" if status < 0 else f"the worker ended with status {status}"
 
 
+def own_cpus() -> list[int]:
+    """The CPUs that this process may use, by number; empty where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
 @contextmanager
-def on_cpus(count: int) -> Iterator[None]:
-    """Let processes that are started meanwhile use only the first `count` of this process's CPUs."""
-    if not hasattr(os, "sched_getaffinity"):
+def on_cpus(cpus: Collection[int]) -> Iterator[None]:
+    """Let processes that are started meanwhile use only these CPUs; any where there are none."""
+    if not cpus:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(before)[:count])
+    os.sched_setaffinity(0, cpus)
     try:
         yield
     finally:

@@ -169,14 +169,14 @@ def test_the_exit_status_says_whether_anything_got_worse(found: list[str], fail_
 
 
 def test_the_first_processes_take_a_fixed_number_of_turns_and_later_ones_what_pays() -> None:
-    assert choose_turns(Row(TRAIN)) == 3
-    row = Row(TRAIN, turns=3)
+    assert choose_turns(Row(TRAIN)) == 5
+    row = Row(TRAIN, turns=5)
     fought(FakeArena(noise=0.05), [row], budget_s=80.0)
-    assert choose_turns(row) == 2
+    assert choose_turns(row) == 4
 
 
 def test_a_training_turn_is_long_enough_on_the_faster_side() -> None:
-    assert choose_epochs([0.2, 0.11]) == 3
+    assert choose_epochs([0.2, 0.04]) == 3
     assert choose_epochs([5.0, 4.0]) == 1
     assert choose_epochs([1e-9]) == 60
 

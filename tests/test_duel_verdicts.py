@@ -50,8 +50,9 @@ def accurate(values: Sequence[float], ends: Sequence[int] = ()) -> Finding:
     return judge([Series(kind="accuracy", values=values, margin=0.01, ends=ends)])[0]
 
 
-def test_a_block_is_the_logarithm_of_the_ratio_of_its_medians() -> None:
-    assert block_ratio([1.0, 2.0, 9.0], [4.0, 3.9, 0.1]) == pytest.approx(math.log(3.9 / 2.0))
+def test_a_block_is_the_median_of_the_ratios_of_all_its_turns() -> None:
+    assert block_ratio([1.0, 2.0, 4.0], [2.0, 4.0, 800.0]) == pytest.approx(math.log(2.0))
+    assert block_ratio([1.0], [2.0, 4.0]) == pytest.approx(math.log(2.0) * 1.5)
 
 
 @pytest.mark.parametrize("bad", [[], [math.nan], [1.0, math.inf], [0.0], [-1.0]])

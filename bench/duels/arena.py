@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from bench.duels.blocks import SIDES, Asked, Block, SideFailed, SideMissing, ask
 from bench.duels.duel import Row, choose_epochs, pause
 from bench.duels.worker import Settings
 from bench.errors import DensebenchError
-from bench.worker_process import Worker, WorkerError, on_cpus
+from bench.worker_process import Worker, WorkerError, on_cpus, own_cpus
 
 if TYPE_CHECKING:
     from bench.duels.cases import Case
@@ -28,18 +28,27 @@ NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL
 
 
 class SideWorker:
-    """A worker whose end is explained by the last line that it wrote."""
+    """A worker whose end is explained by the last line that it wrote.
 
-    def __init__(self, worker: Worker) -> None:
+    Args:
+        worker: the process.
+        home: the CPUs that it is measured on, whichever it prepared on.
+    """
+
+    def __init__(self, worker: Worker, home: Collection[int]) -> None:
         self._worker = worker
+        self._home = home
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a request. Raises WorkerError, with the worker's last words."""
         try:
-            return self._worker.ask(request)
+            answer = self._worker.ask(request)
         except WorkerError as error:
             lines = self._worker.errors().splitlines()
             raise WorkerError(f"{error}; its last words: {lines[-1]}" if lines else str(error)) from None
+        if request["do"] == "prepare":
+            self._worker.move(self._home)
+        return answer
 
     def close(self) -> None:
         """End the process."""
@@ -81,7 +90,8 @@ class ProcessArena:
         lacking: list[SideMissing] = []
         try:
             for side in SIDES:
-                workers[side] = self._start(side, row.case, seed=self.seed, epochs=1, scout=True)
+                away = side != SIDES[0]
+                workers[side] = self._start(side, row.case, seed=self.seed, epochs=1, away=away, scout=True)
             for side, worker in workers.items():
                 try:
                     self.packages[side] = ask(worker, side, {"do": "prepare"})["packages"]
@@ -101,7 +111,7 @@ class ProcessArena:
     def block(self, row: Row, *, first: str, seed: int) -> Block:
         """One block of fresh processes. Raises SideFailed."""
         return run_block(
-            lambda side: self._start(side, row.case, seed=seed, epochs=row.epochs),
+            lambda side: self._start(side, row.case, seed=seed, epochs=row.epochs, away=side != first),
             first=first,
             seed=seed,
             turns=row.turns,
@@ -112,7 +122,10 @@ class ProcessArena:
         """Remove the exported models."""
         self.folder.cleanup()
 
-    def _start(self, side: str, case: Case, *, seed: int, epochs: int, scout: bool = False) -> Asked:
+    def _start(  # noqa: PLR0913  what differs between processes
+        self, side: str, case: Case, *, seed: int, epochs: int, away: bool, scout: bool = False
+    ) -> Asked:
+        """Start a process; one that is `away` prepares on CPUs of its own where there are enough of them."""
         folder = Path(self.folder.name) / side
         folder.mkdir(exist_ok=True)
         settings = Settings(
@@ -127,9 +140,10 @@ class ProcessArena:
             plant=self.plant if side == SIDES[1] else None,
         )
         command = [str(self.sides[side].python), "-m", "bench.duels.worker", settings.to_json()]
+        home, others = own_cpus()[: self.threads], own_cpus()[self.threads : 2 * self.threads]
         try:
-            with on_cpus(self.threads):
-                return SideWorker(Worker(command, timeout_s=self.timeout_s, environment=side_environment()))
+            with on_cpus(others if away and len(others) == self.threads else home):
+                return SideWorker(Worker(command, timeout_s=self.timeout_s, environment=side_environment()), home)
         except OSError as error:
             raise SideFailed(side, f"{self.sides[side].word} cannot be started: {error.strerror}") from error
 

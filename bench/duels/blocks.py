@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from bench.worker_process import WorkerError
 
 SIDES = ("BASE", "HEAD")
-SETTLE_S = {"train": 0.1, "infer": 0.0}
+SETTLE_S = {"train": 0.02, "infer": 0.0}
 SETTLE_THREADS_S = 0.5
 """Before each turn: idle threads of the process that worked last may spin (ONNX Runtime's for up to half a second)."""
 

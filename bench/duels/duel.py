@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from bench.duels.cases import Case
     from bench.progress import Progress
 
-TURNS = {"train": (2, 3, 8), "infer": (20, 40, 120)}
+TURNS = {"train": (4, 5, 10), "infer": (20, 40, 120)}
 """Turns per process, by stage: the fewest, those before the noise is known, and the most."""
-SHORTEST_S = 0.3
+SHORTEST_S = 0.1
 """A training turn is made of so many epochs that it lasts at least this long on the faster side."""
 MOST_EPOCHS = 60
 MOST_LOST = 2

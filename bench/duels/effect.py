@@ -2,8 +2,8 @@
 
 A block is one sample, whatever the number of rounds in it: rounds of one process share its memory layout and its place
 in the machine's day (Kalibera and Jones, ISMM 2013; Georges et al., OOPSLA 2007). A block's number is the logarithm of
-its ratio of process medians, so that slower and faster are mirror images, and so that under equal sides it is as
-likely to be +x as -x: both sides ran interleaved, in an order that was drawn.
+a ratio, so that slower and faster are mirror images, and so that under equal sides it is as likely to be +x as -x: both
+sides ran interleaved, in an order that was drawn.
 
 The centre is the mean without the smallest and the largest sixth of the blocks, its error that of the winsorised
 values, its interval Student's (Tukey and McLaughlin 1963; Yuen, Biometrika 1974). `tests/test_duel_errors.py` records
@@ -57,13 +57,14 @@ class Centre:
 
 
 def block_ratio(base_s: Sequence[float], head_s: Sequence[float]) -> float | None:
-    """The logarithm of HEAD's median over BASE's in one block; ``None`` where either has no usable timings."""
-    medians = []
-    for values_s in (base_s, head_s):
-        if not values_s or not all(math.isfinite(value_s) and value_s > 0 for value_s in values_s):
-            return None
-        medians.append(statistics.median(values_s))
-    return math.log(medians[1] / medians[0])
+    """The median of the logarithms of all ratios of a turn of HEAD to one of BASE; ``None`` without usable timings.
+
+    The shift estimator of Hodges and Lehmann (Annals of Mathematical Statistics, 1963).
+    """
+    if not base_s or not head_s or not all(math.isfinite(value_s) and value_s > 0 for value_s in (*base_s, *head_s)):
+        return None
+    base, head = ([math.log(value_s) for value_s in side] for side in (base_s, head_s))
+    return statistics.median(other - one for one in base for other in head)
 
 
 def centre(values: Sequence[float], *, trim: bool) -> Centre | None:

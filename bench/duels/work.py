@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from models import RECIPES
 from models.recipe import QUICK_FLOOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -82,10 +83,9 @@ def prepare_training(case: Case, dataset: Dataset, *, seed: int, epochs: int, pl
         Invalid: what was trained is no better than chance.
     """
     recipe = RECIPES[case.recipe]
-    count = plant.more("train", min(TRAIN_IMAGES, len(dataset.train_labels)))
-    images, labels = _training_arrays(dataset, count)
-    labels = plant.labels(labels, CLASSES, seed)
-    run, predict = _RUNS[case.trainer](recipe, images, labels, seed, epochs, case.threads)
+    images, labels = _training_arrays(dataset, min(TRAIN_IMAGES, len(dataset.train_labels)))
+    make_run, predict = _TRAININGS[case.trainer](recipe, seed, epochs, case.threads)
+    run = make_run(images, plant.labels(labels, CLASSES, seed))
     run()
     scores = predict(scale(dataset.test_images))
     if not np.isfinite(scores).all():
@@ -93,6 +93,10 @@ def prepare_training(case: Case, dataset: Dataset, *, seed: int, epochs: int, pl
     accuracy = float(np.mean(scores.argmax(axis=1) == dataset.test_labels))
     if accuracy < QUICK_FLOOR:
         raise Invalid(f"{case.name}: test accuracy {accuracy:.4f} is below the floor of {QUICK_FLOOR}")
+    count = plant.more("train", len(images))
+    if count > len(images):  # timed only: the accuracy stays that of a side that is merely slow
+        run = make_run(*_training_arrays(dataset, count))
+        run()
     return Work(lambda: time_once(run), accuracy, {"train_images": count})
 
 
@@ -159,48 +163,76 @@ def export_model(case: Case, dataset: Dataset, folder: Path, seed: int) -> float
     return accuracy
 
 
-Run = tuple["Callable[[], None]", "Callable[[NDArray[np.float32]], NDArray[Any]]"]
+MakeRun = Callable[["NDArray[np.float32]", "NDArray[np.int64]"], Callable[[], None]]
+"""Takes images (n, 784) and labels (n,); returns what trains on them, going on from where training stands."""
+Training = tuple[MakeRun, Callable[["NDArray[np.float32]"], "NDArray[Any]"]]
+"""How trainings are made, and what predicts with what was trained by them."""
 
 
-def _fit_run(  # noqa: PLR0913, PLR0917  like the two below
-    recipe: Recipe, images: NDArray[np.float32], labels: NDArray[np.int64], seed: int, epochs: int, threads: int
-) -> Run:
+def _fit(recipe: Recipe, seed: int, epochs: int, threads: int) -> Training:
     start_tensorflow(Device("cpu", threads))
     model = build_model(recipe, recipe.training, seed)
-    wanted = targets(labels, recipe.training.loss)
-    options = {"batch_size": recipe.training.batch_size, "epochs": epochs, "verbose": 0}
-    return lambda: _ignore(model.fit(images, wanted, **options)), lambda given: np.asarray(model(given, training=False))
+
+    def make_run(images: NDArray[np.float32], labels: NDArray[np.int64]) -> Callable[[], None]:
+        batches = _batches(images, targets(labels, recipe.training.loss), recipe.training.batch_size, seed)
+        return lambda: _ignore(model.fit(batches, epochs=epochs, verbose=0))
+
+    return make_run, lambda given: np.asarray(model(given, training=False))
 
 
-def _compiled_run(  # noqa: PLR0913, PLR0917
-    recipe: Recipe, images: NDArray[np.float32], labels: NDArray[np.int64], seed: int, epochs: int, threads: int
-) -> Run:
+def _batches(images: NDArray[np.float32], wanted: NDArray[Any], batch_size: int, seed: int) -> Any:
+    """The shuffled batches that `fit` would make of these arrays, as a `tf.data.Dataset` that does not tune itself.
+
+    At the end of an epoch of arrays, the thread that tunes is waited for, and it sleeps 10, 20, 40, ... ms at a time:
+    whatever the steps take, the epoch ends 0.17, 0.34 or 0.67 s after its beginning. With 5 % more images, its time
+    stayed the same to three digits.
+    """
+    import tensorflow as tf  # noqa: PLC0415  the caller has chosen its devices
+
+    order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed).batch(batch_size)
+    arrays = tf.constant(images), tf.constant(wanted)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return order.map(lambda rows: tuple(tf.gather(one, rows) for one in arrays)).prefetch(1).with_options(options)
+
+
+def _compiled(recipe: Recipe, seed: int, epochs: int, threads: int) -> Training:
     start_tensorflow(Device("cpu", threads))
     model = build_model(recipe, recipe.training, seed)
-    try:
-        fit = CompiledFit(model, (images, labels), batch_size=recipe.training.batch_size, epochs=epochs, seed=seed)
-    except CannotCompile as reason:
-        raise Missing(str(reason)) from None
-    return lambda: _ignore(fit.run()), lambda given: np.asarray(model(given, training=False))
+
+    def make_run(images: NDArray[np.float32], labels: NDArray[np.int64]) -> Callable[[], None]:
+        try:
+            fit = CompiledFit(model, (images, labels), batch_size=recipe.training.batch_size, epochs=epochs, seed=seed)
+        except CannotCompile as reason:
+            raise Missing(str(reason)) from None
+        return lambda: _ignore(fit.run())
+
+    return make_run, lambda given: np.asarray(model(given, training=False))
 
 
-def _sklearn_run(
-    recipe: Recipe, images: NDArray[np.float32], labels: NDArray[np.int64], seed: int, epochs: int, _threads: int
-) -> Run:
+def _sklearn(recipe: Recipe, seed: int, epochs: int, _threads: int) -> Training:
     from sklearn import linear_model  # noqa: PLC0415  slow to import
 
-    wide = images.astype(np.float64)
     model = recipe.build(linear_model).set_params(random_state=seed, max_iter=epochs, tol=None)
 
-    def run() -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # so few epochs do not converge
-            model.fit(wide, labels)
+    def make_run(images: NDArray[np.float32], labels: NDArray[np.int64]) -> Callable[[], None]:
+        wide = images.astype(np.float64)
 
-    return run, lambda given: np.asarray(model.predict_proba(given))
+        def run() -> None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # so few epochs do not converge
+                model.fit(wide, labels)
+
+        return run
+
+    return make_run, lambda given: np.asarray(model.predict_proba(given))
 
 
-_RUNS: dict[str, Callable[..., Run]] = {"fit": _fit_run, "compiled": _compiled_run, "scikit-learn": _sklearn_run}
+_TRAININGS: dict[str, Callable[[Any, int, int, int], Training]] = {
+    "fit": _fit,
+    "compiled": _compiled,
+    "scikit-learn": _sklearn,
+}
 
 
 def _training_arrays(dataset: Dataset, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -6,6 +6,7 @@ while a request is open.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -79,6 +80,8 @@ def serve(settings: Settings, requests: Iterable[str], send: Callable[[dict[str,
             work, told = open_work.enter_context(prepared(settings))
         except Exception as error:  # noqa: BLE001  whatever a framework raises is this side's fault, not the duel's
             work, told = None, _trouble(error)
+        gc.collect()
+        gc.freeze()  # what is there now stays: going through it before each turn would take most of the time
         for line in requests:
             request = json.loads(line)
             if request["do"] == "prepare" or work is None:
