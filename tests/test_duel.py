@@ -169,10 +169,10 @@ def test_the_exit_status_says_whether_anything_got_worse(found: list[str], fail_
 
 
 def test_the_first_processes_take_a_fixed_number_of_turns_and_later_ones_what_pays() -> None:
-    assert choose_turns(Row(TRAIN)) == 5
-    row = Row(TRAIN, turns=5)
+    assert choose_turns(Row(TRAIN)) == 15
+    row = Row(TRAIN, turns=15)
     fought(FakeArena(noise=0.05), [row], budget_s=80.0)
-    assert choose_turns(row) == 4
+    assert choose_turns(row) == 6
 
 
 def test_a_training_turn_is_long_enough_on_the_faster_side() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.duels.cases import Case
     from bench.progress import Progress
 
-TURNS = {"train": (4, 5, 10), "infer": (20, 40, 120)}
+TURNS = {"train": (6, 15, 40), "infer": (20, 40, 120)}
 """Turns per process, by stage: the fewest, those before the noise is known, and the most."""
 SHORTEST_S = 0.1
 """A training turn is made of so many epochs that it lasts at least this long on the faster side."""
