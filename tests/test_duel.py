@@ -172,11 +172,11 @@ def test_the_first_processes_take_a_fixed_number_of_turns_and_later_ones_what_pa
     assert choose_turns(Row(TRAIN)) == 15
     row = Row(TRAIN, turns=15)
     fought(FakeArena(noise=0.05), [row], budget_s=80.0)
-    assert choose_turns(row) == 6
+    assert choose_turns(row) == 8
 
 
 def test_a_training_turn_is_long_enough_on_the_faster_side() -> None:
-    assert choose_epochs([0.2, 0.04]) == 3
+    assert choose_epochs([0.2, 0.02]) == 3
     assert choose_epochs([5.0, 4.0]) == 1
     assert choose_epochs([1e-9]) == 60
 

@@ -43,7 +43,7 @@ class FakeWorker:
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self.log.append(f"{request['do']} {self.side}")
-        return self.prepared if request["do"] == "prepare" else {"value_s": 0.1 if self.side == "HEAD" else 0.04}
+        return self.prepared if request["do"] == "prepare" else {"value_s": 0.1 if self.side == "HEAD" else 0.02}
 
     def close(self) -> None:
         self.log.append(f"close {self.side}")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from bench.duels.cases import Case
     from bench.progress import Progress
 
-TURNS = {"train": (6, 15, 40), "infer": (20, 40, 120)}
+TURNS = {"train": (8, 15, 30), "infer": (20, 40, 120)}
 """Turns per process, by stage: the fewest, those before the noise is known, and the most."""
-SHORTEST_S = 0.1
+SHORTEST_S = 0.05
 """A training turn is made of so many epochs that it lasts at least this long on the faster side."""
 MOST_EPOCHS = 60
 MOST_LOST = 2

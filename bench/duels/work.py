@@ -45,8 +45,11 @@ if TYPE_CHECKING:
     from models import Recipe
 
 TRAIN_IMAGES = 6_400
-TIMED_IMAGES = {"fit": 3_200}
-"""What a timed training takes where it is less: many short turns see through a neighbour's bursts better than few."""
+TIMED_IMAGES = {"fit": 1_600}
+"""What a timed training takes where it is less: many short turns see through a neighbour's bursts better than few.
+
+On one thread of a machine whose cores were shared, blocks of 15 turns of 55 ms spread by 1.3 %, of 110 ms by 3 %.
+"""
 EXPORT_EPOCHS = 2
 CALLS = 100
 """Calls between two looks at the clock: a clock costs as much as a hundredth of a call."""
