@@ -70,7 +70,7 @@ NOISES: dict[str, Noise] = {
 
 
 def simulate(  # noqa: PLR0913  what is simulated, and how much of it
-    noise: Noise, *, duels: int, blocks: int, rounds: int = 5, slower: float = 0.0, seed: int = 0
+    noise: Noise, *, duels: int, blocks: int, rounds: int = 15, slower: float = 0.0, seed: int = 0
 ) -> tuple[Floats, Floats]:
     """The seconds of every round of BASE and of HEAD, both (duels, blocks, rounds).
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.duels.effect import block_ratio, centre
+from bench.duels.effect import block_ratio, centre, faster_half
 from bench.duels.looks import Look, looks, next_look, planned_blocks
 from bench.duels.noise_split import Split, choose_rounds, split_noise
 from bench.duels.verdicts import (
@@ -50,9 +50,10 @@ def accurate(values: Sequence[float], ends: Sequence[int] = ()) -> Finding:
     return judge([Series(kind="accuracy", values=values, margin=0.01, ends=ends)])[0]
 
 
-def test_a_block_is_the_median_of_the_ratios_of_all_its_turns() -> None:
-    assert block_ratio([1.0, 2.0, 4.0], [2.0, 4.0, 800.0]) == pytest.approx(math.log(2.0))
-    assert block_ratio([1.0], [2.0, 4.0]) == pytest.approx(math.log(2.0) * 1.5)
+def test_a_block_is_the_median_of_all_ratios_of_its_faster_halves() -> None:
+    assert block_ratio([1.0, 2.0, 4.0, 900.0, 900.0], [800.0, 8.0, 2.0, 4.0, 900.0]) == pytest.approx(math.log(2.0))
+    assert block_ratio([1.0], [2.0, 4.0]) == pytest.approx(math.log(2.0))
+    assert faster_half([3.0, 1.0, 2.0]) == [1.0, 2.0]
 
 
 @pytest.mark.parametrize("bad", [[], [math.nan], [1.0, math.inf], [0.0], [-1.0]])

@@ -106,7 +106,7 @@ def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tup
     if before:
         first = before[0].about
         about["selftest"] |= {name: first["selftest"][name] for name in ("id", "drawn")}
-        about |= {name: first[name] for name in ("packages_by_side", "command")}
+        about["packages_by_side"] = first["packages_by_side"]
     drawn = secrets.randbelow(2**16) if arguments.seed is None else arguments.seed
     about["duel"]["seed"] = about["selftest"].setdefault("drawn", drawn)
     return about, before
@@ -179,6 +179,7 @@ def _side_word(word: str) -> str:
 def _command(arguments: argparse.Namespace) -> str:
     """What a reader types to do the same, without the paths of this machine."""
     words = ["python", "-m", "bench", "selftest", f"--duels={arguments.duels}"]
+    words += ["--resume"] if arguments.resume else []
     words += [] if arguments.side == sys.executable else [f"--side={public_word(arguments.side)}"]
     named = [(name, getattr(arguments, name)) for name in (*USUAL, "cases", "device")]
     words += [

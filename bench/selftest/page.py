@@ -109,7 +109,7 @@ def rules_table(fought: Sequence[Fought]) -> str:
 
 
 def selftest_caption(fought: Sequence[Fought]) -> str:
-    """What was measured on what, when, and the command."""
+    """What was measured on what, when, and the commands."""
     about = fought[0].about
     days = sorted({one.about["started_at"][:10] for one in fought})
     packages = about["packages"]
@@ -120,7 +120,7 @@ def selftest_caption(fought: Sequence[Fought]) -> str:
         f"TensorFlow {packages.get('tensorflow')}, ONNX Runtime {packages.get('onnxruntime')}",
         " to ".join(dict.fromkeys([days[0], days[-1]])),
         f"commit {', '.join(dict.fromkeys(one.about['commit'] for one in fought))}",
-        f"`{about['command']}`",
+        *(f"`{command}`" for command in dict.fromkeys(one.about["command"] for one in fought)),
         f"{format_counted(len(fought), 'run file')} of {about['selftest']['id']}",
     ]
     return escape("; ".join(parts))
