@@ -15,10 +15,11 @@ from bench.duels.sides import Side
 from bench.errors import DensebenchError
 from bench.releases import versions
 from bench.releases.known import Release
+from bench.releases.probe import PROBE
 from bench.releases.store import choose_attempts, read_attempts, with_release
 from bench.releases.versions import Job, launch, plan_jobs
 from bench.releases.versions_page import versions_page, versions_table
-from tests.fake_runs import infer_row, run_content, train_row
+from tests.fake_runs import benchmark_row, infer_row, run_content, train_row
 
 INFER = "infer[deep_mlp,batch=1,threads=1]"
 
@@ -28,6 +29,12 @@ def store(results: Path, minor: int, *rows: dict[str, Any], trouble: str = "", *
     folder.mkdir(parents=True, exist_ok=True)
     content = with_release(run_content(list(rows), **about), Release(2, minor), trouble)
     (folder / f"{len(list(folder.iterdir()))}.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def probe_row(case: str, stage: str, values_s: tuple[float, ...], **papers: Any) -> dict[str, Any]:
+    return benchmark_row(
+        values_s, **{"case": case, "stage": stage, "recipe": "deep_mlp", "batch_size": 1, "threads": 2, **papers}
+    )
 
 
 def table(results: Path) -> dict[str, list[str]]:
@@ -82,6 +89,25 @@ def test_a_release_that_failed_has_a_column_and_a_line_that_says_why(tmp_path: P
     assert "**2.21 FAILED: it ended with status 3**" in page
 
 
+def test_probes_are_judged_by_the_spread_of_their_processes(tmp_path: Path) -> None:
+    for minor, factor in ((19, 1.0), (21, 1.2)):
+        for wave in (1.0, 1.001, 0.999, 1.0, 1.0005):
+            rows = [
+                probe_row("import[tensorflow]", "import", (2.0 * factor * wave,)),
+                probe_row("process[deep_mlp]", "process", (3.0 * wave,), peak_bytes=round(1e9 * factor * wave)),
+                probe_row("predict[deep_mlp,batch=1]", "tensorflow", (0.03 * wave,) * 3),
+            ]
+            store(tmp_path, minor, *rows, trainer=PROBE)
+    cells = table(tmp_path)
+    assert cells["import[tensorflow]: time"][0] == "2.00 s"
+    assert cells["import[tensorflow]: time"][1].endswith("slower")
+    assert cells["process[deep_mlp]: first epoch"][1].endswith("same")
+    assert cells["process[deep_mlp]: peak memory"][0] == "1.00 GB"
+    assert cells["process[deep_mlp]: peak memory"][1].endswith("larger")
+    assert cells["predict[deep_mlp,batch=1]: time"][1].endswith("same")
+    assert not any("predict" in label and "parity" in label for label in cells)
+
+
 def test_where_no_release_ran_the_page_says_so(tmp_path: Path) -> None:
     store(tmp_path, 20, trouble="it does not install")
     assert "No release ran." in versions_page(choose_attempts(read_attempts(tmp_path)[0]))
@@ -108,6 +134,7 @@ def test_runs_of_other_data_and_quick_ones_are_left_out(tmp_path: Path) -> None:
 def test_each_round_has_every_release_in_an_order_of_its_own() -> None:
     releases = [Release(2, minor) for minor in range(12, 22)]
     jobs = plan_jobs(releases, ["fit"], 2)
+    assert plan_jobs(releases, ["fit"], 0) == []
     assert {job.release for job in jobs[:10]} == {job.release for job in jobs[10:]} == set(releases)
     assert jobs[:10] != jobs[10:]
     assert plan_jobs(releases[:1], ["fit", "compiled"], 1)[0] in {Job(releases[0], "fit"), Job(releases[0], "compiled")}
@@ -127,10 +154,14 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         commands.append(" ".join(word for word in command if not word.startswith("--results=")))
         if "/tf221/" in command[0]:
             return "it ended with status -11: it says nothing"
-        results = next(Path(word.partition("=")[2]) for word in command if word.startswith("--results="))
-        path = results / "raw" / "machine" / "run.json"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(run_content([infer_row()])), encoding="utf-8")
+        if command[2] == "bench.releases.probe":
+            path = Path(json.loads(command[3])["path"])
+            content = run_content([probe_row("import[tensorflow]", "import", (2.0,))], trainer=PROBE)
+        else:
+            results = next(Path(word.partition("=")[2]) for word in command if word.startswith("--results="))
+            path, content = results / "raw" / "machine" / "run.json", run_content([infer_row()])
+            path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
         return ""
 
     monkeypatch.setattr(versions, "find_side", find)
@@ -141,9 +172,11 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_releases_that_fail_are_stored_and_the_others_still_run(
     launched: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--releases", "2.19,2.20,2.21", "--trainers", "fit", "--options", "--models deep_mlp"]
-    assert main(["versions", *words, "--results", str(tmp_path)]) == 2
-    assert "/tf219/python -m pytest bench/ --benchmark-only --trainer=fit --device=cpu --models deep_mlp" in launched
+    words = ["--releases", "2.19,2.20,2.21", "--trainers", "fit", "--options", "--models deep_mlp", "--probes", "1"]
+    assert main(["versions", *words, "--dataset", "digits", "--results", str(tmp_path)]) == 2
+    job = "-m pytest bench/ --benchmark-only --trainer=fit --device=cpu --dataset=digits --models deep_mlp"
+    assert f"/tf219/python {job}" in launched
+    assert any(command.startswith("/tf219/python -m bench.releases.probe") for command in launched)
     page = (tmp_path / "tables" / "versions.md").read_text(encoding="utf-8")
     assert page in capsys.readouterr().out
     assert "**2.20 FAILED: side 'tf220': it does not install**" in page
@@ -159,7 +192,8 @@ def test_releases_that_fail_are_stored_and_the_others_still_run(
     [
         (["--releases", "3.1"], "unknown release '3.1'"),
         (["--trainers", "sgd"], "unknown trainer 'sgd'"),
-        (["--rounds", "0"], "--rounds 0 is no number of runs"),
+        (["--rounds=-1"], "-1 is no number of runs"),
+        (["--rounds", "0", "--probes", "0"], "leave nothing to do"),
     ],
 )
 def test_bad_options_get_one_line(

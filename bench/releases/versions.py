@@ -1,4 +1,4 @@
-"""`python -m bench versions`: the main job on each release of TensorFlow, and the table across them."""
+"""`python -m bench versions`: the main job and probes on each release of TensorFlow, and the table across them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.about import about_run
+from bench.datasets import DATASETS, load_dataset
 from bench.devices import Device, parse_device
 from bench.duels.arena import side_environment
 from bench.duels.command import parse_duration
@@ -26,6 +27,7 @@ from bench.formats import format_duration
 from bench.machine import machine_name
 from bench.progress import Progress
 from bench.releases.known import Release, find_release, known_releases
+from bench.releases.probe import PROBE, Asked
 from bench.releases.store import FOLDER, with_release
 from bench.releases.versions_page import write_versions_page
 from bench.runfile import encode_run, reserve_run_path
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 RUN_TIMEOUT = "1h"
+DEFAULT_PROBES = 5
+PROBES_HELP = "fresh processes per release that time the import, the first epoch, memory, predict and calls"
 LAST_LINES = 2
 FAILED_ROWS = 1
 """pytest's exit status where some rows failed; what the run file has of them says so."""
@@ -48,7 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--releases", help=f"with commas between (default: all: {names})")
     parser.add_argument("--trainers", default=",".join(KERAS_TRAINERS), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=1, help="runs per release and trainer (default: %(default)s)")
+    parser.add_argument("--probes", type=int, default=DEFAULT_PROBES, help=f"{PROBES_HELP} (default: %(default)s)")
     parser.add_argument("--options", default="", help="of the main job: '--models deep_mlp --seeds 2'")
+    parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
     parser.add_argument("--device", default="cpu", help="as for pytest (default: cpu)")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
     parser.add_argument("--time-limit", default=RUN_TIMEOUT, help="after which a run is ended (default: %(default)s)")
@@ -56,10 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run of the main job."""
+    """One run of the main job, or one probe.
+
+    Attributes:
+        what: the trainer of the main job, or `PROBE`.
+    """
 
     release: Release
-    trainer: str
+    what: str
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,13 +83,18 @@ def run(arguments: argparse.Namespace) -> int:
         DensebenchError: an option is wrong, or a run cannot be stored.
     """
     device, timeout_s = parse_device(arguments.device), parse_duration(arguments.time_limit)
-    jobs = plan_jobs(choose_releases(arguments.releases), choose_trainers(arguments.trainers), arguments.rounds)
+    load_dataset(arguments.dataset, arguments.data_dir)
+    releases = choose_releases(arguments.releases)
+    jobs = plan_jobs(releases, choose_trainers(arguments.trainers), arguments.rounds)
+    jobs += plan_jobs(releases, [PROBE], arguments.probes)
+    if not jobs:
+        raise DensebenchError("--rounds 0 and --probes 0 leave nothing to do.")
     progress = Progress(sys.stdout)
     troubles = 0
     try:
         for number, job in enumerate(jobs, start=1):
-            progress.done(f"[{number}/{len(jobs)}] TensorFlow {job.release.name}, {job.trainer}")
-            content, trouble = attempt(job, device, shlex.split(arguments.options), timeout_s)
+            progress.done(f"[{number}/{len(jobs)}] TensorFlow {job.release.name}, {job.what}")
+            content, trouble = attempt(job, device, arguments, timeout_s)
             _store(arguments.results, with_release(content, job.release, trouble))
             troubles += bool(trouble)
             progress.done(f"  {trouble or 'done'}")
@@ -90,11 +106,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 2 if troubles else 0
 
 
-def plan_jobs(releases: Sequence[Release], trainers: Sequence[str], rounds: int) -> list[Job]:
-    """Every run; each round has all releases once per trainer, in an order of its own, lest a drift look like one."""
-    if rounds < 1:
-        raise DensebenchError(f"--rounds {rounds} is no number of runs: a whole number from 1 up is.")
-    jobs = [Job(release, trainer) for trainer in trainers for release in releases]
+def plan_jobs(releases: Sequence[Release], what: Sequence[str], rounds: int) -> list[Job]:
+    """Every run; a round has each release once with each of `what`, in an order of its own, lest a drift look like one.
+
+    Raises:
+        DensebenchError: a number of rounds below 0.
+    """
+    if rounds < 0:
+        raise DensebenchError(f"{rounds} is no number of runs: a whole number from 0 up is.")
+    jobs = [Job(release, one) for one in what for release in releases]
     return [job for number in range(rounds) for job in random.Random(number).sample(jobs, len(jobs))]  # noqa: S311
 
 
@@ -114,24 +134,44 @@ def choose_trainers(text: str) -> list[str]:
     return words
 
 
-def attempt(job: Job, device: Device, options: Sequence[str], timeout_s: float) -> tuple[Mapping[str, Any], str]:
-    """The content of a run file of the main job, and what went wrong; without a single row where it did not run."""
+def attempt(job: Job, device: Device, arguments: argparse.Namespace, timeout_s: float) -> tuple[Mapping[str, Any], str]:
+    """The content of a run file, and what went wrong; without a single row where it did not run."""
     try:
         python = find_side(job.release.environment).python
     except DensebenchError as error:
         return _nothing(job, device), str(error)
     with tempfile.TemporaryDirectory() as folder:
-        words = [f"--trainer={job.trainer}", f"--device={device.name}", f"--results={folder}", *options]
-        trouble = launch([str(python), "-m", "pytest", "bench/", "--benchmark-only", *words], timeout_s)
-        paths = sorted(Path(folder).glob("raw/*/*.json"))
+        words = _probe_words(arguments, folder) if job.what == PROBE else _main_words(arguments, job.what, folder)
+        trouble = launch([str(python), "-m", *words], timeout_s)
+        paths = sorted(Path(folder).rglob("*.json"))
         if not paths:
-            return _nothing(job, device), trouble or "the main job left no run file"
+            return _nothing(job, device), trouble or "it left no run file"
         content: dict[str, Any] = json.loads(paths[-1].read_text(encoding="utf-8"))
         return content, trouble
 
 
+def _main_words(arguments: argparse.Namespace, trainer: str, folder: str) -> list[str]:
+    """The main job, as `python -m` takes it."""
+    words = [f"--trainer={trainer}", f"--device={arguments.device}", f"--dataset={arguments.dataset}"]
+    words += [f"--data-dir={arguments.data_dir.absolute()}"] if arguments.data_dir else []
+    return ["pytest", "bench/", "--benchmark-only", f"--results={folder}", *words, *shlex.split(arguments.options)]
+
+
+def _probe_words(arguments: argparse.Namespace, folder: str) -> list[str]:
+    """A probe, likewise."""
+    asked = Asked(
+        path=str(Path(folder) / "probe.json"),
+        command="python -m bench versions",
+        dataset=arguments.dataset,
+        data_dir=str(arguments.data_dir.absolute()) if arguments.data_dir else None,
+        device=arguments.device,
+        quick="--quick" in shlex.split(arguments.options),
+    )
+    return ["bench.releases.probe", asked.to_json()]
+
+
 def launch(command: Sequence[str], timeout_s: float) -> str:
-    """Run the main job; what went wrong with it, in its own last words, and nothing for rows that are INVALID."""
+    """Run a job; what went wrong with it, in its own last words, and nothing for rows that are INVALID."""
     try:
         done = subprocess.run(  # noqa: S603  no shell reads the words
             command,
@@ -155,10 +195,10 @@ def _nothing(job: Job, device: Device) -> dict[str, Any]:
     about = about_run(
         device,
         datetime.now(timezone.utc),
-        command=f"pytest bench/ --benchmark-only --trainer={job.trainer}",
+        command="python -m bench versions",
         packages={},
         dataset="none",
-        trainer=job.trainer,
+        trainer=job.what,
         quick=False,
         complete=False,
         cases_planned=[],

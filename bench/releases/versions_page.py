@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.duels.apart import Comparison, compare_runs, logs_apart, median_s
 from bench.duels.duel import Margins
 from bench.duels.table import ratio_text
-from bench.duels.verdicts import ALARM_ERROR, INTERVAL_ERROR, Finding, choose_word
+from bench.duels.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, choose_word
 from bench.files import write_page
-from bench.formats import format_accuracy, format_counted, format_difference, format_duration
+from bench.formats import format_accuracy, format_bytes, format_counted, format_difference, format_duration
 from bench.releases.store import choose_attempts, read_attempts
 from bench.tables import NOT_MEASURED, escape, markdown_table
 
@@ -26,14 +27,19 @@ if TYPE_CHECKING:
 
 MARGINS = Margins(0.03, 0.01)
 EXPLANATION = (
-    "Each cell is the ratio to the base release with its 95 % interval and its verdict; above 1 is slower. In the "
-    "base's own column are its medians (of an epoch, of the first step with its tracing and compilation, of a call), "
-    "its mean accuracy, and its largest difference between the exported and the trained model's probabilities; "
-    "accuracies are differences, paired by seed. A single run of a release is one process, whose noise is assumed to "
-    "be 5 %, not measured; with several (`--rounds`), their own spread counts. Runs are not interleaved as a duel's "
-    "are, so a `cannot tell` or a surprise here is a question for `python -m bench duel`. In at most 1 of 100 columns "
-    "of a release in which nothing changed does any time or accuracy raise an alarm, and likewise any first step."
+    "Each cell is the ratio to the base release with its 95 % interval and its verdict; above 1 is slower, or larger. "
+    "In the base's own column are its medians (of an epoch, of the first step with its tracing and compilation, of a "
+    "call), its mean accuracy, and its largest difference between the exported and the trained model's probabilities; "
+    "accuracies are differences, paired by seed. `infer` rows are ONNX Runtime's, on what each release exported; "
+    "`call` rows are direct calls of the Keras model, `predict` rows Keras's own `predict`. `process` rows are of a "
+    "fresh process: an epoch of `fit` with all that its first step traces, and its peak resident memory by then. A "
+    "single run of a release is one process, whose noise is assumed to be 5 %, not measured; with several "
+    "(`--rounds`, `--probes`), their own spread counts. Runs are not interleaved as a duel's are, so a `cannot tell` "
+    "or a surprise here is a question for `python -m bench duel`. In at most 1 of 100 columns of a release in which "
+    "nothing changed does any time or accuracy raise an alarm, and likewise any first step or memory."
 )
+FIGURES = {"train": "epoch", "infer": "call", "import": "time", "process": "first epoch", "tensorflow": "time"}
+"""What a row's timings are of, by stage."""
 
 
 def versions_page(attempts: Sequence[Attempt]) -> str:
@@ -107,20 +113,56 @@ def _told_apart(record: Record) -> Record:
     return replace(record, case=f"{record.case}, {record.trainer}") if record.stage == "train" else record
 
 
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A figure that is stored beside a row's timings and compared like them.
+
+    Attributes:
+        label: what the table calls it.
+        value: of one run's record; ``None`` where it has none.
+        shown: the figure for people.
+        words: verdicts that read otherwise here.
+    """
+
+    label: str
+    value: Callable[[Record], float | None]
+    shown: Callable[[float], str]
+    words: Mapping[str, str]
+
+
+def _first_step_s(record: Record) -> float | None:
+    """The median first step of a run."""
+    known = [value_s for value_s in record.first_step_s if value_s]
+    return statistics.median(known) if known else None
+
+
+def _peak_bytes(record: Record) -> float | None:
+    """The peak memory of a probe."""
+    value = record.papers.get("peak_bytes")
+    return float(value) if isinstance(value, (int, float)) and value > 0 else None
+
+
+EXTRAS = (
+    Extra("first step", _first_step_s, format_duration, {}),
+    Extra("peak memory", _peak_bytes, lambda size: format_bytes(round(size)), {SLOWER: "larger", FASTER: "smaller"}),
+)
+
+
 def _column(base: Sequence[Run], head: Sequence[Run], *, is_base: bool) -> dict[str, str]:
     """A release's cells by row label."""
     compared = compare_runs(base, head, MARGINS) if head else []
-    steps = sum(bool(_first_steps(one.base) and _first_steps(one.head)) for one in compared)
+    family = sum(bool(_values(extra, one.base) and _values(extra, one.head)) for one in compared for extra in EXTRAS)
     cells: dict[str, str] = {}
     for one in compared:
-        training = any(record.stage == "train" for record in (*one.base, *one.head))
-        cells[f"{one.case}: {'epoch' if training else 'call'}"] = _time(one, is_base=is_base)
-        if training:
+        stage = (*one.base, *one.head)[0].stage
+        cells[f"{one.case}: {FIGURES.get(stage, 'time')}"] = _time(one, is_base=is_base)
+        if stage == "train":
             cells[f"{one.case}: accuracy"] = _accuracy(one, is_base=is_base)
-            if _first_steps(one.base) or _first_steps(one.head):
-                cells[f"{one.case}: first step"] = _first_step(one, steps, is_base=is_base)
-        else:
+        if stage == "infer":
             cells[f"{one.case}: parity"] = _parity(one.head)
+        for extra in EXTRAS:
+            if _values(extra, one.base) or _values(extra, one.head):
+                cells[f"{one.case}: {extra.label}"] = _extra(extra, one, family, is_base=is_base)
     return cells
 
 
@@ -147,25 +189,23 @@ def _accuracy(one: Comparison, *, is_base: bool) -> str:
     return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}) {found.verdict}"
 
 
-def _first_step(one: Comparison, family: int, *, is_base: bool) -> str:
-    """The first step's ratio; its alarms are held for the `family` of all first steps of the column (Bonferroni)."""
-    base, head = _first_steps(one.base), _first_steps(one.head)
+def _extra(extra: Extra, one: Comparison, family: int, *, is_base: bool) -> str:
+    """The ratio of such a figure; its alarms are held for the `family` of all of them in the column (Bonferroni)."""
+    base, head = _values(extra, one.base), _values(extra, one.head)
     if one.word or not base or not head:
         return one.word or NOT_MEASURED
     if is_base:
-        return format_duration(statistics.median(base))
-    found = logs_apart([math.log(value_s) for value_s in base], [math.log(value_s) for value_s in head])
+        return extra.shown(statistics.median(base))
+    found = logs_apart([math.log(value) for value in base], [math.log(value) for value in head])
     low, high = found.interval(INTERVAL_ERROR)
     certain = found.p_value <= ALARM_ERROR / family
     word = choose_word("time", math.log1p(MARGINS.time), found.value, (low, high), certain=certain)
     finding = Finding(verdict=word, value=found.value, low=low, high=high, p_value=found.p_value, blocks=0)
-    return f"{ratio_text(finding)} {word}"
+    return f"{ratio_text(finding)} {extra.words.get(word, word)}"
 
 
-def _first_steps(records: Sequence[Record]) -> list[float]:
-    """The median first step of each run that has some."""
-    known = [[value_s for value_s in record.first_step_s if value_s] for record in records]
-    return [statistics.median(values_s) for values_s in known if values_s]
+def _values(extra: Extra, records: Sequence[Record]) -> list[float]:
+    return [value for value in map(extra.value, records) if value is not None]
 
 
 def _parity(records: Sequence[Record]) -> str:

@@ -1,0 +1,201 @@
+"""What a release costs whoever starts it: one fresh process that imports, trains an epoch and answers.
+
+`bench.releases.versions` runs it with each release's own Python, several times in turn with the other releases; each
+process is one run file, hence one sample. Until TensorFlow is there, nothing is imported that it would import, too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.devices import claim_device, parse_device, start_tensorflow
+from bench.records import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.datasets import Dataset
+
+PROBE = "probe"
+"""What stands where a run of the main job has its trainer."""
+RECIPE = "deep_mlp"
+CALLS = {1: 300, 1000: 100}
+"""Timings of a direct call of the model, by batch size."""
+PREDICTS = {1: 60, 1000: 30}
+"""Timings of Keras's `predict`, which takes a hundred times as long as such a call."""
+PRIME_CALLS = 10
+QUICK_IMAGES = 6_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one probe is started for; it crosses the process boundary as JSON.
+
+    Attributes:
+        path: the run file that it writes.
+        command: what a reader types to do the same.
+        device: as `parse_device` takes it.
+        quick: train on a part of the images only.
+    """
+
+    path: str
+    command: str
+    dataset: str
+    data_dir: str | None
+    device: str
+    quick: bool
+
+    def to_json(self) -> str:
+        """The request as the probe's one argument."""
+        return json.dumps(asdict(self))
+
+
+def probe(asked: Asked, clock: Callable[[], float] = time.perf_counter) -> dict[str, Any]:
+    """The content of the run file of this process.
+
+    Raises:
+        DensebenchError: the device, TensorFlow or the data cannot be had.
+    """
+    device = parse_device(asked.device)
+    claim_device(device)
+    began_s = clock()
+    tf = start_tensorflow(device)
+    tf.keras.Sequential  # noqa: B018  releases that load Keras late load it now
+    import_s = clock() - began_s
+
+    from datetime import datetime, timezone  # noqa: PLC0415  after TensorFlow, like all that follows
+
+    from bench.about import about_run  # noqa: PLC0415
+    from bench.datasets import load_dataset  # noqa: PLC0415
+
+    started_at = datetime.now(timezone.utc)
+    dataset = load_dataset(asked.dataset, Path(asked.data_dir) if asked.data_dir else None)
+    shared = {
+        "schema": SCHEMA,
+        "dataset": dataset.name,
+        "dataset_sha256": dataset.sha256,
+        "device": device.name,
+        "threads": device.threads,
+        "quick": asked.quick,
+    }
+    rows = [
+        _row("import[tensorflow]", "import", [import_s], recipe="tensorflow", batch_size=1, **shared),
+        *measure(dataset, shared, quick=asked.quick, clock=clock),
+    ]
+    about = about_run(
+        device,
+        started_at,
+        command=asked.command,
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_source=dataset.source,
+        trainer=PROBE,
+        quick=asked.quick,
+        complete=True,
+        cases_planned=[row["name"] for row in rows],
+        invalid=[row["extra_info"] | {"values_s": row["stats"]["data"]} for row in rows if row["extra_info"]["faults"]],
+    )
+    return {"benchmarks": [row for row in rows if not row["extra_info"]["faults"]], "densebench": about}
+
+
+def measure(
+    dataset: Dataset, shared: dict[str, Any], *, quick: bool, clock: Callable[[], float] = time.perf_counter
+) -> list[dict[str, Any]]:
+    """A row for an epoch of Keras's `fit` with the peak memory until then, and rows for calls and predictions."""
+    import numpy as np  # noqa: PLC0415  TensorFlow imports it, so only now
+
+    from bench.infer import make_batch  # noqa: PLC0415
+    from bench.splits import make_split, scale  # noqa: PLC0415
+    from bench.trainers.keras_fit import targets  # noqa: PLC0415
+    from bench.trainers.keras_model import build_model  # noqa: PLC0415
+    from models import RECIPES  # noqa: PLC0415
+    from models.recipe import QUICK_FLOOR  # noqa: PLC0415
+
+    recipe = RECIPES[RECIPE]
+    training = recipe.training
+    split = make_split(dataset, training)
+    images, labels = split.train_images, targets(split.train_labels, training.loss)
+    if quick:
+        images, labels = images[:QUICK_IMAGES], labels[:QUICK_IMAGES]
+    model = build_model(recipe, training, 0)
+    began_s = clock()
+    model.fit(images, labels, batch_size=training.batch_size, epochs=1, verbose=0)
+    fit_s = clock() - began_s
+    peak_bytes = peak_memory()
+    test_images = scale(dataset.test_images)
+    scores = np.asarray(model(test_images, training=False))
+    accuracy = float(np.mean(scores.argmax(axis=1) == dataset.test_labels))
+    faults = [] if accuracy >= QUICK_FLOOR else [f"test accuracy {accuracy:.4f} is below the floor of {QUICK_FLOOR}"]
+    papers = {**shared, "recipe": recipe.name, "parameters": model.count_params(), "faults": faults}
+    rows = [
+        _row(
+            f"process[{recipe.name}]",
+            "process",
+            [fit_s],
+            **{**papers, "batch_size": training.batch_size, "train_images": len(images), "peak_bytes": peak_bytes},
+        )
+    ]
+    for name, calls, call in (
+        ("call", CALLS, lambda batch: np.asarray(model(batch, training=False))),
+        ("predict", PREDICTS, lambda batch: model.predict(batch, batch_size=len(batch), verbose=0)),
+    ):
+        for size, count in calls.items():
+            batch = make_batch(test_images, size)
+            values_s = time_calls(partial(call, batch), count, clock)
+            case = f"{name}[{recipe.name},batch={size}]"
+            rows.append(_row(case, "tensorflow", values_s, **{**papers, "batch_size": size}))
+    return rows
+
+
+def time_calls(call: Callable[[], object], count: int, clock: Callable[[], float]) -> list[float]:
+    """The seconds of each of `count` calls that give NumPy arrays back, after some that are not timed."""
+    for _ in range(PRIME_CALLS):
+        call()
+    values_s = []
+    for _ in range(count):
+        began_s = clock()
+        call()
+        values_s.append(clock() - began_s)
+    return values_s
+
+
+def peak_memory(status: Path = Path("/proc/self/status")) -> int | None:
+    """The largest resident memory of this process so far, in bytes; ``None`` where the system does not tell.
+
+    From Linux (`VmHWM`, proc(5)): what `getrusage` tells begins with the size of the process that started this one.
+    """
+    try:
+        lines = status.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
+
+
+def _row(case: str, stage: str, values_s: Sequence[float], **papers: Any) -> dict[str, Any]:
+    """A row as `bench.records` reads it."""
+    from bench.runfile import round_timings  # noqa: PLC0415
+
+    faults = papers.setdefault("faults", [])
+    own = {**papers, "case": case, "stage": stage, "status": "invalid" if faults else "valid"}
+    return {"name": case, "extra_info": own, "stats": {"data": round_timings(list(values_s))}}
+
+
+def main() -> None:
+    """Probe, and write the run file."""
+    asked = Asked(**json.loads(sys.argv[1]))
+    content = probe(asked)
+    from bench.files import write_atomically  # noqa: PLC0415
+    from bench.runfile import encode_run  # noqa: PLC0415
+
+    write_atomically(Path(asked.path), encode_run(content))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What a release costs whoever starts it: one process, measured by its own means."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.datasets import load_dataset
+from bench.records import read_run
+from bench.releases.probe import Asked, measure, peak_memory, time_calls
+
+ROOT = Path(__file__).parent.parent
+SHARED = {"schema": 1, "dataset": "digits", "dataset_sha256": "", "device": "cpu:1", "threads": 1, "quick": True}
+
+
+def test_a_process_tells_its_import_its_epoch_its_memory_and_its_calls(tmp_path: Path) -> None:
+    path = tmp_path / "probe.json"
+    asked = Asked(
+        path=str(path), command="python -m bench versions", dataset="digits", data_dir=None, device="cpu:1", quick=True
+    )
+    subprocess.run([sys.executable, "-m", "bench.releases.probe", asked.to_json()], cwd=ROOT, check=True)
+    run = read_run(path)
+    assert (run.trainer, run.quick, run.device, run.missing) == ("probe", True, "cpu:1", ())
+    by_case = {record.case: record for record in run.records}
+    assert set(by_case) == {
+        "import[tensorflow]",
+        "process[deep_mlp]",
+        *(f"{name}[deep_mlp,batch={size}]" for name in ("call", "predict") for size in (1, 1000)),
+    }
+    assert by_case["import[tensorflow]"].values_s[0] > 0.2
+    assert by_case["process[deep_mlp]"].papers["peak_bytes"] > 200e6
+    assert len(by_case["call[deep_mlp,batch=1]"].values_s) == 300
+
+
+@pytest.mark.usefixtures("tf")
+def test_a_model_that_learns_nothing_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.recipe.QUICK_FLOOR", 1.01)
+    (process, *others) = measure(load_dataset("digits", None), dict(SHARED), quick=True)
+    assert "is below the floor of 1.01" in process["extra_info"]["faults"][0]
+    assert all(row["extra_info"]["status"] == "invalid" for row in others)
+
+
+def test_calls_are_timed_one_by_one_after_some_that_are_not() -> None:
+    ticks = iter(range(1000))
+    calls: list[int] = []
+    assert time_calls(lambda: calls.append(1), 3, lambda: next(ticks)) == [1, 1, 1]
+    assert len(calls) == 13
+
+
+def test_memory_is_told_where_the_system_tells_it(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    status.write_text("VmPeak:\t 20 kB\nVmHWM:\t 12 kB\n", encoding="ascii")
+    assert peak_memory(status) == 12 * 1024
+    assert peak_memory(tmp_path / "none") is None
+
+
+def test_numpy_is_not_there_before_tensorflow() -> None:
+    """Otherwise the import that is measured would be shorter than a user's."""
+    code = "import sys, bench.releases.probe; sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def test_a_request_crosses_the_process_boundary() -> None:
+    asked = Asked(path="p", command="c", dataset="digits", data_dir=None, device="cpu", quick=False)
+    assert Asked(**json.loads(asked.to_json())) == asked
