@@ -1,0 +1,102 @@
+"""What runtimes load: one trained model, written in every format that some runtime reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.runtimes.runtime import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bench.ladder import Exported
+
+
+def write_keras(exported: Exported, path: Path) -> None:
+    """Keras's own format, of a copy that was never compiled: nobody deploys the optimizer's state."""
+    import tensorflow as tf  # noqa: PLC0415  only where it writes
+
+    trained = exported.trained.model
+    model = tf.keras.models.clone_model(trained)
+    model.set_weights(trained.get_weights())
+    model.save(path)
+
+
+def write_joblib(exported: Exported, path: Path) -> None:
+    """As scikit-learn's documentation saves models."""
+    import joblib  # noqa: PLC0415  only where it writes
+
+    joblib.dump(exported.trained.model, path)
+
+
+def write_onnx(exported: Exported, path: Path) -> None:
+    """The main job's export."""
+    path.write_bytes(exported.onnx.content)
+
+
+def write_int8(exported: Exported, path: Path) -> None:
+    """Weights in 8 bits, activations quantized call by call, by ONNX Runtime's own tool."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415  only where it writes
+
+    plain = path.with_suffix(".plain")
+    plain.write_bytes(exported.onnx.content)
+    quantize_dynamic(plain, path, weight_type=QuantType.QInt8)
+    plain.unlink()
+
+
+def write_fp16(exported: Exported, path: Path) -> None:
+    """Everything between the float32 ends in half precision, by ONNX Runtime's own tool."""
+    import onnx  # noqa: PLC0415  only where it writes
+    from onnxruntime.transformers.float16 import convert_float_to_float16  # noqa: PLC0415
+
+    proto = onnx.load_model_from_string(exported.onnx.content)
+    onnx.save(convert_float_to_float16(proto, keep_io_types=True), path)
+
+
+def write_tflite(exported: Exported, path: Path) -> None:
+    """By TensorFlow's converter, in float32."""
+    import tensorflow as tf  # noqa: PLC0415  only where it writes
+
+    if not hasattr(tf, "lite"):
+        raise Unavailable(f"TensorFlow {tf.__version__} has no converter to LiteRT")
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(exported.trained.model).convert())
+
+
+def write_npz(exported: Exported, path: Path) -> None:
+    """The arrays alone, and the names of the activations."""
+    layers = _LAYERS[exported.trained.recipe.framework](exported.trained.model)
+    arrays = {f"weights_{index}": weights for index, (weights, _, _) in enumerate(layers)}
+    arrays |= {f"bias_{index}": bias for index, (_, bias, _) in enumerate(layers)}
+    np.savez(path, activations=np.array("\n".join(kind for *_, kind in layers)), **arrays)
+
+
+def _keras_layers(model: Any) -> list[tuple[Any, Any, str]]:
+    dense = [layer for layer in model.layers if type(layer).__name__ == "Dense"]
+    known = {"Dense", "Dropout", "Flatten", "InputLayer"}
+    if strange := [type(layer).__name__ for layer in model.layers if type(layer).__name__ not in known]:
+        raise Unavailable(f"a {strange[0]} layer has no counterpart in plain NumPy here")
+    return [(*(np.asarray(array) for array in layer.get_weights()), layer.activation.__name__) for layer in dense]
+
+
+def _sklearn_layers(model: Any) -> list[tuple[Any, Any, str]]:
+    return [(model.coef_.T, model.intercept_, "normalised sigmoid")]
+
+
+_LAYERS: dict[str, Callable[[Any], list[tuple[Any, Any, str]]]] = {
+    "keras": _keras_layers,
+    "scikit-learn": _sklearn_layers,
+}
+
+ARTIFACTS: dict[str, tuple[str, Callable[[Exported, Path], None]]] = {
+    "keras": (".keras", write_keras),
+    "joblib": (".joblib", write_joblib),
+    "onnx": (".onnx", write_onnx),
+    "onnx-int8": (".int8.onnx", write_int8),
+    "onnx-fp16": (".fp16.onnx", write_fp16),
+    "tflite": (".tflite", write_tflite),
+    "npz": (".npz", write_npz),
+}
+"""What ends the file's name, and what writes it."""

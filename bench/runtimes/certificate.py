@@ -1,0 +1,57 @@
+"""May a runtime's figures be published? What it answers is held against the trained model, over the whole test set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.parity import certify
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.parity import Certificate
+
+LARGEST_LOSS = 0.005
+"""Of accuracy (0-1), for runtimes that compute in less than the trained model's precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a runtime's answers are worth.
+
+    Attributes:
+        parity: against the trained model's probabilities.
+        accuracy_change: this runtime's test accuracy minus the trained model's; below 0 is a loss.
+        exact: whether parity is asked of it, or no more than its accuracy.
+    """
+
+    parity: Certificate
+    accuracy_change: float
+    exact: bool
+
+    @property
+    def faults(self) -> list[str]:
+        """Why its figures may not be published; empty where they may."""
+        if self.exact:
+            return self.parity.faults
+        if self.accuracy_change >= -LARGEST_LOSS:  # false of NaN
+            return []
+        change = f"test accuracy changed by {100 * self.accuracy_change:+.2f} percentage points"
+        return [f"{change}; {100 * LARGEST_LOSS:g} is the most that may be lost"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The certificate as it is stored."""
+        judged = {"exact": self.exact, "allowed_loss": None if self.exact else LARGEST_LOSS}
+        return {**self.parity.as_dict(), **judged, "accuracy_change": self.accuracy_change, "faults": self.faults}
+
+
+def examine(
+    reference: NDArray[np.floating[Any]], answers: NDArray[Any], labels: NDArray[np.int64], *, exact: bool
+) -> Answers:
+    """Compare answers with the trained model's, both (n, classes), and with the labels (n,)."""
+    accuracies = [float(np.mean(each.argmax(axis=1) == labels)) for each in (answers, reference)]
+    change = accuracies[0] - accuracies[1] if np.isfinite(answers).all() else float("nan")
+    return Answers(certify(reference, answers), change, exact)

@@ -1,0 +1,257 @@
+"""`python -m bench runtimes`: what to deploy: every runtime on every model, from its start to its thousandth answer."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import secrets
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.about import about_run
+from bench.datasets import DATASETS, load_dataset
+from bench.devices import parse_device
+from bench.duels.arena import side_environment
+from bench.errors import DensebenchError, unknown_name
+from bench.files import write_atomically
+from bench.machine import machine_name
+from bench.progress import Progress
+from bench.records import read_run
+from bench.runfile import encode_run, reserve_run_path
+from bench.runtimes import RUNTIMES
+from bench.runtimes.cases import Case, run_content
+from bench.runtimes.page import FOLDER, runtimes_page, write_runtimes_page
+from bench.runtimes.prepare import EXPECTED, FACTS, Order
+from bench.runtimes.worker import Settings
+from bench.settings import DEFAULT_RESULTS
+from bench.trainers import KERAS_TRAINERS
+from bench.worker_process import ROOT, on_cpus, own_cpus
+from models import RECIPES
+
+if TYPE_CHECKING:
+    import argparse
+
+DEFAULT_ROUNDS = 3
+CALLS = {1: 400, 32: 300, 1000: 240}
+"""Timings per process and batch size: three processes give more than the 662 that p99 takes."""
+QUICK_CALLS = {1: 50, 32: 30, 1000: 20}
+BUDGET_S = 3.0
+"""Of one batch size in one process: slow runtimes have fewer timings, and no p99 where they are too few."""
+WORKER_TIMEOUT_S = 300.0
+PREPARE_TIMEOUT_S = 3600.0
+MORE_PACKAGES = ("ai-edge-litert", "openvino", "joblib")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--models", help=f"comma-separated, of: {', '.join(RECIPES)} (default: all)")
+    parser.add_argument("--runtimes", help=f"comma-separated, of: {', '.join(RUNTIMES)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, help="fresh processes of each (default: 3)")
+    parser.add_argument("--device", default="cpu", help="cpu or cpu:N: one thread, and so many (default: cpu)")
+    parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    parser.add_argument("--trainer", default=KERAS_TRAINERS[0], help=f"as for pytest (default: {KERAS_TRAINERS[0]})")
+    parser.add_argument("--quick", action="store_true", help="a small, marked run; its figures mean nothing")
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prepare, measure, store, and print the page.
+
+    Returns:
+        0; or 1 where a runtime failed or gave answers that are not to be believed.
+
+    Raises:
+        DensebenchError: an option is wrong, the data cannot be had, or nothing can be prepared or stored.
+    """
+    device = parse_device(arguments.device)
+    if device.kind != "cpu":
+        raise DensebenchError(f"--device {arguments.device!r}: the runtimes are compared on cpu or cpu:N only.")
+    if arguments.rounds < 1:
+        raise DensebenchError(f"--rounds {arguments.rounds} is no number of processes: a whole number from 1 up is.")
+    cases = plan_cases(arguments.models, arguments.runtimes, device.threads)
+    mark_missing(cases)
+    started_at, progress = datetime.now(timezone.utc), Progress(sys.stdout)
+    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    label = f"{dataset.name}-{device.name.replace(':', '')}-runtimes{'-quick' if arguments.quick else ''}"
+    path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
+    seed = secrets.randbelow(2**32)
+    about = about_run(
+        device,
+        started_at,
+        command=_command(arguments),
+        more_packages=MORE_PACKAGES,
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_source=dataset.source,
+        trainer=arguments.trainer,
+        quick=arguments.quick,
+        order_seed=seed,
+        rounds=arguments.rounds,
+    )
+
+    def save(*, complete: bool) -> None:
+        write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+
+    with tempfile.TemporaryDirectory() as folder:
+        progress.update("training the models")
+        prepare_all(cases, arguments, folder)
+        measure(
+            cases,
+            folder,
+            arguments.rounds,
+            seed,
+            quick=arguments.quick,
+            progress=progress,
+            save=lambda: save(complete=False),
+        )
+    save(complete=True)
+    pages, complaints = write_runtimes_page(arguments.results)
+    for line in [*complaints, runtimes_page(read_run(path)), "Wrote:", f"  {path}", *(f"  {page}" for page in pages)]:
+        progress.done(line)
+    return 1 if any(case.failed for case in cases) else 0
+
+
+def plan_cases(models: str | None, runtimes: str | None, threads: int) -> list[Case]:
+    """Every row that there should be, in the table's order. Raises DensebenchError where a name is unknown."""
+    recipes = _choose("model", models, list(RECIPES))
+    names = _choose("runtime", runtimes, list(RUNTIMES))
+    return [
+        Case(RECIPES[recipe], RUNTIMES[name], count)
+        for recipe in recipes
+        for name in names
+        if RECIPES[recipe].framework in RUNTIMES[name].frameworks
+        for count in sorted({1, threads})
+    ]
+
+
+def mark_missing(cases: Sequence[Case], find: Callable[[str], object | None] = importlib.util.find_spec) -> None:
+    """Mark the cases whose packages are not installed; nothing is imported for that."""
+    for case in cases:
+        if missing := [package for package in case.runtime.packages if find(package) is None]:
+            case.unavailable = f"not installed: {', '.join(missing)} (`tox -e runtimes` has everything)"
+
+
+def prepare_all(cases: Sequence[Case], arguments: argparse.Namespace, folder: str) -> None:
+    """Train each model once and write what its runtimes load, in a process that ends; failures are marked.
+
+    Raises:
+        DensebenchError: the process failed as a whole.
+    """
+    artifacts: dict[str, list[str]] = {}
+    for case in cases:
+        wanted = artifacts.setdefault(case.recipe.name, [])
+        if case.well and case.runtime.artifact not in wanted:
+            wanted.append(case.runtime.artifact)
+    order = Order(
+        artifacts={name: wanted for name, wanted in artifacts.items() if wanted},
+        dataset=arguments.dataset,
+        data_dir=str(arguments.data_dir.absolute()) if arguments.data_dir else None,
+        device=arguments.device,
+        trainer=arguments.trainer,
+        quick=arguments.quick,
+        folder=folder,
+    )
+    _launch([sys.executable, "-m", "bench.runtimes.prepare", order.to_json()], PREPARE_TIMEOUT_S)
+    facts = json.loads((Path(folder) / FACTS).read_text(encoding="utf-8"))
+    for case in filter(lambda one: one.well, cases):
+        case.facts = facts[case.recipe.name]
+        case.failed = case.facts.get("failed")
+        case.artifact = case.facts.get("artifacts", {}).get(case.runtime.artifact, {})
+        case.failed = case.failed or case.artifact.get("failed")
+        case.unavailable = case.artifact.get("unavailable")
+
+
+def measure(  # noqa: PLR0913  what is measured, and what a test replaces
+    cases: Sequence[Case],
+    folder: str,
+    rounds: int,
+    seed: int,
+    *,
+    quick: bool,
+    progress: Progress,
+    save: Callable[[], None],
+    work: Callable[[Case, str, Mapping[int, int]], Mapping[str, Any]] | None = None,
+) -> None:
+    """A fresh process of each case per round, in an order drawn for each round; `save` after each round.
+
+    A case that fails is left out from then on; all others are measured.
+    """
+    source = random.Random(seed)  # noqa: S311  no secret
+    total = rounds * sum(case.well for case in cases)
+    number = 0
+    for _ in range(rounds):
+        for case in source.sample(cases, len(cases)):
+            if not case.well:
+                continue
+            number += 1
+            progress.update(f"[{number}/{total}] {case.name}")
+            case.add((work or work_in_process)(case, folder, QUICK_CALLS if quick else CALLS))
+            if case.failed:
+                progress.done(f"FAILED {case.name}: {case.failed}")
+        save()
+
+
+def work_in_process(case: Case, folder: str, calls: Mapping[int, int]) -> Mapping[str, Any]:
+    """What one fresh process found out; its end is an answer too."""
+    place = Path(folder) / case.recipe.name
+    settings = Settings(
+        runtime=case.runtime.name,
+        path=str(place / case.artifact["file"]),
+        expected=str(place / EXPECTED),
+        threads=case.threads,
+        timings={str(size): count for size, count in calls.items()},
+        budget_s=BUDGET_S,
+        started_ns=time.monotonic_ns(),
+    )
+    try:
+        with on_cpus(own_cpus()[: case.threads]):
+            out = _launch([sys.executable, "-m", "bench.runtimes.worker", settings.to_json()], WORKER_TIMEOUT_S)
+        found: dict[str, Any] = json.loads(out.splitlines()[-1])
+    except (DensebenchError, IndexError, ValueError) as error:
+        return {"failed": str(error)}
+    return found
+
+
+def _launch(command: Sequence[str], timeout_s: float) -> str:
+    """What a process wrote to standard output. Raises DensebenchError, with its last words, where it failed."""
+    try:
+        done = subprocess.run(  # noqa: S603  no shell reads the words
+            command, cwd=ROOT, env=side_environment(), capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise DensebenchError(f"{command[2]} did not end within {timeout_s:.0f} s") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        how = f"killed by signal {-done.returncode}" if done.returncode < 0 else f"ended with status {done.returncode}"
+        raise DensebenchError(f"{command[2]} {how}: {lines[-1] if lines else 'it says nothing'}")
+    return done.stdout
+
+
+def _choose(noun: str, text: str | None, known: Sequence[str]) -> list[str]:
+    """The names that the user wants, in the order of `known`. Raises DensebenchError."""
+    if text is None:
+        return list(known)
+    wanted = [word.strip() for word in text.split(",") if word.strip()]
+    for word in wanted:
+        if word not in known:
+            raise unknown_name(noun, word, known)
+    if not wanted:
+        raise DensebenchError(f"--{noun}s {text!r} names no {noun}.")
+    return [name for name in known if name in wanted]
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    words = ["python", "-m", "bench", "runtimes"]
+    usual = {"rounds": DEFAULT_ROUNDS, "device": "cpu", "dataset": "fashion_mnist", "trainer": KERAS_TRAINERS[0]}
+    named = [(name, getattr(arguments, name)) for name in (*usual, "models", "runtimes")]
+    words += [f"--{name}={value}" for name, value in named if value not in {None, usual.get(name)}]
+    return shlex.join(words + (["--quick"] if arguments.quick else []))

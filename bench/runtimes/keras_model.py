@@ -1,0 +1,63 @@
+"""Keras and TensorFlow themselves, on the model as Keras saved it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.devices import Device, start_tensorflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bench.runtimes.runtime import Answer
+
+
+def load_predict(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
+    """Keras's `predict`, as its documentation has it: in batches of up to 1000."""
+    _, model = _load(path, threads, imported)
+    return lambda images: np.asarray(model.predict(images, batch_size=1000, verbose=0))
+
+
+def load_call(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
+    """A direct call of the model, layer by layer."""
+    _, model = _load(path, threads, imported)
+    return lambda images: np.asarray(model(images, training=False))
+
+
+def load_function(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
+    """One graph for all batch sizes."""
+    return _traced(path, threads, imported, jit_compile=False)
+
+
+def load_xla(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
+    """One graph, compiled by XLA anew for each batch size."""
+    return _traced(path, threads, imported, jit_compile=True)
+
+
+def _load(path: Path, threads: int, imported: Callable[[], None]) -> tuple[Any, Any]:
+    tf = start_tensorflow(Device("cpu", threads))
+    tf.keras.Sequential  # noqa: B018  releases that load Keras late load it now
+    imported()
+    return tf, tf.keras.models.load_model(path, compile=False)
+
+
+def _traced(path: Path, threads: int, imported: Callable[[], None], *, jit_compile: bool) -> Answer:
+    tf, model = _load(path, threads, imported)
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)]
+    function = tf.function(
+        lambda images: model(images, training=False),
+        input_signature=signature,
+        jit_compile=jit_compile,
+        autograph=False,
+    )
+
+    def answer(images: NDArray[Any]) -> NDArray[Any]:
+        probabilities: NDArray[Any] = function(tf.constant(images)).numpy()
+        return probabilities
+
+    return answer

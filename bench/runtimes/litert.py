@@ -1,0 +1,35 @@
+"""LiteRT, the runtime that was TensorFlow Lite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bench.runtimes.runtime import Answer
+
+
+def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
+    """Its interpreter with XNNPACK; the input is made as large as the batch, the answer is a copy."""
+    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415  its import is measured
+
+    imported()
+    interpreter = Interpreter(model_path=str(path), num_threads=threads)
+    given, wanted = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    sizes: list[int] = []
+
+    def answer(images: NDArray[Any]) -> NDArray[Any]:
+        if sizes != [len(images)]:
+            sizes[:] = [len(images)]
+            interpreter.resize_tensor_input(given, images.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(given, images)
+        interpreter.invoke()
+        probabilities: NDArray[Any] = interpreter.get_tensor(wanted)
+        return probabilities
+
+    return answer

@@ -1,0 +1,65 @@
+"""ONNX Runtime, as an engineer would call it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.devices import CPU_PROVIDER
+from bench.export import INPUT_NAME, OUTPUT_NAME
+from bench.infer import make_session
+from bench.runtimes.runtime import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bench.runtimes.runtime import Answer
+
+
+def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
+    """NumPy arrays in and out."""
+    session = _open(path, threads, imported)
+
+    def answer(images: NDArray[Any]) -> NDArray[Any]:
+        probabilities: NDArray[Any] = session.run([OUTPUT_NAME], {INPUT_NAME: images})[0]
+        return probabilities
+
+    return answer
+
+
+def load_bound(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
+    """Input and output bound to memory that stays; images are copied into it, and the answer is that memory."""
+    session = _open(path, threads, imported)
+    classes = session.get_outputs()[0].shape[1]
+    bound: dict[int, tuple[Any, NDArray[Any], NDArray[Any]]] = {}
+
+    def bind(count: int) -> tuple[Any, NDArray[Any], NDArray[Any]]:
+        binding = session.io_binding()
+        arrays = np.empty((count, session.get_inputs()[0].shape[1]), np.float32), np.empty((count, classes), np.float32)
+        for kind, name, array in zip(("input", "output"), (INPUT_NAME, OUTPUT_NAME), arrays, strict=True):
+            getattr(binding, f"bind_{kind}")(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        return binding, *arrays
+
+    def answer(images: NDArray[Any]) -> NDArray[Any]:
+        if len(images) not in bound:
+            bound[len(images)] = bind(len(images))
+        binding, given, probabilities = bound[len(images)]
+        np.copyto(given, images)
+        session.run_with_iobinding(binding)
+        return probabilities
+
+    return answer
+
+
+def _open(path: Path, threads: int, imported: Callable[[], None]) -> Any:
+    import onnxruntime as ort  # noqa: PLC0415  its import is measured
+
+    imported()
+    try:
+        return make_session(path.read_bytes(), CPU_PROVIDER, threads=threads)
+    except ort.capi.onnxruntime_pybind11_state.NotImplemented as error:
+        raise Unavailable(str(error).strip().splitlines()[0]) from None

@@ -1,0 +1,28 @@
+"""OpenVINO, from the same ONNX file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bench.runtimes.runtime import Answer
+
+
+def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
+    """One request at a time, for latency, in float32 whatever the processor offers."""
+    import openvino  # noqa: PLC0415  its import is measured
+
+    imported()
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+    request = openvino.Core().compile_model(path, "CPU", settings).create_infer_request()
+
+    def answer(images: NDArray[Any]) -> NDArray[Any]:
+        probabilities: NDArray[Any] = request.infer([images], share_inputs=True)[0]
+        return probabilities
+
+    return answer

@@ -1,0 +1,156 @@
+"""One runtime in a process of its own: how long until its first answer, whether it is right, and how fast it is then.
+
+What its start costs counts from the moment at which the process was started, so nothing that the runtime does not need
+is imported before its first answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.devices import Device, claim_device
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.runtimes.runtime import Answer
+
+PRIME_CALLS = 20
+FEWEST = 20
+"""Timings per process and batch size, however slow a runtime is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a worker is started for; it crosses the process boundary as JSON.
+
+    Attributes:
+        runtime: a key of `bench.runtimes.RUNTIMES`.
+        path: the artifact.
+        expected: an `.npz` of `images` (n, 784), the trained model's `probabilities` (n, 10) and `labels` (n,).
+        timings: batch size to how many single calls are timed.
+        budget_s: no more calls of a batch size are begun after so many seconds.
+        started_ns: the monotonic clock, one for all processes of a Linux machine, when the worker was started.
+    """
+
+    runtime: str
+    path: str
+    expected: str
+    threads: int
+    timings: dict[str, int]
+    budget_s: float
+    started_ns: int
+
+    def to_json(self) -> str:
+        """The settings as the worker's one argument."""
+        return json.dumps(asdict(self))
+
+
+def work(settings: Settings, clock_ns: Callable[[], int] = time.monotonic_ns) -> dict[str, Any]:
+    """What one fresh process found out: `cold`, `certificate`, and `values_s` by batch size."""
+    claim_device(Device("cpu", settings.threads))  # before NumPy loads BLAS
+    from bench.runtimes import RUNTIMES  # noqa: PLC0415
+    from bench.runtimes.runtime import Unavailable  # noqa: PLC0415
+
+    runtime = RUNTIMES[settings.runtime]
+    marks_ns: list[int] = []
+    try:
+        answer = runtime.load(Path(settings.path), settings.threads, lambda: marks_ns.append(clock_ns()))
+        marks_ns.append(clock_ns())
+        first = _first_image()
+        answer(first)
+    except (Unavailable, ModuleNotFoundError) as error:
+        return {"unavailable": next(iter(str(error).strip().splitlines()), "")}
+    marks_ns.append(clock_ns())
+    cold = {**cold_start(settings.started_ns, marks_ns), "resident_bytes": resident_memory()}
+    return {"cold": cold, **_serve(settings, answer, exact=runtime.exact)}
+
+
+def cold_start(started_ns: int, marks_ns: list[int]) -> dict[str, float]:
+    """The seconds until the first answer, and their parts.
+
+    Args:
+        started_ns: when the process was started.
+        marks_ns: when the runtime was imported, when the model was loaded, and when the first answer was there.
+    """
+    names = ("import_s", "load_s", "first_s")
+    ends = [started_ns, *marks_ns]
+    parts = {name: (end - begin) / 1e9 for name, begin, end in zip(names, ends, ends[1:], strict=False)}
+    return {"cold_s": (marks_ns[-1] - started_ns) / 1e9, **parts}
+
+
+def resident_memory(status: Path = Path("/proc/self/status")) -> int | None:
+    """The resident memory of this process in bytes (`VmRSS`, proc(5)); ``None`` where the system does not tell."""
+    try:
+        lines = status.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")), None)
+
+
+def _first_image() -> Any:
+    """A grey image, made without reading anything."""
+    import numpy as np  # noqa: PLC0415  every runtime has imported it by now
+
+    return np.full((1, 784), 0.5, np.float32)
+
+
+def _serve(settings: Settings, answer: Answer, *, exact: bool) -> dict[str, Any]:
+    """The certificate and, where the answers are right, the timings."""
+    import numpy as np  # noqa: PLC0415
+
+    from bench.infer import make_batch  # noqa: PLC0415
+    from bench.runtimes.certificate import examine  # noqa: PLC0415
+
+    with np.load(settings.expected) as arrays:
+        images, probabilities, labels = (arrays[name] for name in ("images", "probabilities", "labels"))
+    answers = np.concatenate([np.array(answer(images[i : i + 1000])) for i in range(0, len(images), 1000)])
+    certificate = examine(probabilities, answers, labels, exact=exact).as_dict()
+    if certificate["faults"]:
+        return {"certificate": certificate, "values_s": {}}
+    values_s = {
+        size: time_calls(answer, make_batch(images, int(size)), count, settings.budget_s)
+        for size, count in settings.timings.items()
+    }
+    return {"certificate": certificate, "values_s": values_s}
+
+
+def time_calls(
+    answer: Answer, batch: Any, count: int, budget_s: float, clock: Callable[[], float] = time.perf_counter
+) -> list[float]:
+    """The seconds of up to `count` single calls, after some that are not timed; at least `FEWEST` of them."""
+    for _ in range(PRIME_CALLS):
+        answer(batch)
+    values_s: list[float] = []
+    end_s = clock() + budget_s
+    for _ in range(count):
+        start_s = clock()
+        if start_s > end_s and len(values_s) >= FEWEST:
+            break
+        answer(batch)
+        values_s.append(clock() - start_s)
+    return values_s
+
+
+def main() -> None:
+    """Work, and write what was found out as one JSON line; what libraries print goes to standard error."""
+    settings = Settings(**json.loads(sys.argv[1]))
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    try:
+        found = work(settings)
+    except Exception as error:  # noqa: BLE001  whatever a runtime raises is a fact about it
+        text = next(iter(str(error).strip().splitlines()), "")
+        found = {"failed": f"{type(error).__name__}: {text}"}
+    answers.write(f"{json.dumps(found)}\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""Runtimes: what each answers, when its figures may be published, and the table of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.__main__ import main
+from bench.errors import DensebenchError
+from bench.progress import Progress
+from bench.records import read_run
+from bench.runtimes import RUNTIMES
+from bench.runtimes.artifacts import ARTIFACTS
+from bench.runtimes.cases import Case, run_content
+from bench.runtimes.certificate import examine
+from bench.runtimes.command import mark_missing, measure, plan_cases
+from bench.runtimes.page import choose_runtimes_run, runtimes_page
+from bench.runtimes.prepare import EXPECTED, Order, prepare
+from bench.runtimes.worker import Settings, cold_start, resident_memory, time_calls, work
+from models import RECIPES
+from tests import fake_runs
+
+ABOUT = {**fake_runs.run_content([])["densebench"], "dataset_sha256": ""}
+LABELS = np.array([0, 1, 1])
+REFERENCE = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
+
+
+# The certificate.
+
+
+def test_a_runtime_in_full_precision_may_change_nothing() -> None:
+    assert examine(REFERENCE, REFERENCE.astype(np.float32), LABELS, exact=True).faults == []
+    changed = REFERENCE[:, ::-1].astype(np.float32)
+    assert "3 of 3 predictions changed" in examine(REFERENCE, changed, LABELS, exact=True).faults
+
+
+def test_a_runtime_in_less_precision_may_change_predictions_but_not_lose_its_accuracy() -> None:
+    rough = np.array([[0.8, 0.2], [0.3, 0.7], [0.45, 0.55]], np.float32)
+    assert examine(REFERENCE, rough, LABELS, exact=False).faults == []
+    wrong = np.array([[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]], np.float32)
+    (fault,) = examine(REFERENCE, wrong, LABELS, exact=False).faults
+    assert fault == "test accuracy changed by -33.33 percentage points; 0.5 is the most that may be lost"
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_answers_that_are_no_numbers_are_a_fault(*, exact: bool) -> None:
+    assert examine(REFERENCE, np.full((3, 2), np.nan, np.float32), LABELS, exact=exact).faults
+
+
+# The worker.
+
+
+def test_the_parts_of_a_start_add_up_to_it() -> None:
+    found = cold_start(1_000_000_000, [3_000_000_000, 3_500_000_000, 3_750_000_000])
+    assert found == {"cold_s": 2.75, "import_s": 2.0, "load_s": 0.5, "first_s": 0.25}
+
+
+def test_a_slow_runtime_is_called_less_often() -> None:
+    ticks = iter(range(10_000))
+    assert len(time_calls(lambda images: images, None, 400, 1e9, lambda: next(ticks))) == 400
+    assert len(time_calls(lambda images: images, None, 400, 1.0, lambda: next(ticks))) == 20
+
+
+def test_memory_is_told_where_the_system_tells_it(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    status.write_text("VmHWM:\t 20 kB\nVmRSS:\t 12 kB\n", encoding="ascii")
+    assert resident_memory(status) == 12 * 1024
+    assert resident_memory(tmp_path / "none") is None
+
+
+@pytest.fixture(scope="module")
+def prepared(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:  # noqa: ARG001
+    folder = tmp_path_factory.mktemp("runtimes")
+    artifacts = {
+        "logistic_regression": ["joblib", "onnx", "npz"],
+        "deep_mlp": [name for name in ARTIFACTS if name not in {"joblib", "tflite"}],
+        "dropout_mlp": ["npz"],
+    }
+    order = Order(
+        artifacts=artifacts,
+        dataset="digits",
+        data_dir=None,
+        device="cpu:1",
+        trainer="fit",
+        quick=True,
+        folder=str(folder),
+    )
+    return folder, prepare(order)
+
+
+def test_every_artifact_is_written_with_its_size(prepared: tuple[Path, dict[str, Any]]) -> None:
+    folder, facts = prepared
+    for recipe, known in facts.items():
+        for name, artifact in known["artifacts"].items():
+            assert artifact.get("bytes") == (folder / recipe / artifact["file"]).stat().st_size, (recipe, name)
+    sizes = {name: artifact["bytes"] for name, artifact in facts["deep_mlp"]["artifacts"].items()}
+    assert sizes["onnx-int8"] < sizes["onnx-fp16"] < sizes["onnx"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_each_runtime_gives_the_trained_models_answers(
+    runtime: str, prepared: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = RUNTIMES[runtime]
+    if any(importlib.util.find_spec(package) is None for package in chosen.packages):
+        pytest.skip(f"{chosen.packages} not installed")
+    monkeypatch.setattr(
+        "bench.runtimes.keras_model.start_tensorflow", lambda _device: pytest.importorskip("tensorflow")
+    )
+    monkeypatch.setattr("bench.runtimes.worker.claim_device", lambda _device: None)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    folder, facts = prepared
+    for recipe, known in facts.items():
+        if RECIPES[recipe].framework not in chosen.frameworks or chosen.artifact not in known["artifacts"]:
+            continue
+        settings = Settings(
+            runtime=runtime,
+            path=str(folder / recipe / known["artifacts"][chosen.artifact]["file"]),
+            expected=str(folder / recipe / EXPECTED),
+            threads=1,
+            timings={"1": 30, "32": 20},
+            budget_s=10.0,
+            started_ns=0,
+        )
+        found = work(settings, iter(range(10**9, 10**10, 10**9)).__next__)
+        assert found["certificate"]["faults"] == []
+        assert {size: len(values) for size, values in found["values_s"].items()} == {"1": 30, "32": 20}
+        assert found["cold"]["cold_s"] == 3.0
+        assert found["cold"]["resident_bytes"] > 0
+
+
+# The command.
+
+
+def test_each_model_meets_the_runtimes_of_its_framework() -> None:
+    names = {(case.recipe.name, case.runtime.name, case.threads) for case in plan_cases(None, None, 2)}
+    assert ("logistic_regression", "scikit-learn predict_proba", 2) in names
+    assert ("logistic_regression", "Keras predict", 1) not in names
+    assert ("deep_mlp", "Keras predict", 1) in names
+    (case,) = plan_cases("deep_mlp", "NumPy", 1)
+    assert case.name == "deep_mlp, NumPy, 1 thread"
+    with pytest.raises(DensebenchError, match="NumPy"):
+        plan_cases(None, "Numpy", 1)
+
+
+def test_what_is_not_installed_is_named() -> None:
+    cases = plan_cases("deep_mlp", "OpenVINO,NumPy", 1)
+    mark_missing(cases, lambda package: None if package == "openvino" else object())
+    assert [case.unavailable is None for case in cases] == [False, True]
+    assert "not installed: openvino" in str(cases[0].unavailable)
+
+
+def found(values_s: float = 1e-5, *, change: float = 0.0, faults: list[str] | None = None) -> dict[str, Any]:
+    certificate = {
+        "images": 100,
+        "max_abs_diff": 1e-7,
+        "changed_predictions": 0,
+        "ties": 0,
+        "accuracy_change": change,
+        "exact": True,
+        "faults": faults or [],
+    }
+    cold = {"cold_s": 0.5, "import_s": 0.3, "load_s": 0.1, "first_s": 0.1, "resident_bytes": 100_000_000}
+    if faults:
+        return {"cold": cold, "certificate": certificate, "values_s": {}}
+    return {"cold": cold, "certificate": certificate, "values_s": {str(n): [values_s * n] * 400 for n in (1, 32, 1000)}}
+
+
+def measured(answers: dict[str, dict[str, Any]], rounds: int = 2) -> list[Case]:
+    cases = plan_cases("deep_mlp", ",".join(answers), 1)
+    for case in cases:
+        case.artifact = {"file": "x", "bytes": 320_000, "sha256": "0"}
+    measure(
+        cases,
+        "nowhere",
+        rounds,
+        1,
+        quick=False,
+        progress=Progress(io.StringIO()),
+        save=lambda: None,
+        work=lambda case, _folder, _calls: answers[case.runtime.name],
+    )
+    return cases
+
+
+def stored(cases: list[Case], path: Path, **about: Any) -> Path:
+    content = run_content(cases, {**ABOUT, **about}, complete=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_the_page_has_a_row_per_runtime_and_says_what_is_invalid_or_missing(tmp_path: Path) -> None:
+    answers = {
+        "NumPy": found(),
+        "ONNX Runtime": {"failed": "the worker was killed"},
+        "ONNX Runtime int8": found(faults=["test accuracy changed by -3.00 percentage points"]),
+        "OpenVINO": {"unavailable": "no such processor"},
+    }
+    page = runtimes_page(read_run(stored(measured(answers), tmp_path / "run.json")))
+    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| ")}
+    assert "10.0 µs / 10.0 µs" in rows["NumPy"]
+    assert "500 ms (300 ms + 100 ms + 100 ms)" in rows["NumPy"]
+    assert "| 100 MB |" in " ".join(rows["NumPy"].split())
+    assert "+0.00, 0 changed" in rows["NumPy"]
+    assert rows["ONNX Runtime int8"].count("INVALID") == 3
+    assert "OpenVINO" not in rows
+    assert "**INVALID: deep_mlp, ONNX Runtime, 1 thread: the worker was killed**" in page
+    assert "Not measured: OpenVINO: no such processor" in page
+
+
+def test_p99_takes_enough_timings(tmp_path: Path) -> None:
+    page = runtimes_page(read_run(stored(measured({"NumPy": found()}, rounds=1), tmp_path / "run.json")))
+    assert "n/a (needs 662)" in page
+
+
+def test_a_runtime_that_fails_is_not_tried_again() -> None:
+    tried: list[str] = []
+
+    def answer(case: Case, _folder: str, _calls: object) -> dict[str, Any]:
+        tried.append(case.runtime.name)
+        return {"failed": "it crashed"}
+
+    cases = plan_cases("deep_mlp", "NumPy", 1)
+    progress = Progress(io.StringIO())
+    measure(cases, "", 3, 1, quick=False, progress=progress, save=lambda: None, work=answer)
+    assert tried == ["NumPy"]
+
+
+def test_quick_runs_are_never_published(tmp_path: Path) -> None:
+    run = read_run(stored(measured({"NumPy": found()}), tmp_path / "run.json"))
+    quick = read_run(stored(measured({"NumPy": found()}), tmp_path / "quick.json", quick=True, started_at="2030-01-01"))
+    assert choose_runtimes_run([run, quick]) is run
+    assert "Quick run" in runtimes_page(quick)
+
+
+@pytest.mark.parametrize(
+    "words", [["--rounds", "0"], ["--device", "gpu"], ["--runtimes", "TensorRT"], ["--models", "x"]]
+)
+def test_wrong_options_are_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runtimes", *words]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_whole_command_on_a_tiny_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--models", "logistic_regression", "--dataset", "digits", "--quick", "--rounds", "1", "--device", "cpu:1"]
+    assert main(["runtimes", *words, "--results", str(tmp_path)]) == 0
+    (path,) = tmp_path.glob("raw/*/runtimes/*.json")
+    run = read_run(path)
+    assert {record.papers["runtime"] for record in run.records} >= {
+        "scikit-learn predict_proba",
+        "ONNX Runtime",
+        "NumPy",
+    }
+    assert runtimes_page(run) in capsys.readouterr().out
