@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bench.datasets import DATASETS
 from bench.errors import DensebenchError
 from bench.files import write_atomically, write_page
+from bench.records import DEFAULT_BACKEND
 from bench.tables import caption, headline_table, latency_table, notices, training_table
 
 if TYPE_CHECKING:
@@ -25,10 +27,15 @@ DEFAULT_DEVICE = "cpu"
 def choose_run(runs: Sequence[Run], dataset: str) -> Run | None:
     """The run of a data set that its tables show: the newest of those that cover most, on all cores if there is one.
 
-    A run of chosen models or an interrupted one never takes the place of a whole one; a quick run is never shown.
+    A run of chosen models or an interrupted one never takes the place of a whole one, nor one on an older TensorFlow
+    of one on a newer; a quick run is never shown.
     """
-    candidates = [run for run in runs if run.dataset == dataset and not run.quick]
-    return max(candidates, key=lambda run: (_coverage(run), run.device == DEFAULT_DEVICE, run.started_at), default=None)
+    candidates = [run for run in runs if run.dataset == dataset and run.backend == DEFAULT_BACKEND and not run.quick]
+    return max(
+        candidates,
+        key=lambda run: (_coverage(run), run.device == DEFAULT_DEVICE, _tensorflow(run), run.started_at),
+        default=None,
+    )
 
 
 def headline_section(run: Run) -> str:
@@ -87,3 +94,9 @@ def readme_markers(name: str) -> tuple[str, str]:
 def _coverage(run: Run) -> int:
     """How many kinds of valid rows a run has. Thread counts are left out, or the machine with more cores would win."""
     return len({(record.recipe, record.stage, record.batch_size) for record in run.records if not record.faults})
+
+
+def _tensorflow(run: Run) -> tuple[int, ...]:
+    """The release of TensorFlow, as something that orders: (2, 21)."""
+    numbers = re.findall(r"\d+", str(run.packages.get("tensorflow") or ""))
+    return tuple(int(number) for number in numbers[:2])

@@ -12,13 +12,26 @@ import pytest
 
 from bench.__main__ import main
 from bench.records import Run, read_run, read_runs
-from bench.report import RESULTS_TABLE, TRAINERS_TABLE, choose_run, headline_section, readme_markers, tables_page
+from bench.releases.store import choose_attempts, read_attempts
+from bench.releases.versions_page import versions_page
+from bench.report import (
+    RESULTS_TABLE,
+    SELFTEST_TABLE,
+    TRAINERS_TABLE,
+    choose_run,
+    headline_section,
+    readme_markers,
+    tables_page,
+)
 from bench.reproduction.details import details_page
 from bench.reproduction.page import reproduction_page
+from bench.selftest.page import selftest_page, selftest_section
+from bench.selftest.store import choose_selftest, read_fought
 from bench.trainer_report import trainer_page, trainer_section
 from tests.fake_runs import infer_row, run_content, train_row
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "results"
 README_START, README_END = readme_markers(RESULTS_TABLE)
 
 
@@ -59,6 +72,14 @@ def test_a_machine_with_more_cores_has_more_rows_but_not_more_say(results: Path)
 def test_a_run_on_one_thread_does_not_take_the_place_of_one_on_all_cores(results: Path) -> None:
     store(results, "one-thread", [train_row(), infer_row()], started_at="2026-01-02", device="cpu:1", threads=1)
     assert chosen(results) == "whole.json"
+
+
+def test_a_run_on_an_older_tensorflow_does_not_take_the_place_of_one_on_a_newer(results: Path) -> None:
+    rows = [train_row(), infer_row()]
+    store(results, "old-release", rows, started_at="2026-01-02", packages={"tensorflow": "2.9.3"})
+    assert chosen(results) == "whole.json"
+    store(results, "new-release", rows, started_at="2025-12-31", packages={"tensorflow": "2.22.0"})
+    assert chosen(results) == "new-release.json"
 
 
 def test_report_writes_the_tables_and_the_readme_section(results: Path, tmp_path: Path) -> None:
@@ -120,9 +141,25 @@ def test_each_readme_table_is_that_of_the_run_that_it_names(name: str, section: 
 
 
 PAGES = {"trainers": trainer_page, "reproduction": reproduction_page, "reproduction_details": details_page}
+OF_MANY_RUNS: dict[str, Callable[[], str]] = {
+    "selftest": lambda: selftest_page(choose_selftest(read_fought(RESULTS)[0])),
+    "versions": lambda: versions_page(choose_attempts(read_attempts(RESULTS)[0])),
+}
+"""Pages that no single run file makes."""
 
 
-def test_each_published_page_is_that_of_the_run_that_it_names() -> None:
-    for page in (ROOT / "results" / "tables").glob("*.md"):
+def test_each_published_page_is_that_of_its_runs() -> None:
+    for page in (RESULTS / "tables").glob("*.md"):
         text = page.read_text(encoding="utf-8")
-        assert text == PAGES.get(page.stem, tables_page)(named_run(text))
+        made = OF_MANY_RUNS[page.stem]() if page.stem in OF_MANY_RUNS else _page_of_one_run(page.stem, text)
+        assert text == made, page
+
+
+def test_the_readme_has_the_self_test_that_is_stored() -> None:
+    first, last = readme_markers(SELFTEST_TABLE)
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split(first)[1].split(last)[0]
+    assert text == f"\n\n{selftest_section(choose_selftest(read_fought(RESULTS)[0]))}\n\n"
+
+
+def _page_of_one_run(name: str, text: str) -> str:
+    return PAGES.get(name, tables_page)(named_run(text))
