@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from bench import race, trainer_ladder
+from bench import race, run_all, trainer_ladder
 from bench.datasets import DATASETS
+from bench.device_table import write_devices_page
 from bench.duels import command as duel
 from bench.duels import compare
 from bench.errors import DensebenchError
@@ -28,6 +29,8 @@ from bench.report import (
 )
 from bench.reproduction import command as reproduction
 from bench.reproduction.page import write_pages
+from bench.runtimes import command as runtimes
+from bench.runtimes.page import write_runtimes_page
 from bench.selftest import command as selftest
 from bench.selftest.page import selftest_section, write_selftest_page
 from bench.selftest.store import choose_selftest, read_fought
@@ -53,7 +56,14 @@ def report(arguments: argparse.Namespace) -> int:
     """Rebuild the tables from the stored runs, and the README's section where asked."""
     runs, complaints = read_runs(arguments.results)
     written = write_tables(runs, arguments.results)
-    for write_more in (write_trainer_page, write_pages, write_selftest_page, write_versions_page):
+    for write_more in (
+        write_devices_page,
+        write_trainer_page,
+        write_pages,
+        write_runtimes_page,
+        write_selftest_page,
+        write_versions_page,
+    ):
         pages, more_complaints = write_more(arguments.results)
         written += pages
         complaints += more_complaints
@@ -91,6 +101,7 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 
 COMMANDS: dict[str, tuple[str, Command]] = {
+    "run": ("the main job on each device, and the table across them", run_all),
     "reproduce": ("train the tutorials' recipes, and hold their figures against ours", reproduction),
     "predict": ("what an exported model makes of your own pictures", prediction),
     "duel": ("two environments against each other: slower, faster, same, cannot tell", duel),
@@ -98,6 +109,7 @@ COMMANDS: dict[str, tuple[str, Command]] = {
     "versions": ("the main job on each release of TensorFlow, and the table across them", versions),
     "bisect": ("the TensorFlow release in which a case changed, by duels over the releases", bisection),
     "selftest": ("how often duels are wrong on this machine, and what they catch", selftest),
+    "runtimes": ("what to deploy: every runtime on every model, from its start to its thousandth answer", runtimes),
     "trainers": ("every way to train, side by side, and the machine's own limit", trainer_ladder),
     "race": ("time to the tutorial's accuracy, by fit and by the compiled trainer", race),
 }

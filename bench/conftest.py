@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.backends import backend, claim_backend
 from bench.datasets import Dataset, load_dataset
-from bench.devices import claim_device, start_tensorflow
+from bench.devices import claim_device
 from bench.errors import DensebenchError
 from bench.formats import format_counted
+from bench.gpu import describe_gpu
 from bench.infer import BATCH_SIZES
 from bench.ladder import Ladder
 from bench.machine import describe_machine, machine_name, package_versions
 from bench.progress import Progress, logging_to
-from bench.records import SCHEMA, RunFileError, read_run, read_runs
+from bench.records import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run, read_runs
 from bench.report import write_tables
 from bench.rows import Rows
 from bench.runfile import reserve_run_path
@@ -49,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     with _usage_errors():
         settings = read_settings(config)
         claim_device(settings.device)
+        claim_backend(settings.backend)
     config.stash[SETTINGS] = settings
     stream = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")  # pytest captures the original
     config.stash[PROGRESS] = Progress(stream)
@@ -97,11 +100,13 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     with _usage_errors():
         progress.update("loading the data set")
         dataset = load_dataset(settings.dataset, settings.data_dir)
-        label = f"{dataset.name}-{settings.device.name.replace(':', '')}{'-quick' if settings.quick else ''}"
+        parts = [dataset.name, settings.device.name.replace(":", "")]
+        parts += [settings.backend] if settings.backend != DEFAULT_BACKEND else []
+        label = "-".join([*parts, "quick"] if settings.quick else parts)
         path = reserve_run_path(settings.results, machine_name(), label, started_at)
         if any(RECIPES[name].framework == "keras" for name in settings.recipes):
-            progress.update("starting TensorFlow")
-            start_tensorflow(settings.device)
+            progress.update(f"starting Keras on {settings.backend}")
+            backend().start(settings.device)
     config.stash[LADDER] = Ladder(
         dataset, settings.device, quick=settings.quick, seeds=range(settings.seeds), trainer=settings.trainer
     )
@@ -214,8 +219,10 @@ def _begin_rows(config: pytest.Config, dataset: Dataset, path: Path, started_at:
             "command": settings.command,
             "threads": settings.device.threads,
             "trainer": settings.trainer,
+            "backend": settings.backend,
             "dataset_source": dataset.source,
             "fallback_reason": _first_line(dataset.fallback_reason),
+            "gpu": describe_gpu(settings.device.index) if settings.device.index is not None else None,
             **shared,
         },
         identity={"dataset_sha256": dataset.sha256, **shared},

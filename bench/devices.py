@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import DensebenchError, unknown_name
+from bench.gpu import find_gap, kernel_gap
 
 KNOWN_DEVICES = ("cpu", "cpu:N (N threads)", "gpu", "gpu:K (the K-th GPU, from 0)")
 CPU_PROVIDER = "CPUExecutionProvider"
@@ -79,12 +79,8 @@ def claim_device(device: Device) -> None:
     Raises:
         DensebenchError: a GPU is asked for and none is visible; nothing falls back to the CPU.
     """
-    if device.kind == "gpu" and not Path("/dev/nvidiactl").exists():
-        raise DensebenchError(
-            f"device {device.name!r}: no GPU is visible here (no /dev/nvidiactl: no NVIDIA driver is loaded, or the "
-            f"container was started without its devices, as with `docker run --gpus all`). Use --device cpu, or run "
-            f"where `nvidia-smi` lists a GPU."
-        )
+    if device.kind == "gpu" and (gap := find_gap(device.index or 0)):
+        raise DensebenchError(f"device {device.name!r}: {gap}")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if device.kind == "cpu" else str(device.index)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(device.threads)
@@ -97,15 +93,27 @@ def start_tensorflow(device: Device) -> Any:
     Raises:
         DensebenchError: TensorFlow cannot be imported, or sees no GPU where one is asked for.
     """
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # a user may have another one in the environment
     tf = import_tensorflow()
     tf.config.threading.set_intra_op_parallelism_threads(device.threads)
     tf.config.threading.set_inter_op_parallelism_threads(device.threads)
-    if device.kind == "gpu" and not tf.config.list_physical_devices("GPU"):
+    if device.kind == "gpu":
+        _prove_gpu(tf, device)
+    return tf
+
+
+def _prove_gpu(tf: Any, device: Device) -> None:
+    """Refuse a GPU that TensorFlow does not see, or has no kernels for. Raises DensebenchError."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
         raise DensebenchError(
             f"device {device.name!r}: the driver is loaded, but TensorFlow {tf.__version__} sees no GPU. This build "
-            f"needs its CUDA libraries (`tensorflow[and-cuda]`), and CUDA_VISIBLE_DEVICES must name an existing GPU."
+            f"needs its CUDA libraries (`tensorflow[and-cuda]`, as `tox -e gpu` installs it)."
         )
-    return tf
+    capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
+    built_for = tf.sysconfig.get_build_info().get("cuda_compute_capabilities", [])
+    if capability and (gap := kernel_gap(capability, built_for)):
+        raise DensebenchError(f"device {device.name!r}: {gap}")
 
 
 def import_tensorflow() -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from bench.contamination import contamination, take_snapshot
 from bench.datasets import DATASETS, probe_sources
 from bench.devices import available_threads, import_tensorflow
 from bench.errors import DensebenchError
+from bench.gpu import describe_gpu, find_gap
 from bench.machine import describe_machine, machine_name, package_versions
 
 WATCH_S = 1.0
@@ -57,12 +56,10 @@ def _devices() -> Iterator[str]:
 
 
 def _gpus() -> str:
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return "none found (no nvidia-smi: no NVIDIA driver here, or a container without the device)"
-    query = [command, "--query-gpu=name,driver_version,clocks.sm", "--format=csv,noheader"]
-    answer = subprocess.run(query, capture_output=True, text=True, check=False, timeout=20)  # noqa: S603  fixed words
-    return "; ".join((answer.stdout or answer.stderr).strip().splitlines()) or "nvidia-smi says nothing"
+    if gap := find_gap():
+        return f"none: {gap}"
+    known = describe_gpu()
+    return ", ".join(f"{name} {value}" for name, value in known.items()) or "found, but nvidia-smi says nothing of it"
 
 
 def _noise() -> Iterator[str]:

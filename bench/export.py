@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import DensebenchError
+from bench.records import DEFAULT_BACKEND
 from bench.splits import PIXELS
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ OUTPUT_NAME = "probabilities"
 BATCH_DIMENSION = "N"
 PRECISIONS = {"keras": "float32", "scikit-learn": "float64"}
 """What each framework's exported graph computes in, between its float32 ends."""
+IR_VERSION = 8
+"""ONNX's file format of that opset's time."""
+ACTIVATION_OPERATORS = {"linear": "", "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softmax": "Softmax"}
+"""Keras's activations as ONNX calls them; nothing stands for none."""
+VECTOR, MATRIX = 1, 2
+"""Ranks of constants."""
 OPSET = 17  # the newest that every exporter in TensorFlow 2.12-2.21's environments writes
 
 
@@ -55,6 +62,7 @@ def export(trained: Trained, metadata: Mapping[str, str]) -> OnnxModel:
     import onnx  # noqa: PLC0415  only where it exports
 
     proto = _EXPORTERS[trained.recipe.framework](trained)
+    _fuse_products(proto.graph)
     _drop_unused_initializers(proto.graph)
     _declare_shapes(proto.graph, classes=trained.predict(np.zeros((1, PIXELS), np.float32)).shape[1])
     proto.graph.doc_string = ""  # holds a process-wide counter: equal models would differ
@@ -69,7 +77,12 @@ def export(trained: Trained, metadata: Mapping[str, str]) -> OnnxModel:
 
 
 def _export_keras(trained: Trained) -> Any:
-    """By tf2onnx from a concrete function: the one way that works on all of TensorFlow 2.12-2.21."""
+    """By tf2onnx from a concrete function: the one way that works on all of TensorFlow 2.12-2.21.
+
+    Models of the other backends are written layer by layer.
+    """
+    if trained.backend != DEFAULT_BACKEND:
+        return _export_layers(trained.model)
     import tensorflow as tf  # noqa: PLC0415  only where it exports
     import tf2onnx  # noqa: PLC0415
 
@@ -82,6 +95,37 @@ def _export_keras(trained: Trained) -> Any:
 
     proto, _ = tf2onnx.convert.from_function(infer, input_signature=signature, opset=OPSET)
     return proto
+
+
+def _export_layers(model: Any) -> Any:
+    """A product and an activation per layer, from the weights alone."""
+    import onnx  # noqa: PLC0415  only where it exports
+
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    nodes, constants, name = [], [], INPUT_NAME
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if kind in {"InputLayer", "Dropout"}:
+            continue
+        operator = ACTIVATION_OPERATORS.get(getattr(getattr(layer, "activation", None), "__name__", ""))
+        if kind != "Dense" or not layer.use_bias or operator is None:
+            raise DensebenchError(f"the layer {layer.name} ({kind}) cannot be exported from this backend")
+        arrays = dict(zip(("kernel", "bias"), layer.get_weights(), strict=True))
+        constants += [numpy_helper.from_array(array, f"{layer.name}_{part}") for part, array in arrays.items()]
+        inputs = [name, *(f"{layer.name}_{part}" for part in arrays)]
+        nodes.append(helper.make_node("Gemm", inputs, [name := f"{layer.name}_scores"], name=f"{layer.name}_product"))
+        if operator:
+            settings = {"axis": 1} if operator == "Softmax" else {}
+            nodes.append(helper.make_node(operator, [name], [f"{layer.name}_answer"], name=layer.name, **settings))
+            name = f"{layer.name}_answer"
+    nodes[-1].output[0] = OUTPUT_NAME
+    ends = [helper.make_tensor_value_info(each, onnx.TensorProto.FLOAT, None) for each in (INPUT_NAME, OUTPUT_NAME)]
+    graph = helper.make_graph(nodes, "densebench", ends[:1], ends[1:], constants)
+    for end in (*graph.input, *graph.output):
+        end.type.tensor_type.shape.SetInParent()
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="densebench"
+    )
 
 
 def _export_sklearn(trained: Trained) -> Any:
@@ -122,6 +166,31 @@ def _cast_ends(graph: Any) -> None:
 
 
 _EXPORTERS = {"keras": _export_keras, "scikit-learn": _export_sklearn}
+
+
+def _fuse_products(graph: Any) -> None:
+    """Make a product and the bias that is added to it one `Gemm`, as a graph written by hand would have it."""
+    import onnx  # noqa: PLC0415  only where it exports
+
+    constants = {constant.name: len(constant.dims) for constant in graph.initializer}
+    readers: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    fused: dict[str, Any] = {}
+    for product in graph.node:
+        followers = readers.get(product.output[0], [])
+        if product.op_type != "MatMul" or constants.get(product.input[1]) != MATRIX or len(followers) != 1:
+            continue
+        (addition,) = followers
+        biases = [name for name in addition.input if name != product.output[0]]
+        if addition.op_type == "Add" and [constants.get(name) for name in biases] == [VECTOR]:
+            words = [*product.input, *biases], list(addition.output)
+            fused[addition.output[0]] = onnx.helper.make_node("Gemm", *words, name=product.name)
+            fused[product.output[0]] = None
+    nodes = [fused.get(node.output[0], node) for node in graph.node]
+    del graph.node[:]
+    graph.node.extend(node for node in nodes if node is not None)
 
 
 def _declare_shapes(graph: Any, *, classes: int) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from collections import Counter
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.devices import GPU_PROVIDER
 from bench.errors import DensebenchError
 from bench.export import INPUT_NAME, OUTPUT_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -43,19 +48,12 @@ def open_session(model: OnnxModel, device: Device, *, threads: int) -> Iterator[
     """
     import onnxruntime as ort  # noqa: PLC0415  only where it infers
 
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if SPINNING else "0")
-    if device.kind == "gpu":
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     if device.provider not in ort.get_available_providers():
         raise DensebenchError(
             f"device {device.name!r}: this build of ONNX Runtime has no {device.provider} (it has "
             f"{', '.join(ort.get_available_providers())}). The GPU build is the package onnxruntime-gpu."
         )
-    session = ort.InferenceSession(model.content, options, providers=[device.provider])
+    session = make_session(model.content, device.provider, threads=threads)
     if session.get_providers()[0] != device.provider:
         raise DensebenchError(
             f"device {device.name!r}: ONNX Runtime fell back to {', '.join(session.get_providers())}."
@@ -64,6 +62,58 @@ def open_session(model: OnnxModel, device: Device, *, threads: int) -> Iterator[
         yield session
     finally:
         session._sess = None  # noqa: SLF001  ONNX Runtime has no close(): this ends its threads, whoever holds it still
+
+
+def nodes_by_provider(model: OnnxModel, device: Device, images: NDArray[np.float32]) -> dict[str, int]:
+    """How many of the model's nodes each execution provider ran, as ONNX Runtime's own profile of one call tells.
+
+    Args:
+        model: what to load, into a session of its own: profiling makes calls slower.
+        device: where it is to run.
+        images: float32 (n, 784).
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        session = make_session(model.content, device.provider, threads=1, profile=str(Path(folder) / "profile"))
+        session.run([OUTPUT_NAME], {INPUT_NAME: images})
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    ran = {
+        (event["name"], event["args"]["provider"])
+        for event in events
+        if event.get("cat") == "Node" and event.get("args", {}).get("provider")
+    }
+    return dict(Counter(provider for _, provider in sorted(ran)))
+
+
+def device_faults(nodes: Mapping[str, int], device: Device) -> list[str]:
+    """Why a row did not run where it claims to: nodes that some other provider ran, or none that are known."""
+    elsewhere = {name: count for name, count in nodes.items() if name != device.provider}
+    if not nodes or elsewhere:
+        where = ", ".join(f"{count} by {name}" for name, count in elsewhere.items()) or "nobody knows by what"
+        return [f"claimed {device.name}, but nodes ran elsewhere: {where}"]
+    return []
+
+
+def make_session(content: bytes, provider: str, *, threads: int, profile: str | None = None) -> Any:
+    """A session with the suite's settings: so many threads inside an operator, set explicitly, and operators in turn.
+
+    Args:
+        content: an ONNX file.
+        provider: the execution provider; on a GPU, a node that would fall back to the CPU is an error.
+        threads: worker threads; they spin while they wait (`SPINNING`).
+        profile: where ONNX Runtime puts its profile; the beginning of the file's path.
+    """
+    import onnxruntime as ort  # noqa: PLC0415  only where it infers
+
+    options = ort.SessionOptions()
+    if profile:
+        options.enable_profiling, options.profile_file_prefix = True, profile
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if SPINNING else "0")
+    if provider == GPU_PROVIDER:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    return ort.InferenceSession(content, options, providers=[provider])
 
 
 def run_in_batches(session: Any, images: NDArray[np.float32], batch_size: int = 1000) -> NDArray[np.float32]:

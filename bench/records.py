@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = 1
+DEFAULT_BACKEND = "tensorflow"
+"""What Keras computes with, unless a run says otherwise."""
 LARGEST_INTEGER = 2**53
 """Beyond it JSON readers disagree."""
 
@@ -77,6 +79,7 @@ class Run:
         command: what reproduces it.
         threads: how many CPU threads TensorFlow and BLAS had.
         trainer: what trained the Keras models, where it could.
+        backend: what Keras computed with.
         quick: whether the training protocols were cut down.
         complete: false where the run was interrupted.
         missing: planned cases that have no row.
@@ -93,6 +96,7 @@ class Run:
     device: str
     threads: int
     trainer: str
+    backend: str
     quick: bool
     complete: bool
     missing: tuple[str, ...]
@@ -151,6 +155,7 @@ def _parse_run(file: str, content: Any) -> Run:
         device=_field(about, "device", str),
         threads=_field(about, "threads", int),
         trainer=_field(about, "trainer", str, default="fit"),  # the only one before there was a choice
+        backend=_field(about, "backend", str, default=DEFAULT_BACKEND),  # the only one before there was a choice
         quick=_field(about, "quick", bool),
         complete=_field(about, "complete", bool),
         missing=tuple(case for case in planned if case not in measured),

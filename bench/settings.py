@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.backends import BACKENDS
 from bench.datasets import DATASETS
 from bench.devices import Device, parse_device
 from bench.errors import DensebenchError, unknown_name
+from bench.records import DEFAULT_BACKEND
 from bench.trainers import KERAS_TRAINERS
 from models import RECIPES
 
@@ -38,6 +40,7 @@ class Settings:
     device: Device
     seeds: int
     trainer: str
+    backend: str
     quick: bool
     results: Path
     command: str
@@ -63,6 +66,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--trainer",
         default=KERAS_TRAINERS[0],
         help=f"what trains the Keras models: {' or '.join(KERAS_TRAINERS)} (default: {KERAS_TRAINERS[0]})",
+    )
+    group.addoption(
+        "--backend",
+        default=DEFAULT_BACKEND,
+        help=f"what Keras computes with: {', '.join(BACKENDS)} (default: {DEFAULT_BACKEND})",
     )
     group.addoption(
         "--quick", action="store_true", help="a small, marked run that ends within a minute; its figures mean nothing"
@@ -91,6 +99,7 @@ def read_settings(config: pytest.Config) -> Settings:
         device=parse_device(option.device),
         seeds=_parse_seeds(option.seeds, quick=option.quick),
         trainer=option.trainer,
+        backend=option.backend,
         quick=option.quick,
         results=Path(option.results),
         command=_command(config),
@@ -118,8 +127,8 @@ def _parse_seeds(text: str | None, *, quick: bool) -> int:
 def _command(config: pytest.Config) -> str:
     option = config.option
     words = ["pytest", "bench/", "--benchmark-only"]
-    usual = {"device": "cpu", "trainer": KERAS_TRAINERS[0]}
-    for name in ("models", "dataset", "device", "seeds", "trainer"):
+    usual = {"device": "cpu", "trainer": KERAS_TRAINERS[0], "backend": DEFAULT_BACKEND}
+    for name in ("models", "dataset", "device", "seeds", "trainer", "backend"):
         value = getattr(option, name)
         if value is not None and value != usual.get(name):
             words.append(f"--{name}={value}")

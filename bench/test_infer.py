@@ -35,8 +35,9 @@ def test_infer(  # noqa: PLR0913, PLR0917  pytest passes fixtures by name
             certificate = certify(exported.probabilities, infer.run_in_batches(session, ladder.test_images))
             papers["parity"] = certificate.as_dict()
             papers["providers"] = session.get_providers()
-            if certificate.faults:
-                raise InvalidRow([f"{case}: {fault}" for fault in certificate.faults])
+            papers["nodes"] = infer.nodes_by_provider(exported.onnx, ladder.device, ladder.test_images[:1])
+            if faults := [*certificate.faults, *infer.device_faults(papers["nodes"], ladder.device)]:
+                raise InvalidRow([f"{case}: {fault}" for fault in faults])
             call = infer.primed_call(session, infer.make_batch(ladder.test_images, batch_size))
             benchmark.pedantic(call, rounds=timings, iterations=1)
     if not benchmark.disabled:

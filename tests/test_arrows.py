@@ -7,7 +7,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FRAMEWORKS = {"tensorflow", "keras", "sklearn", "onnx", "onnxruntime", "tf2onnx", "skl2onnx", "jax", "torch", "PIL"}
+FRAMEWORKS = {
+    *("tensorflow", "keras", "sklearn", "onnx", "onnxruntime", "tf2onnx", "skl2onnx", "jax", "torch", "PIL"),
+    *("ai_edge_litert", "openvino", "joblib"),
+}
 
 
 def modules(package: str) -> dict[str, Path]:

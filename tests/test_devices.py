@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 
 from bench import devices
-from bench.devices import Device, claim_device, parse_device
+from bench.devices import Device, claim_device, parse_device, start_tensorflow
 from bench.errors import DensebenchError
+from bench.gpu import Gap
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,41 @@ def test_a_cpu_run_hides_every_gpu_and_sets_all_thread_counts(monkeypatch: pytes
 
 
 def test_a_gpu_that_is_not_there_is_an_error_and_never_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "exists", lambda _path: False)
-    with pytest.raises(DensebenchError, match="no GPU is visible"):
-        claim_device(Device("gpu", 4, 0))
+    monkeypatch.setattr(devices, "find_gap", lambda index: Gap(f"there is no GPU {index}.", "Name another one."))
+    with pytest.raises(DensebenchError, match="device 'gpu:1': there is no GPU 1"):
+        claim_device(Device("gpu", 4, 1))
+
+
+class FakeTensorFlow:
+    """TensorFlow on a machine with these GPUs, built for these chips."""
+
+    __version__ = "2.21.0"
+
+    def __init__(self, gpus: list[str], capability: tuple[int, int] = (9, 0), built_for: Sequence[str] = ()) -> None:
+        threading = SimpleNamespace(
+            set_intra_op_parallelism_threads=lambda _count: None, set_inter_op_parallelism_threads=lambda _count: None
+        )
+        details = SimpleNamespace(get_device_details=lambda _gpu: {"compute_capability": capability})
+        self.config = SimpleNamespace(threading=threading, experimental=details, list_physical_devices=lambda _: gpus)
+        self.sysconfig = SimpleNamespace(get_build_info=lambda: {"cuda_compute_capabilities": list(built_for)})
+
+
+@pytest.mark.parametrize(
+    ("tensorflow", "message"),
+    [
+        (FakeTensorFlow([]), "sees no GPU"),
+        (FakeTensorFlow(["GPU:0"], (12, 0), ["sm_80", "sm_90"]), "no kernels for compute capability 12.0"),
+    ],
+)
+def test_a_gpu_that_tensorflow_cannot_use_is_an_error(
+    tensorflow: FakeTensorFlow, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "import_tensorflow", lambda: tensorflow)
+    with pytest.raises(DensebenchError, match=message):
+        start_tensorflow(Device("gpu", 4, 0))
+
+
+def test_a_gpu_that_tensorflow_is_built_for_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = FakeTensorFlow(["GPU:0"], (9, 0), ["sm_80", "sm_90", "compute_90"])
+    monkeypatch.setattr(devices, "import_tensorflow", lambda: known)
+    assert start_tensorflow(Device("gpu", 4, 0)) is known

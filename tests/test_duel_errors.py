@@ -21,11 +21,11 @@ What was tried instead, and dropped (with looks from 6 blocks on, in a budget of
 - The plain mean and Student's interval: a 5 % slowdown is caught in 60 % of duels with heavy tails and in 34 % of the
   worst; with a sixth trimmed, in 99 % and 82 %.
 - A quarter or a fifth trimmed: 98.3 % and 99.4 % with process offsets where a sixth has 99.7 %, and no gain elsewhere.
-- A block's number from other statistics of its turns (5 % caught with heavy tails, and in the worst; spread from block to
-  block of real trainings of one thread, 15 turns each, on a machine whose cores were shared): the ratio of medians
-  (97 %, 60 % with 5 turns), all ratios of a turn to one of the other side (98.8 %, 79 %, 2.3 %), those of the faster
-  halves (98.3 %, 79 %, 1.7 %) and thirds (97.3 %, 76 %, 1.7 %), the means of the fastest quarters (73 %, 51 %, 1.6 %),
-  the ratio of the shortest (20 %, 16 %, 2.2 %).
+- A block's number from other statistics of its turns. In brackets: 5 % caught with heavy tails and in the worst noise,
+  and the spread from block to block of real trainings (one thread, 15 turns, on a machine that shares its cores). The
+  ratio of medians (97 %, 60 % with 5 turns), all ratios of a turn to one of the other side (98.8 %, 79 %, 2.3 %), those
+  of the faster halves (98.3 %, 79 %, 1.7 %) and thirds (97.3 %, 76 %, 1.7 %), the means of the fastest quarters (73 %,
+  51 %, 1.6 %), the ratio of the shortest (20 %, 16 %, 2.2 %).
 - Blocks weighted by how little their turns spread: no gain in any noise, and losses in some.
 - Wilcoxon's signed ranks, exact for any symmetric noise: no alarm is possible before 15 blocks, and a 5 % slowdown is
   caught in 79 % (heavy tails) and 48 % (worst) of duels within 20.

@@ -81,6 +81,26 @@ def test_the_exported_graph_has_the_agreed_ends_and_no_training_leftovers(ladder
     assert {opset.version for opset in proto.opset_import if not opset.domain} == {OPSET}
 
 
+@pytest.mark.parametrize(
+    ("name", "operators"),
+    [
+        ("single_dense", ("Gemm", "Softmax")),
+        ("deep_mlp", ("Gemm", "Relu", "Gemm", "Softmax")),
+        ("dropout_mlp", ("Gemm", "Relu", "Gemm", "Softmax")),
+    ],
+)
+def test_the_graph_of_a_network_is_the_one_that_one_would_write_by_hand(
+    ladder: Ladder, name: str, operators: tuple[str, ...]
+) -> None:
+    assert ladder.exported(RECIPES[name]).onnx.operators == operators
+
+
+def test_each_provider_is_told_with_the_nodes_that_it_ran(ladder: Ladder, recipe: Recipe) -> None:
+    nodes = infer.nodes_by_provider(ladder.exported(recipe).onnx, ladder.device, ladder.test_images[:1])
+    assert list(nodes) == ["CPUExecutionProvider"]
+    assert 1 < nodes["CPUExecutionProvider"] <= len(ladder.exported(recipe).onnx.operators)
+
+
 def test_the_exported_file_carries_its_papers(ladder: Ladder, recipe: Recipe, dataset: Dataset) -> None:
     proto = onnx.load_from_string(ladder.exported(recipe).onnx.content)
     papers = {entry.key.removeprefix("densebench."): entry.value for entry in proto.metadata_props}

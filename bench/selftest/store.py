@@ -91,7 +91,7 @@ def identity(about: Mapping[str, Any]) -> dict[str, Any]:
     """What all duels of a self-test have in common."""
     return {
         "side": about["duel"]["base"],
-        **{name: about[name] for name in ("dataset", "dataset_sha256", "device", "threads")},
+        **{name: about[name] for name in ("dataset", "dataset_sha256", "device", "threads", "commit")},
         **{name: about["selftest"][name] for name in ("budget_s", "margin", "accuracy_margin")},
         "machine": about["machine"]["name"],
     }

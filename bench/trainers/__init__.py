@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.backends import backend_name
 from bench.trainers.compiled_fit import prepare_compiled_fit
+from bench.trainers.jax_fit import prepare_jax_fit
 from bench.trainers.keras_fit import prepare_keras_fit
 from bench.trainers.sklearn_fit import prepare_sklearn_fit
+from bench.trainers.torch_fit import prepare_torch_fit
 
 if TYPE_CHECKING:
     from bench.trained import Trainer
@@ -22,6 +25,8 @@ TRAINERS: dict[str, Trainer] = {
     "compiled": prepare_compiled_fit,
 }
 
+COUNTERPARTS: dict[str, Trainer] = {"jax": prepare_jax_fit, "torch": prepare_torch_fit}
+"""What `compiled` means on the other backends."""
 
 KERAS_TRAINERS = ("compiled", "fit")
 """The trainers that a user may choose from for Keras recipes; the first is what is used unless asked otherwise."""
@@ -29,4 +34,8 @@ KERAS_TRAINERS = ("compiled", "fit")
 
 def find_trainer(recipe: Recipe, keras_trainer: str) -> Trainer:
     """The trainer of a recipe, where Keras recipes are trained by `keras_trainer`."""
-    return TRAINERS[keras_trainer if recipe.framework == "keras" else "scikit-learn"]
+    if recipe.framework != "keras":
+        return TRAINERS["scikit-learn"]
+    if keras_trainer == "compiled" and backend_name() in COUNTERPARTS:
+        return COUNTERPARTS[backend_name()]
+    return TRAINERS[keras_trainer]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.backends import import_keras
 from bench.trained import Fit, Trained
 from bench.trainers.keras_model import as_trained, build_model, make_callbacks
 
@@ -24,12 +25,10 @@ def prepare_keras_fit(
     recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
 ) -> Fit:
     """Keras's `fit` on a model whose steps have been traced already."""
-    import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
-
     model = build_model(recipe, training, seed)
     arguments: dict[str, Any] = {"batch_size": training.batch_size, "verbose": 0}
     first_step_s = _prime(model, training, split, arguments)
-    tf.keras.utils.set_random_seed(seed)
+    import_keras().utils.set_random_seed(seed)
     arguments |= {"epochs": training.epochs, "callbacks": make_callbacks(training, on_epoch)}
     if training.validate_each_epoch:
         arguments["validation_data"] = (split.validation_images, targets(split.validation_labels, training.loss))
@@ -58,7 +57,7 @@ def _prime(model: Any, training: Training, split: Split, arguments: dict[str, An
     """
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
-    before = [variable.numpy() for variable in variables]
+    before = [np.array(variable.numpy()) for variable in variables]
     few = training.batch_size + len(split.train_images) % training.batch_size
     if training.validate_each_epoch:
         few_more = training.batch_size + len(split.validation_images) % training.batch_size

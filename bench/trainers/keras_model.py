@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.devices import placement
+from bench.backends import backend, backend_name, import_keras
 from bench.trained import Diverged, Trained
 
 if TYPE_CHECKING:
@@ -23,13 +23,12 @@ SCORING_BATCH = 1000
 
 def build_model(recipe: Recipe, training: Training, seed: int) -> Any:
     """The recipe's Keras model with the seed's initial weights, compiled with the protocol's optimizer and loss."""
-    import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
-
-    tf.keras.backend.clear_session()
-    tf.keras.utils.set_random_seed(seed)
-    model = recipe.build(tf.keras)
-    optimizer, loss = make_optimizer(tf.keras, training), make_loss(tf.keras, training)
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
+    keras = import_keras()
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = recipe.build(keras)
+    optimizer, loss = make_optimizer(keras, training), make_loss(keras, training)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=backend().jit_compile)
     return model
 
 
@@ -56,9 +55,7 @@ def accept_published_losses() -> None:
 
 def make_callbacks(training: Training, on_epoch: Callable[[int], None]) -> list[Any]:
     """Keras's callbacks for the protocol's early stopping, and one that tells how many epochs are over."""
-    import tensorflow as tf  # noqa: PLC0415
-
-    callbacks = tf.keras.callbacks
+    callbacks = import_keras().callbacks
     chosen: list[Any] = [callbacks.LambdaCallback(on_epoch_end=lambda epoch, _logs: on_epoch(epoch + 1))]
     if training.early_stopping:
         patience = training.early_stopping.patience
@@ -87,10 +84,12 @@ def as_trained(  # noqa: PLR0913  what a training was, and what it left
     if scaling:
         fold_scaling(model, scaling)
 
+    to_numpy = backend().to_numpy
+
     def predict(images: NDArray[np.float32]) -> NDArray[np.float32]:
         starts = range(0, len(images), SCORING_BATCH)
         return np.concatenate(
-            [np.asarray(model(images[start : start + SCORING_BATCH], training=False)) for start in starts]
+            [to_numpy(model(images[start : start + SCORING_BATCH], training=False)) for start in starts]
         )
 
     probe = np.zeros((1, *model.input_shape[1:]), np.float32)
@@ -98,13 +97,13 @@ def as_trained(  # noqa: PLR0913  what a training was, and what it left
         recipe=recipe,
         seed=seed,
         trainer=trainer,
-        backend="tensorflow",
+        backend=backend_name(),
         model=model,
         predict=predict,
         parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
         epochs_run=len(losses),
         history={name: [float(value) for value in values] for name, values in sorted(history.items())},
-        placed_on=placement(model(probe, training=False)),
+        placed_on=backend().placement(model(probe, training=False)),
     )
 
 

@@ -1,0 +1,108 @@
+"""`python -m bench run --device all`: the main job on each device, one process after the other, and their table."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.backends import BACKENDS
+from bench.device_table import choose_device_runs, devices_page, write_devices_page
+from bench.devices import available_threads, parse_device
+from bench.errors import DensebenchError, unknown_name
+from bench.gpu import count_gpus, find_gap
+from bench.progress import Progress
+from bench.records import DEFAULT_BACKEND, read_runs
+from bench.settings import DEFAULT_RESULTS
+from bench.worker_process import ROOT
+
+if TYPE_CHECKING:
+    import argparse
+
+ALL = "all"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument(
+        "--device", default=ALL, help="with commas between: cpu:1,cpu,gpu (default: all that there are)"
+    )
+    parser.add_argument(
+        "--backend", default=DEFAULT_BACKEND, help=f"likewise, of {', '.join(BACKENDS)}, or all installed"
+    )
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+    parser.add_argument("options", nargs="*", metavar="OPTION", help="after --, what each run takes: --models deep_mlp")
+
+
+def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | None = None) -> int:
+    """Run the main job on each device, and print the table of what is stored.
+
+    Returns:
+        0, or the exit status of the first run that failed; the others are made all the same.
+
+    Raises:
+        DensebenchError: a device is unknown, or is not there.
+    """
+    jobs = [
+        (name, device) for device in choose_devices(arguments.device) for name in choose_backends(arguments.backend)
+    ]
+    progress = Progress(sys.stdout)
+    statuses = []
+    for name, device in jobs:
+        words = [f"--backend={name}", f"--device={device}", f"--results={arguments.results}", *arguments.options]
+        progress.done(f"\n=== {name}, {device}: pytest bench/ --benchmark-only {shlex.join(words)}")
+        statuses.append((start or _start)([sys.executable, "-m", "pytest", "bench/", "--benchmark-only", *words]))
+    runs, complaints = read_runs(arguments.results)
+    if shown := choose_device_runs(runs):
+        progress.done(f"\n{devices_page(shown)}")
+    pages, _ = write_devices_page(arguments.results)
+    progress.done("\n  ".join([*complaints, "Wrote:", *map(str, pages)]) if pages else "\n".join(complaints))
+    for (name, device), status in zip(jobs, statuses, strict=True):
+        if status:
+            progress.done(f"{name}, {device}: the run ended with status {status}")
+    return next(filter(None, statuses), 0)
+
+
+def choose_backends(text: str) -> list[str]:
+    """The backends that the user named, or all that are installed. Raises DensebenchError."""
+    installed = [name for name, each in BACKENDS.items() if all(map(importlib.util.find_spec, each.packages))]
+    names = installed if text == ALL else [word.strip() for word in text.split(",") if word.strip()]
+    for name in names:
+        if name not in BACKENDS:
+            raise unknown_name("backend", name, BACKENDS)
+        if name not in installed:
+            lack = ", ".join(package for package in BACKENDS[name].packages if not importlib.util.find_spec(package))
+            raise DensebenchError(
+                f"--backend {name}: not installed: {lack}. `tox -e {name}` makes an environment for it."
+            )
+    if not names:
+        raise DensebenchError(f"--backend {text!r} names no backend: {', '.join(BACKENDS)} and all do.")
+    return list(dict.fromkeys(names))
+
+
+def choose_devices(text: str) -> list[str]:
+    """The devices that the user named, or all that there are: one CPU thread, all of them, and each GPU.
+
+    Raises:
+        DensebenchError: one is unknown, or cannot be used.
+    """
+    if text == ALL:
+        cpus = [parse_device(f"cpu:{count}").name for count in sorted({1, available_threads()})]
+        return cpus + [f"gpu:{index}" for index in range(count_gpus()) if find_gap(index) is None]
+    names = [parse_device(word.strip()).name for word in text.split(",") if word.strip()]
+    for name in names:
+        index = parse_device(name).index
+        if index is not None and (gap := find_gap(index)):
+            raise DensebenchError(f"device {name!r}: {gap}")
+    if not names:
+        raise DensebenchError(f"--device {text!r} names no device: cpu:1,cpu does, and so does all.")
+    return list(dict.fromkeys(names))
+
+
+def _start(command: Sequence[str]) -> int:
+    """The exit status of one run, which writes to this process's own output."""
+    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603  no shell reads the words

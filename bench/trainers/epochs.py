@@ -1,0 +1,37 @@
+"""What every loop over epochs has in common: the history, the callbacks, and the end that a callback may ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def run_epochs(
+    model: Any, callbacks: Sequence[Any], epochs: int, run_epoch: Callable[[], dict[str, float]]
+) -> dict[str, list[float]]:
+    """Metric name to one value per epoch, as Keras's `History` has it.
+
+    Args:
+        model: what is trained; `stop_training` on it ends the loop after the epoch.
+        callbacks: Keras callbacks, told of the begin and end of training and of the end of each epoch.
+        epochs: how many, at most.
+        run_epoch: trains one, leaves its weights in the model, and returns its metrics.
+    """
+    history: dict[str, list[float]] = {}
+    model.stop_training = False
+    for callback in callbacks:
+        callback.set_model(model)
+        callback.on_train_begin()
+    for number in range(epochs):
+        logs = run_epoch()
+        for name, value in logs.items():
+            history.setdefault(name, []).append(value)
+        for callback in callbacks:
+            callback.on_epoch_end(number, logs)
+        if model.stop_training:
+            break
+    for callback in callbacks:
+        callback.on_train_end()
+    return history
