@@ -41,6 +41,11 @@ class Backend:
     jit_compile: bool
 
 
+def missing_packages(name: str) -> list[str]:
+    """What must be installed before a backend can be used; empty where all is there."""
+    return [package for package in BACKENDS[name].packages if importlib.util.find_spec(package) is None]
+
+
 def claim_backend(name: str) -> None:
     """Make `name` the backend of this process; before Keras is imported.
 
@@ -49,7 +54,7 @@ def claim_backend(name: str) -> None:
     """
     if name not in BACKENDS:
         raise unknown_name("backend", name, BACKENDS)
-    if missing := [package for package in BACKENDS[name].packages if importlib.util.find_spec(package) is None]:
+    if missing := missing_packages(name):
         lack = f"{' and '.join(missing)} cannot be imported"
         raise DensebenchError(f"--backend {name}: {lack}. `tox -e {name}` makes an environment for it.")
     os.environ[VARIABLE] = name

@@ -20,6 +20,7 @@ PACKAGES = (
     "numpy",
     "pytest-benchmark",
 )
+PEAK, RESIDENT = "VmHWM", "VmRSS"
 # TensorFlow and ONNX Runtime come under several names with the same import name.
 BUILDS = {
     "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos"),
@@ -64,6 +65,22 @@ def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 def memory_gib() -> int:
     """The machine's memory in GiB, rounded."""
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
+def process_memory(field: str, status: Path = Path("/proc/self/status")) -> int | None:
+    """The memory of this process in bytes, from Linux (proc(5)); ``None`` where the system does not tell.
+
+    Not from `getrusage`, whose peak begins with the size of the process that started this one.
+
+    Args:
+        field: `PEAK` (the largest resident memory so far) or `RESIDENT` (now).
+        status: where it is told.
+    """
+    try:
+        lines = status.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)
 
 
 def _first_version(names: tuple[str, ...]) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shlex
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.backends import BACKENDS
+from bench.backends import BACKENDS, missing_packages
 from bench.device_table import choose_device_runs, devices_page, write_devices_page
 from bench.devices import available_threads, parse_device
 from bench.errors import DensebenchError, unknown_name
@@ -69,16 +68,15 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
 
 def choose_backends(text: str) -> list[str]:
     """The backends that the user named, or all that are installed. Raises DensebenchError."""
-    installed = [name for name, each in BACKENDS.items() if all(map(importlib.util.find_spec, each.packages))]
-    names = installed if text == ALL else [word.strip() for word in text.split(",") if word.strip()]
+    names = [word.strip() for word in text.split(",") if word.strip()]
+    if text == ALL:
+        names = [name for name in BACKENDS if not missing_packages(name)]
     for name in names:
         if name not in BACKENDS:
             raise unknown_name("backend", name, BACKENDS)
-        if name not in installed:
-            lack = ", ".join(package for package in BACKENDS[name].packages if not importlib.util.find_spec(package))
-            raise DensebenchError(
-                f"--backend {name}: not installed: {lack}. `tox -e {name}` makes an environment for it."
-            )
+        if missing := missing_packages(name):
+            lack = f"not installed: {', '.join(missing)}"
+            raise DensebenchError(f"--backend {name}: {lack}. `tox -e {name}` makes an environment for it.")
     if not names:
         raise DensebenchError(f"--backend {text!r} names no backend: {', '.join(BACKENDS)} and all do.")
     return list(dict.fromkeys(names))

@@ -156,9 +156,8 @@ def open_workers(cases: Sequence[Case], arguments: argparse.Namespace, device: D
     wanted = dict.fromkeys(RUNGS[case.rung].backend for case in cases if case.well)
     workers: dict[str, Worker] = {}
     try:
-        with on_cpus(
-            own_cpus()[: device.threads]
-        ):  # JAX's thread pool is as large as the number of CPUs that it may use
+        # JAX's thread pool is as large as the number of CPUs that it may use.
+        with on_cpus(own_cpus()[: device.threads]):
             for backend in wanted:
                 workers[backend] = Worker(command)
         yield workers

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from bench.datasets import load_dataset
+from bench.machine import PEAK, process_memory
 from bench.records import read_run
-from bench.releases.probe import Asked, measure, peak_memory, time_calls
+from bench.releases.probe import Asked, measure, time_calls
 
 ROOT = Path(__file__).parent.parent
 SHARED = {"schema": 1, "dataset": "digits", "dataset_sha256": "", "device": "cpu:1", "threads": 1, "quick": True}
@@ -55,8 +56,8 @@ def test_calls_are_timed_one_by_one_after_some_that_are_not() -> None:
 def test_memory_is_told_where_the_system_tells_it(tmp_path: Path) -> None:
     status = tmp_path / "status"
     status.write_text("VmPeak:\t 20 kB\nVmHWM:\t 12 kB\n", encoding="ascii")
-    assert peak_memory(status) == 12 * 1024
-    assert peak_memory(tmp_path / "none") is None
+    assert process_memory(PEAK, status) == 12 * 1024
+    assert process_memory(PEAK, tmp_path / "none") is None
 
 
 def test_numpy_is_not_there_before_tensorflow() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.errors import DensebenchError
+from bench.machine import RESIDENT, process_memory
 from bench.progress import Progress
 from bench.records import read_run
 from bench.runtimes import RUNTIMES
@@ -22,7 +23,7 @@ from bench.runtimes.certificate import examine
 from bench.runtimes.command import mark_missing, measure, plan_cases
 from bench.runtimes.page import choose_runtimes_run, runtimes_page
 from bench.runtimes.prepare import EXPECTED, Order, prepare
-from bench.runtimes.worker import Settings, cold_start, resident_memory, time_calls, work
+from bench.runtimes.worker import Settings, cold_start, time_calls, work
 from models import RECIPES
 from tests import fake_runs
 
@@ -70,8 +71,8 @@ def test_a_slow_runtime_is_called_less_often() -> None:
 def test_memory_is_told_where_the_system_tells_it(tmp_path: Path) -> None:
     status = tmp_path / "status"
     status.write_text("VmHWM:\t 20 kB\nVmRSS:\t 12 kB\n", encoding="ascii")
-    assert resident_memory(status) == 12 * 1024
-    assert resident_memory(tmp_path / "none") is None
+    assert process_memory(RESIDENT, status) == 12 * 1024
+    assert process_memory(RESIDENT, tmp_path / "none") is None
 
 
 @pytest.fixture(scope="module")

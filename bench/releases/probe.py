@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.devices import claim_device, parse_device, start_tensorflow
+from bench.machine import PEAK, process_memory
 from bench.records import SCHEMA
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def measure(
     began_s = clock()
     model.fit(images, labels, batch_size=training.batch_size, epochs=1, verbose=0)
     fit_s = clock() - began_s
-    peak_bytes = peak_memory()
+    peak_bytes = process_memory(PEAK)
     test_images = scale(dataset.test_images)
     scores = np.asarray(model(test_images, training=False))
     accuracy = float(np.mean(scores.argmax(axis=1) == dataset.test_labels))
@@ -164,18 +165,6 @@ def time_calls(call: Callable[[], object], count: int, clock: Callable[[], float
         call()
         values_s.append(clock() - began_s)
     return values_s
-
-
-def peak_memory(status: Path = Path("/proc/self/status")) -> int | None:
-    """The largest resident memory of this process so far, in bytes; ``None`` where the system does not tell.
-
-    From Linux (`VmHWM`, proc(5)): what `getrusage` tells begins with the size of the process that started this one.
-    """
-    try:
-        lines = status.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def _row(case: str, stage: str, values_s: Sequence[float], **papers: Any) -> dict[str, Any]:

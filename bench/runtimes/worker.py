@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.devices import Device, claim_device
+from bench.machine import RESIDENT, process_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ def work(settings: Settings, clock_ns: Callable[[], int] = time.monotonic_ns) ->
     except (Unavailable, ModuleNotFoundError) as error:
         return {"unavailable": next(iter(str(error).strip().splitlines()), "")}
     marks_ns.append(clock_ns())
-    cold = {**cold_start(settings.started_ns, marks_ns), "resident_bytes": resident_memory()}
+    cold = {**cold_start(settings.started_ns, marks_ns), "resident_bytes": process_memory(RESIDENT)}
     return {"cold": cold, **_serve(settings, answer, exact=runtime.exact)}
 
 
@@ -83,15 +84,6 @@ def cold_start(started_ns: int, marks_ns: list[int]) -> dict[str, float]:
     ends = [started_ns, *marks_ns]
     parts = {name: (end - begin) / 1e9 for name, begin, end in zip(names, ends, ends[1:], strict=False)}
     return {"cold_s": (marks_ns[-1] - started_ns) / 1e9, **parts}
-
-
-def resident_memory(status: Path = Path("/proc/self/status")) -> int | None:
-    """The resident memory of this process in bytes (`VmRSS`, proc(5)); ``None`` where the system does not tell."""
-    try:
-        lines = status.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")), None)
 
 
 def _first_image() -> Any:
