@@ -16,14 +16,15 @@ from bench.backends import backend, claim_backend
 from bench.datasets import Dataset, load_dataset
 from bench.devices import claim_device
 from bench.errors import DensebenchError
+from bench.files import write_pages
 from bench.formats import format_counted
 from bench.gpu import describe_gpu
 from bench.infer import BATCH_SIZES
 from bench.ladder import Ladder
 from bench.machine import describe_machine, machine_name, package_versions
+from bench.main_page import make_tables
 from bench.progress import Progress, logging_to
-from bench.records import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run, read_runs
-from bench.report import write_tables
+from bench.records import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run
 from bench.rows import Rows
 from bench.runfile import reserve_run_path
 from bench.settings import Settings, add_options, read_settings
@@ -183,11 +184,11 @@ def _write_summary(write: Any, settings: Settings, rows: Rows) -> None:
         write(f"\n{paragraph}")
     written = [rows.path, *rows.files]
     if not settings.quick:
-        runs, complaints = read_runs(settings.results)
+        pages, complaints = make_tables(settings.results)
         for complaint in complaints:
             write(f"skipped: {complaint}", yellow=True)
         try:
-            written += write_tables(runs, settings.results)
+            written += write_pages(settings.results, pages)
         except OSError as error:
             write(f"the tables could not be written: {error}", red=True)
     write("\nWrote:")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.files import write_page
 from bench.formats import format_accuracy, format_counted, format_duration, format_rate
 from bench.records import DEFAULT_BACKEND, Record, Run, read_runs
 from bench.tables import NOT_MEASURED, escape, markdown_table
@@ -13,6 +12,8 @@ from bench.tables import NOT_MEASURED, escape, markdown_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from bench.files import Pages
 
 BASE = (DEFAULT_BACKEND, "cpu:1")
 PUBLISHED_DATASET = "fashion_mnist"
@@ -98,13 +99,11 @@ def _position(run: Run) -> tuple[object, ...]:
     return not run.device.startswith("cpu"), run.threads, run.device, run.backend != BASE[0], run.backend
 
 
-def write_devices_page(results: Path) -> tuple[list[Path], list[str]]:
-    """Write `tables/devices.md` where runs of several devices are stored: its path, and what could not be read."""
+def make_devices_page(results: Path) -> Pages:
+    """The page `devices`, where runs of several devices are stored."""
     runs, complaints = read_runs(results)
     shown = choose_device_runs(runs)
-    if len(shown) < FEWEST_DEVICES:
-        return [], complaints
-    return [write_page(results, "devices", devices_page(shown))], complaints
+    return ({"devices": devices_page(shown)} if len(shown) >= FEWEST_DEVICES else {}), complaints
 
 
 def _row(recipe: str, run: Run, base: dict[str, Record]) -> list[str]:

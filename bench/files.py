@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+
+Pages = tuple[dict[str, str], list[str]]
+"""What stored runs say: pages of Markdown by name, and a line for each run file that could not be read."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -26,13 +30,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def write_page(results: Path, name: str, text: str) -> Path:
-    """Write a page of tables, ``results/tables/<name>.md``; its path.
+def write_pages(results: Path, pages: Mapping[str, str]) -> list[Path]:
+    """Write pages of tables, by name, as ``results/tables/<name>.md``; their paths.
 
     Raises:
-        OSError: it could not be written; what was there before stays.
+        OSError: one could not be written; what was there before stays.
     """
-    path = results / "tables" / f"{name}.md"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text.encode())
-    return path
+    folder = results / "tables"
+    paths = [folder / f"{name}.md" for name in pages]
+    for path, text in zip(paths, pages.values(), strict=True):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    return paths

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +28,10 @@ LARGEST_INTEGER = 2**53
 
 class RunFileError(Exception):
     """A run file that cannot be read, with its name and what is wrong with it."""
+
+
+SHAPE_ERRORS = (RunFileError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading stored data of an unexpected shape ends in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ class Run:
         complete: false where the run was interrupted.
         missing: planned cases that have no row.
         fallback_reason: why `digits` stands in for another data set; ``None`` where it does not.
+        papers: everything that was stored with the run.
     """
 
     file: str
@@ -102,6 +111,20 @@ class Run:
     missing: tuple[str, ...]
     fallback_reason: str | None
     records: tuple[Record, ...]
+    papers: Mapping[str, Any]
+
+
+_known: ContextVar[dict[Path, Run] | None] = ContextVar("known", default=None)
+
+
+@contextmanager
+def reading_once() -> Iterator[None]:
+    """Within it each run file is read once, however many pages show it; nothing may change the files meanwhile."""
+    token = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(token)
 
 
 def read_run(path: Path) -> Run:
@@ -110,6 +133,15 @@ def read_run(path: Path) -> Run:
     Raises:
         RunFileError: it cannot be read, is no JSON, or is not a run file of a schema known here.
     """
+    known = _known.get()
+    if known is None:
+        return _read_run(path)
+    if path not in known:
+        known[path] = _read_run(path)
+    return known[path]
+
+
+def _read_run(path: Path) -> Run:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return _parse_run(path.name, content)
@@ -119,20 +151,37 @@ def read_run(path: Path) -> Run:
         raise RunFileError(f"{path}: not a densebench run file: {error}") from error
 
 
-def read_runs(results: Path, folder: str = ".") -> tuple[list[Run], list[str]]:
+def read_runs(
+    results: Path, folder: str = ".", needs: Mapping[str, type] = MappingProxyType({})
+) -> tuple[list[Run], list[str]]:
     """Every readable run of a kind, oldest first, and a line for each file that is not readable.
 
     Args:
         results: the folder that holds `raw`.
         folder: where runs of that kind lie, under `raw/<machine>`; the main job's lie there directly.
+        needs: what is stored beside every row of that kind, and its type.
     """
     runs, complaints = [], []
     for path in sorted((results / "raw").glob(f"*/{folder}/*.json")):
         try:
-            runs.append(read_run(path))
+            run = read_run(path)
+            check_papers(path, run, needs)
+            runs.append(run)
         except RunFileError as error:
             complaints.append(str(error))
     return sorted(runs, key=lambda run: run.started_at), complaints
+
+
+def check_papers(path: Path, run: Run, needs: Mapping[str, type]) -> None:
+    """Refuse a run of another kind.
+
+    Raises:
+        RunFileError: beside a row something is missing, or of another type.
+    """
+    for record in run.records:
+        for name, kind in needs.items():
+            if not isinstance(record.papers.get(name), kind):
+                raise RunFileError(f"{path}: {record.case[:80]}: {name!r} is missing or no {kind.__name__}")
 
 
 def _parse_run(file: str, content: Any) -> Run:
@@ -161,6 +210,7 @@ def _parse_run(file: str, content: Any) -> Run:
         missing=tuple(case for case in planned if case not in measured),
         fallback_reason=_field(about, "fallback_reason", (str, type(None))),
         records=tuple(rows),
+        papers=about,
     )
 
 
@@ -184,13 +234,13 @@ def _parse_papers(papers: Any, values_s: tuple[float, ...]) -> Record:
         values_s=values_s,
         dataset=_field(papers, "dataset", str),
         device=_field(papers, "device", str),
-        threads=_field(papers, "threads", int),
-        batch_size=_field(papers, "batch_size", int),
+        threads=_count(papers, "threads"),
+        batch_size=_count(papers, "batch_size"),
         parameters=_field(papers, "parameters", optional_int, default=None),
-        train_images=_field(papers, "train_images", optional_int, default=None),
+        train_images=_count(papers, "train_images") if papers.get("train_images") is not None else None,
         seeds=tuple(int(seed) for seed in _numbers(papers, "seeds")),
-        test_accuracies=_numbers(papers, "test_accuracies"),
-        epochs_run=tuple(int(epochs) for epochs in _numbers(papers, "epochs_run")),
+        test_accuracies=_within(papers, "test_accuracies", 0, 1),
+        epochs_run=tuple(int(epochs) for epochs in _within(papers, "epochs_run", 1, LARGEST_INTEGER)),
         first_step_s=_numbers_or_none(papers, "first_step_s"),
         precision=_field(papers, "precision", (str, type(None)), default=None),
         trainer=_field(papers, "trainer", (str, type(None)), default=None),
@@ -221,6 +271,13 @@ def _field(owner: Any, name: str, kind: type | tuple[type, ...], *, default: Any
     return value
 
 
+def _count(owner: Any, name: str) -> int:
+    value: int = _field(owner, name, int)
+    if value < 1:
+        raise ValueError(f"the field {name!r} is {value}; 1 or more is expected")
+    return value
+
+
 def _strings(owner: Any, name: str) -> tuple[str, ...]:
     values: Sequence[Any] = _field(owner, name, list)
     if not all(isinstance(value, str) for value in values):
@@ -233,6 +290,13 @@ def _numbers(owner: Any, name: str) -> tuple[float, ...]:
     if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
         raise ValueError(f"the field {name!r} must be a list of finite numbers")
     return tuple(values)
+
+
+def _within(owner: Any, name: str, low: float, high: float) -> tuple[float, ...]:
+    values = _numbers(owner, name)
+    if not all(low <= value <= high for value in values):
+        raise ValueError(f"the field {name!r} must be a list of numbers from {low} to {high}")
+    return values
 
 
 def _numbers_or_none(owner: Any, name: str) -> tuple[float | None, ...]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.backends import BACKENDS, missing_packages
-from bench.device_table import choose_device_runs, devices_page, write_devices_page
+from bench.device_table import choose_device_runs, devices_page, make_devices_page
 from bench.devices import available_threads, parse_device
 from bench.errors import DensebenchError, unknown_name
+from bench.files import write_pages
 from bench.gpu import count_gpus, find_gap
 from bench.progress import Progress
 from bench.records import DEFAULT_BACKEND, read_runs
@@ -58,8 +59,8 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
     runs, complaints = read_runs(arguments.results)
     if shown := choose_device_runs(runs):
         progress.done(f"\n{devices_page(shown)}")
-    pages, _ = write_devices_page(arguments.results)
-    progress.done("\n  ".join([*complaints, "Wrote:", *map(str, pages)]) if pages else "\n".join(complaints))
+    paths = write_pages(arguments.results, make_devices_page(arguments.results)[0])
+    progress.done("\n  ".join([*complaints, "Wrote:", *map(str, paths)]) if paths else "\n".join(complaints))
     for (name, device), status in zip(jobs, statuses, strict=True):
         if status:
             progress.done(f"{name}, {device}: the run ended with status {status}")

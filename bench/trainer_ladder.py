@@ -21,13 +21,13 @@ from bench.about import about_run
 from bench.datasets import Dataset, load_dataset
 from bench.devices import Device, claim_device, parse_device
 from bench.errors import DensebenchError
-from bench.files import write_atomically
+from bench.files import write_atomically, write_pages
 from bench.machine import machine_name
 from bench.progress import Progress
 from bench.records import SCHEMA, read_run
 from bench.runfile import encode_run, reserve_run_path, round_timings
 from bench.rungs import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
-from bench.trainer_report import FOLDER, trainer_page, write_trainer_page
+from bench.trainer_report import FOLDER, make_trainer_page, trainer_page
 from bench.worker_process import Worker, WorkerError, on_cpus, own_cpus
 from models import RECIPES
 from models.recipe import QUICK_FLOOR
@@ -114,8 +114,9 @@ def run(arguments: argparse.Namespace) -> int:
         measure(cases, workers, orders, dataset=dataset.name, progress=progress, save=lambda: save(complete=False))
         _show_errors(cases, workers, progress)
     save(complete=True)
-    pages, complaints = write_trainer_page(arguments.results)
-    lines = [*complaints, trainer_page(read_run(path)), "Wrote:", f"  {path}", *(f"  {page}" for page in pages)]
+    pages, complaints = make_trainer_page(arguments.results)
+    written = [path, *write_pages(arguments.results, pages)]
+    lines = [*complaints, trainer_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]
     for line in lines:
         progress.done(line)
     return 1 if any(case.failed for case in cases) else 0

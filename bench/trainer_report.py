@@ -6,7 +6,6 @@ import statistics
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bench.files import write_page
 from bench.formats import format_accuracy, format_counted, format_rate
 from bench.records import Record, Run, read_runs
 from bench.tables import NOT_MEASURED, escape, markdown_table, provenance
@@ -15,9 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from bench.files import Pages
+
 FOLDER = "trainers"
 """Where the ladder's run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
 
+NEEDS = {"position": int, "status": str, "facts": dict, "blocks": list, "widths": list}
+"""What is stored beside every row of such a run."""
 BASELINE = "fit"
 BATCH_LIMIT = "limit at this batch size"
 PRODUCT_LIMIT = "matrix product limit"
@@ -60,7 +63,7 @@ def trainer_table(run: Run, recipes: Sequence[str]) -> str:
         f"of the {PRODUCT_LIMIT}",
         "Test accuracy (epochs)",
     ]
-    records = sorted((record for record in run.records if record.recipe in recipes), key=_position)
+    records = sorted((record for record in run.records if record.recipe in recipes), key=position)
     return markdown_table(headers, [_row(run, record) for record in records], text_columns=(0, 2))
 
 
@@ -72,9 +75,9 @@ def trainer_notices(run: Run) -> list[str]:
     if not run.complete:
         lines.append("**Ended early: not all blocks were measured.**")
     reasons: dict[str, list[str]] = {}
-    for record in sorted(run.records, key=_position):
+    for record in sorted(run.records, key=position):
         for fault in record.faults:
-            reasons.setdefault(fault, []).append(f"{record.recipe}, batch {record.batch_size}, {_title(record)}")
+            reasons.setdefault(fault, []).append(f"{record.recipe}, batch {record.batch_size}, {rung_title(record)}")
     lines += [f"{'; '.join(rungs)}: {fault}." for fault, rungs in reasons.items()]
     return [escape(line) for line in lines]
 
@@ -83,7 +86,7 @@ def trainer_explanation(run: Run) -> str:
     """How to read the tables, with the rates that NumPy's matrix products reached in the same blocks."""
     reached = [
         f"{_gigaflops(record)} for those of {record.recipe} at batch {record.batch_size}"
-        for record in sorted(run.records, key=_position)
+        for record in sorted(run.records, key=position)
         if record.trainer == BATCH_LIMIT and record.values_s and not record.faults
     ]
     large = [record for record in run.records if record.trainer == PRODUCT_LIMIT and record.values_s]
@@ -124,16 +127,14 @@ def choose_trainer_run(runs: Sequence[Run]) -> Run | None:
 
 def published_trainer_run(results: Path) -> tuple[Run | None, list[str]]:
     """The stored run that the page shows, if there is one, and a line for each file that could not be read."""
-    runs, complaints = read_runs(results, FOLDER)
+    runs, complaints = read_runs(results, FOLDER, NEEDS)
     return choose_trainer_run(runs), complaints
 
 
-def write_trainer_page(results: Path) -> tuple[list[Path], list[str]]:
-    """Write `tables/trainers.md` from the stored runs: its path if there is one to show, and what could not be read."""
+def make_trainer_page(results: Path) -> Pages:
+    """The page `trainers`, if there is a run to show."""
     run, complaints = published_trainer_run(results)
-    if run is None:
-        return [], complaints
-    return [write_page(results, "trainers", trainer_page(run))], complaints
+    return ({"trainers": trainer_page(run)} if run else {}), complaints
 
 
 def trainer_section(run: Run) -> str:
@@ -152,20 +153,20 @@ def flops_per_image(widths: Sequence[int]) -> int:
 
 
 def _row(run: Run, record: Record) -> list[str]:
-    start = [record.recipe, str(record.batch_size), _title(record)]
+    start = [record.recipe, str(record.batch_size), rung_title(record)]
     if record.faults or not record.values_s:
         return [*start, _status(record), *[NOT_MEASURED] * 4]
-    rates = _rates(record)
+    reached = rates(record)
     return [
         *start,
-        format_rate(statistics.median(rates.values())),
-        _compare(rates, _rates_of(run, record, BASELINE), _spread),
-        *(_compare(rates, _rates_of(run, record, limit), _percent) for limit in (BATCH_LIMIT, PRODUCT_LIMIT)),
+        format_rate(statistics.median(reached.values())),
+        _compare(reached, rates_of(run, record, BASELINE), _spread),
+        *(_compare(reached, rates_of(run, record, limit), _percent) for limit in (BATCH_LIMIT, PRODUCT_LIMIT)),
         _accuracy(record),
     ]
 
 
-def _rates(record: Record) -> Blocks:
+def rates(record: Record) -> Blocks:
     """Images per second in each block."""
     if record.trainer == PRODUCT_LIMIT:
         rate = record.papers["facts"]["flops"] / flops_per_image(record.papers["widths"])
@@ -175,12 +176,12 @@ def _rates(record: Record) -> Blocks:
     return {block: images * epochs / value_s for block, epochs, value_s in timed}
 
 
-def _rates_of(run: Run, like: Record, trainer: str) -> Blocks:
+def rates_of(run: Run, like: Record, trainer: str) -> Blocks:
     """The rates of another rung of the same ladder; none where it has no valid row."""
     ladder = (like.recipe, like.batch_size, trainer)
     for record in run.records:
         if (record.recipe, record.batch_size, record.trainer) == ladder and not record.faults:
-            return _rates(record)
+            return rates(record)
     return {}
 
 
@@ -203,7 +204,7 @@ def _accuracy(record: Record) -> str:
     return f"{format_accuracy(accuracies[0])} ({record.papers['epochs_trained']})" if accuracies else NOT_MEASURED
 
 
-def _title(record: Record) -> str:
+def rung_title(record: Record) -> str:
     """The rung's name, with the number of steps that Keras takes per call where it was chosen."""
     steps = record.papers["facts"].get("steps_per_execution")
     return f"{record.trainer}, {steps} steps per execution" if steps else str(record.trainer)
@@ -221,5 +222,6 @@ def _gigaflops_value(record: Record) -> float:
     return float(record.papers["facts"]["flops"]) / statistics.median(record.values_s) / GIGA
 
 
-def _position(record: Record) -> int:
+def position(record: Record) -> int:
+    """Where the row stands in the tables."""
     return int(record.papers["position"])

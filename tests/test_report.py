@@ -1,38 +1,23 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.__main__ import main
-from bench.records import Run, read_run, read_runs
-from bench.releases.store import choose_attempts, read_attempts
-from bench.releases.versions_page import versions_page
-from bench.report import (
-    RESULTS_TABLE,
-    SELFTEST_TABLE,
-    TRAINERS_TABLE,
-    choose_run,
-    headline_section,
-    readme_markers,
-    tables_page,
-)
-from bench.reproduction.details import details_page
-from bench.reproduction.page import reproduction_page
-from bench.selftest.page import selftest_page, selftest_section
-from bench.selftest.store import choose_selftest, read_fought
-from bench.trainer_report import trainer_page, trainer_section
+from bench.main_page import choose_run
+from bench.records import read_runs
+from bench.reports.published import README_DATASET, RESULTS_TABLE
+from bench.reports.readme import markers
 from tests.fake_runs import infer_row, run_content, train_row
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
-README_START, README_END = readme_markers(RESULTS_TABLE)
+README_START, README_END = markers(RESULTS_TABLE)
 
 
 @pytest.fixture
@@ -48,7 +33,7 @@ def store(results: Path, name: str, rows: list[dict[str, Any]], **about: Any) ->
 
 
 def chosen(results: Path) -> str | None:
-    run = choose_run(read_runs(results)[0], "fashion_mnist")
+    run = choose_run(read_runs(results)[0], README_DATASET)
     return run.file if run else None
 
 
@@ -122,44 +107,3 @@ def test_reports_import_no_framework() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
-
-
-def named_run(text: str) -> Run:
-    """The stored run that a published table names as its source."""
-    (name,) = re.findall(r"run file `([^`]+\.json)`", text)
-    (path,) = (ROOT / "results" / "raw").rglob(name)
-    return read_run(path)
-
-
-@pytest.mark.parametrize(("name", "section"), [(RESULTS_TABLE, headline_section), (TRAINERS_TABLE, trainer_section)])
-def test_each_readme_table_is_that_of_the_run_that_it_names(name: str, section: Callable[[Run], str]) -> None:
-    first, last = readme_markers(name)
-    text = (ROOT / "README.md").read_text(encoding="utf-8").split(first)[1].split(last)[0]
-    run = named_run(text)
-    assert (run.dataset, run.quick, run.complete) == ("fashion_mnist", False, True)
-    assert text == f"\n\n{section(run)}\n\n"
-
-
-PAGES = {"trainers": trainer_page, "reproduction": reproduction_page, "reproduction_details": details_page}
-OF_MANY_RUNS: dict[str, Callable[[], str]] = {
-    "selftest": lambda: selftest_page(choose_selftest(read_fought(RESULTS)[0])),
-    "versions": lambda: versions_page(choose_attempts(read_attempts(RESULTS)[0])),
-}
-"""Pages that no single run file makes."""
-
-
-def test_each_published_page_is_that_of_its_runs() -> None:
-    for page in (RESULTS / "tables").glob("*.md"):
-        text = page.read_text(encoding="utf-8")
-        made = OF_MANY_RUNS[page.stem]() if page.stem in OF_MANY_RUNS else _page_of_one_run(page.stem, text)
-        assert text == made, page
-
-
-def test_the_readme_has_the_self_test_that_is_stored() -> None:
-    first, last = readme_markers(SELFTEST_TABLE)
-    text = (ROOT / "README.md").read_text(encoding="utf-8").split(first)[1].split(last)[0]
-    assert text == f"\n\n{selftest_section(choose_selftest(read_fought(RESULTS)[0]))}\n\n"
-
-
-def _page_of_one_run(name: str, text: str) -> str:
-    return PAGES.get(name, tables_page)(named_run(text))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from bench.main_page import tables_page
 from bench.records import Run, read_run
-from bench.report import tables_page
 from bench.tables import caption, headline_table, latency_table, notices, training_table
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 

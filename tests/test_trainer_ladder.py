@@ -21,7 +21,7 @@ from bench.rungs import LADDERS, RUNGS, WIDTHS, Rung
 from bench.rungs.numpy_limit import step_products
 from bench.rungs.task import Ready, Task, Unavailable, make_ready
 from bench.rungs.tensorflow_rungs import steps_per_execution
-from bench.trainer_report import FOLDER, flops_per_image, trainer_page, trainer_table, write_trainer_page
+from bench.trainer_report import FOLDER, flops_per_image, make_trainer_page, trainer_page, trainer_table
 from bench.worker_process import Worker, WorkerError, on_cpus, own_cpus
 from models import RECIPES
 from tests.fake_runs import MACHINE, PACKAGES
@@ -196,11 +196,10 @@ def test_the_page_shows_the_newest_of_the_most_complete_runs(tmp_path: Path) -> 
     stored(tmp_path, cases, "other.json", started_at="2026-01-05", dataset="mnist")
     stored(tmp_path, cases, "one-thread.json", started_at="2026-01-06", device="cpu:1")
     (tmp_path / "raw" / "machine" / FOLDER / "broken.json").write_text("{", encoding="utf-8")
-    (page,), complaints = write_trainer_page(tmp_path)
-    assert page is not None
-    assert "run file `whole.json`" in page.read_text(encoding="utf-8")
+    pages, complaints = make_trainer_page(tmp_path)
+    assert "run file `whole.json`" in pages["trainers"]
     assert "broken.json" in complaints[0]
-    assert write_trainer_page(tmp_path / "nothing") == ([], [])
+    assert make_trainer_page(tmp_path / "nothing") == ({}, [])
 
 
 @pytest.mark.parametrize(

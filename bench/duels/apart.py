@@ -3,6 +3,8 @@
 One run is one process, hence one sample, and whatever changed on the machine between the runs is part of every ratio.
 Several runs per side are compared by Welch's interval (Biometrika 1947) over their medians. Of a single run nobody can
 tell how far another would be from it; its standard deviation is then taken to be `ASSUMED_NOISE`, and the row says so.
+Where more than two environments were measured on the machine, the spread of the runs of each of them is pooled, as in
+an analysis of variance: how far two runs of one environment lie apart is the machine's doing, not the environment's.
 """
 
 from __future__ import annotations
@@ -66,15 +68,32 @@ class Comparison:
     accuracy: Finding | None
 
 
-def compare_runs(base: Sequence[Run], head: Sequence[Run], margins: Margins) -> list[Comparison]:
-    """A comparison for every case of either side, the false alarms held for all of them together."""
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How far runs of one environment lie apart: the variance of the logarithms of their medians, and its freedom."""
+
+    variance: float
+    freedom: int
+
+
+def compare_runs(
+    base: Sequence[Run], head: Sequence[Run], margins: Margins, pool: Sequence[Sequence[Run]] = ()
+) -> list[Comparison]:
+    """A comparison for every case of either side, the false alarms held for all of them together.
+
+    Args:
+        base: runs of one environment.
+        head: likewise of the one that is judged.
+        margins: what still counts as the same.
+        pool: the runs of each environment whose spread is pooled; without any, each side's own spread counts.
+    """
     names = dict.fromkeys(record.case for run in (*base, *head) for record in run.records)
     pairs = {name: (_records(base, name), _records(head, name)) for name in names}
     obstacles = {name: obstacle(pair) for name, pair in pairs.items()}
     known: dict[tuple[str, str], Centre | None] = {}
     for name, pair in pairs.items():
         if not obstacles[name][0]:
-            known[name, "time"] = time_apart(pair)
+            known[name, "time"] = time_apart(pair, pooled_spread([_log_medians(runs, name) for runs in pool]))
             if pair[0][0].stage == "train":
                 known[name, "accuracy"] = accuracy_apart(pair)
     certain = holm([found.p_value if found else 1.0 for found in known.values()], ALARM_ERROR)
@@ -123,15 +142,30 @@ def median_s(record: Record) -> float:
     )
 
 
-def time_apart(pair: Pair) -> Centre:
-    """The logarithm of HEAD's median over BASE's, by Welch's formula, or with an assumed spread for want of runs."""
+def pooled_spread(groups: Sequence[Sequence[float]]) -> Spread | None:
+    """The spread within several groups of logarithms; ``None`` where no group has two values."""
+    freedom = sum(len(group) - 1 for group in groups if group)
+    if not freedom:
+        return None
+    squares = math.fsum((value - statistics.fmean(group)) ** 2 for group in groups for value in group)
+    return Spread(squares / freedom, freedom)
+
+
+def time_apart(pair: Pair, spread: Spread | None = None) -> Centre:
+    """The logarithm of HEAD's median over BASE's."""
     base, head = ([math.log(median_s(record)) for record in records] for records in pair)
-    return logs_apart(base, head)
+    return logs_apart(base, head, spread)
 
 
-def logs_apart(base: Sequence[float], head: Sequence[float]) -> Centre:
-    """HEAD's mean minus BASE's, of logarithms of seconds with a value per run."""
+def logs_apart(base: Sequence[float], head: Sequence[float], spread: Spread | None = None) -> Centre:
+    """HEAD's mean minus BASE's, of logarithms with a value per run.
+
+    With the pooled spread where there is one, else by Welch's formula, or with an assumed spread for want of runs.
+    """
     value = statistics.fmean(head) - statistics.fmean(base)
+    if spread:
+        error = math.sqrt(spread.variance * (1 / len(base) + 1 / len(head)))
+        return Centre(value, error, spread.freedom, len(base) + len(head))
     if min(len(base), len(head)) < SEVERAL:
         return Centre(value, ASSUMED_NOISE * math.sqrt(1 / len(base) + 1 / len(head)), MANY, len(base) + len(head))
     parts = [(statistics.variance(side) / len(side), len(side)) for side in (base, head)]
@@ -162,6 +196,11 @@ def _by_seed(records: Sequence[Record]) -> dict[int, float]:
         for seed, accuracy in zip(record.seeds, record.test_accuracies, strict=True):
             found.setdefault(seed, []).append(accuracy)
     return {seed: statistics.fmean(accuracies) for seed, accuracies in found.items()}
+
+
+def _log_medians(runs: Sequence[Run], case: str) -> list[float]:
+    """Of the runs whose row of that case can be compared."""
+    return [math.log(median_s(record)) for record in _records(runs, case) if record.values_s and not record.faults]
 
 
 def _records(runs: Sequence[Run], case: str) -> list[Record]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +41,7 @@ def read_attempts(results: Path) -> tuple[list[Attempt], list[str]]:
     for path in sorted((results / "raw").glob(f"*/{FOLDER}/*.json")):
         try:
             run = read_run(path)
-            own = json.loads(path.read_text(encoding="utf-8"))["densebench"]["versions"]
+            own = run.papers["versions"]
             attempts.append(Attempt(find_release(own["release"]), run, str(own["trouble"])))
         except (RunFileError, DensebenchError) as error:
             complaints.append(str(error))

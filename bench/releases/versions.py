@@ -22,14 +22,14 @@ from bench.duels.arena import side_environment
 from bench.duels.command import parse_duration
 from bench.duels.sides import ROOT, find_side
 from bench.errors import DensebenchError, unknown_name
-from bench.files import write_atomically
+from bench.files import write_atomically, write_pages
 from bench.formats import format_duration
 from bench.machine import machine_name
 from bench.progress import Progress
 from bench.releases.known import Release, find_release, known_releases
 from bench.releases.probe import PROBE, Asked
 from bench.releases.store import FOLDER, with_release
-from bench.releases.versions_page import write_versions_page
+from bench.releases.versions_page import make_versions_page
 from bench.runfile import encode_run, reserve_run_path
 from bench.settings import DEFAULT_RESULTS
 from bench.trainers import KERAS_TRAINERS
@@ -99,10 +99,10 @@ def run(arguments: argparse.Namespace) -> int:
             troubles += bool(trouble)
             progress.done(f"  {trouble or 'done'}")
     finally:
-        paths, complaints = write_versions_page(arguments.results)
-        for path in paths:
-            progress.done(f"\n{path.read_text(encoding='utf-8')}")
-        progress.done("\n  ".join([*complaints, "Wrote:", *map(str, paths)]))
+        pages, complaints = make_versions_page(arguments.results)
+        for text in pages.values():
+            progress.done(f"\n{text}")
+        progress.done("\n  ".join([*complaints, "Wrote:", *map(str, write_pages(arguments.results, pages))]))
     return 2 if troubles else 0
 
 

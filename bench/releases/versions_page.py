@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bench.duels.apart import Comparison, compare_runs, logs_apart, median_s
+from bench.duels.apart import Comparison, compare_runs, logs_apart, median_s, pooled_spread
 from bench.duels.duel import Margins
 from bench.duels.table import ratio_text
 from bench.duels.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, choose_word
-from bench.files import write_page
 from bench.formats import format_accuracy, format_bytes, format_counted, format_difference, format_duration
 from bench.releases.store import choose_attempts, read_attempts
 from bench.tables import NOT_MEASURED, escape, markdown_table
@@ -21,10 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bench.duels.effect import Centre
+    from bench.files import Pages
     from bench.records import Record, Run
     from bench.releases.known import Release
     from bench.releases.store import Attempt
 
+ByRelease = Mapping["Release", "Sequence[Run]"]
 MARGINS = Margins(0.03, 0.01)
 EXPLANATION = (
     "Each cell is the ratio to the base release with its 95 % interval and its verdict; above 1 is slower, or larger. "
@@ -32,12 +34,22 @@ EXPLANATION = (
     "call), its mean accuracy, and its largest difference between the exported and the trained model's probabilities; "
     "accuracies are differences, paired by seed. `infer` rows are ONNX Runtime's, on what each release exported; "
     "`call` rows are direct calls of the Keras model, `predict` rows Keras's own `predict`. `process` rows are of a "
-    "fresh process: an epoch of `fit` with all that its first step traces, and its peak resident memory by then. A "
-    "single run of a release is one process, whose noise is assumed to be 5 %, not measured; with several "
-    "(`--rounds`, `--probes`), their own spread counts. Runs are not interleaved as a duel's are, so a `cannot tell` "
-    "or a surprise here is a question for `python -m bench duel`. In at most 1 of 100 columns of a release in which "
-    "nothing changed does any time or accuracy raise an alarm, and likewise any first step or memory."
+    "fresh process: an epoch of `fit` with all that its first step traces, and its peak resident memory by then. How "
+    "far runs of one release lie apart (`--rounds`, `--probes`) is pooled over all releases, as in an analysis of "
+    "variance; where each release has a single run of a row, its noise is assumed to be 5 %, not measured. Runs are "
+    "not interleaved as a duel's are, so a `cannot tell` or a surprise here is a question for `python -m bench duel`. "
+    "In at most 1 of 100 columns of a release in which nothing changed does any time or accuracy raise an alarm, and "
+    "likewise any first step or memory."
 )
+README_ROWS = (
+    "train[deep_mlp], fit: epoch",
+    "train[deep_mlp], compiled: epoch",
+    "train[deep_mlp], fit: accuracy",
+    "infer[deep_mlp,batch=1,threads=1]: call",
+    "call[deep_mlp,batch=1]: time",
+    "import[tensorflow]: time",
+)
+"""The rows that the README shows."""
 FIGURES = {"train": "epoch", "infer": "call", "import": "time", "process": "first epoch", "tensorflow": "time"}
 """What a row's timings are of, by stage."""
 
@@ -62,16 +74,25 @@ def versions_notices(attempts: Sequence[Attempt]) -> list[str]:
     return [escape(line) for line in dict.fromkeys([*lines, *faults])]
 
 
-def versions_table(attempts: Sequence[Attempt]) -> str:
-    """A row per case and figure, a column per release, the base (the earliest that ran) first."""
+def versions_section(attempts: Sequence[Attempt]) -> str:
+    """The README's part of it."""
+    return "\n\n".join([*versions_notices(attempts), versions_table(attempts, README_ROWS), versions_caption(attempts)])
+
+
+def versions_table(attempts: Sequence[Attempt], only: Sequence[str] | None = None) -> str:
+    """A row per case and figure, or those named; a column per release, the base (the earliest that ran) first."""
     by_release = runs_by_release(attempts)
     measured = [release for release, runs in by_release.items() if runs]
     if not measured:
         return "No release ran."
     base = measured[0]
-    columns = [_column(by_release[base], runs, is_base=release == base) for release, runs in by_release.items()]
-    labels = list(dict.fromkeys(label for column in columns for label in column))
-    rows = [[label, *(column.get(label, _absent(column)) for column in columns)] for label in labels]
+    columns = [_column(by_release, base, release) for release in by_release]
+    labels = dict.fromkeys(label for column in columns for label in column)
+    rows = [
+        [label, *(column.get(label, _absent(column)) for column in columns)]
+        for label in labels
+        if only is None or label in only
+    ]
     heads = [f"{release.name} (base)" if release == base else release.name for release in by_release]
     return markdown_table(["Case", *heads], rows, text_columns=(0,))
 
@@ -100,13 +121,11 @@ def runs_by_release(attempts: Sequence[Attempt]) -> dict[Release, list[Run]]:
     return found
 
 
-def write_versions_page(results: Path) -> tuple[list[Path], list[str]]:
-    """Write `tables/versions.md` from the stored runs: its path if there are any, and what could not be read."""
+def make_versions_page(results: Path) -> Pages:
+    """The page `versions`, if any run of a release is stored."""
     attempts, complaints = read_attempts(results)
     shown = choose_attempts(attempts)
-    if not shown:
-        return [], complaints
-    return [write_page(results, "versions", versions_page(shown))], complaints
+    return ({"versions": versions_page(shown)} if shown else {}), complaints
 
 
 def _told_apart(record: Record) -> Record:
@@ -148,12 +167,47 @@ EXTRAS = (
 )
 
 
-def _column(base: Sequence[Run], head: Sequence[Run], *, is_base: bool) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A release against the base: a comparison per case, and the findings on extra figures by case and label."""
+
+    compared: Sequence[Comparison]
+    extras: Mapping[tuple[str, str], Finding]
+
+
+def compare_release(by_release: ByRelease, base: Release, head: Release) -> Column:
+    """What the runs of a release say of it; noise is pooled over the runs of all releases."""
+    pool = list(by_release.values())
+    compared = compare_runs(by_release[base], by_release[head], MARGINS, pool) if by_release[head] else []
+    pairs = {
+        (one.case, extra.label): (_values(extra, one.base), _values(extra, one.head), extra)
+        for one in compared
+        for extra in EXTRAS
+        if not one.word
+    }
+    known = {key: pair for key, pair in pairs.items() if pair[0] and pair[1]}
+    findings = {}
+    for (case, label), (base_values, head_values, extra) in known.items():
+        groups = [_values(extra, [one for run in runs for one in run.records if one.case == case]) for runs in pool]
+        found = logs_apart(_logs(base_values), _logs(head_values), pooled_spread([_logs(group) for group in groups]))
+        findings[case, label] = _extra_finding(extra, found, len(known))
+    return Column(compared, findings)
+
+
+def _extra_finding(extra: Extra, found: Centre, family: int) -> Finding:
+    """The verdict on such a figure; false alarms are held for the `family` of all in the column (Bonferroni)."""
+    low, high = found.interval(INTERVAL_ERROR)
+    certain = found.p_value <= ALARM_ERROR / family
+    word = choose_word("time", math.log1p(MARGINS.time), found.value, (low, high), certain=certain)
+    word = extra.words.get(word, word)
+    return Finding(verdict=word, value=found.value, low=low, high=high, p_value=found.p_value, blocks=0)
+
+
+def _column(by_release: ByRelease, base: Release, head: Release) -> dict[str, str]:
     """A release's cells by row label."""
-    compared = compare_runs(base, head, MARGINS) if head else []
-    family = sum(bool(_values(extra, one.base) and _values(extra, one.head)) for one in compared for extra in EXTRAS)
+    column, is_base = compare_release(by_release, base, head), base == head
     cells: dict[str, str] = {}
-    for one in compared:
+    for one in column.compared:
         stage = (*one.base, *one.head)[0].stage
         cells[f"{one.case}: {FIGURES.get(stage, 'time')}"] = _time(one, is_base=is_base)
         if stage == "train":
@@ -161,8 +215,13 @@ def _column(base: Sequence[Run], head: Sequence[Run], *, is_base: bool) -> dict[
         if stage == "infer":
             cells[f"{one.case}: parity"] = _parity(one.head)
         for extra in EXTRAS:
-            if _values(extra, one.base) or _values(extra, one.head):
-                cells[f"{one.case}: {extra.label}"] = _extra(extra, one, family, is_base=is_base)
+            values = _values(extra, one.base)
+            if values and is_base:
+                cells[f"{one.case}: {extra.label}"] = extra.shown(statistics.median(values))
+            elif values or _values(extra, one.head):
+                found = column.extras.get((one.case, extra.label))
+                text = f"{ratio_text(found)} {found.verdict}" if found else one.word or NOT_MEASURED
+                cells[f"{one.case}: {extra.label}"] = text
     return cells
 
 
@@ -189,19 +248,8 @@ def _accuracy(one: Comparison, *, is_base: bool) -> str:
     return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}) {found.verdict}"
 
 
-def _extra(extra: Extra, one: Comparison, family: int, *, is_base: bool) -> str:
-    """The ratio of such a figure; its alarms are held for the `family` of all of them in the column (Bonferroni)."""
-    base, head = _values(extra, one.base), _values(extra, one.head)
-    if one.word or not base or not head:
-        return one.word or NOT_MEASURED
-    if is_base:
-        return extra.shown(statistics.median(base))
-    found = logs_apart([math.log(value) for value in base], [math.log(value) for value in head])
-    low, high = found.interval(INTERVAL_ERROR)
-    certain = found.p_value <= ALARM_ERROR / family
-    word = choose_word("time", math.log1p(MARGINS.time), found.value, (low, high), certain=certain)
-    finding = Finding(verdict=word, value=found.value, low=low, high=high, p_value=found.p_value, blocks=0)
-    return f"{ratio_text(finding)} {extra.words.get(word, word)}"
+def _logs(values: Sequence[float]) -> list[float]:
+    return [math.log(value) for value in values]
 
 
 def _values(extra: Extra, records: Sequence[Record]) -> list[float]:

@@ -14,7 +14,7 @@ from bench.about import about_run
 from bench.datasets import Dataset, load_dataset
 from bench.devices import Device, claim_device, parse_device, start_tensorflow
 from bench.errors import DensebenchError, unknown_name
-from bench.files import write_atomically
+from bench.files import write_atomically, write_pages
 from bench.formats import format_counted
 from bench.ladder import InvalidRow, Ladder
 from bench.machine import machine_name
@@ -22,7 +22,7 @@ from bench.progress import Progress, logging_to
 from bench.records import read_run
 from bench.reproduction.details import details_page
 from bench.reproduction.measure import Training, assess, examine, train_side_by_side
-from bench.reproduction.page import reproduction_page, write_pages
+from bench.reproduction.page import make_reproduction_pages, reproduction_page
 from bench.reproduction.repetition import Result
 from bench.reproduction.store import (
     FOLDER,
@@ -229,11 +229,12 @@ def load_datasets(names: Sequence[str], data_dir: Path | None) -> tuple[dict[str
 def tell(reproduction: Reproduction, results: Path, *, details: bool) -> int:
     """Print what came out and write the pages; the exit status."""
     run = read_run(reproduction.path)
-    pages, complaints = write_pages(results)
+    pages, complaints = make_reproduction_pages(results)
     lines = [*complaints, reproduction_page(run)]
     if details:
         lines.append(details_page(run))
-    lines += ["Wrote:", f"  {reproduction.path}", f"  {reproduction.exports}", *(f"  {page}" for page in pages)]
+    written = [reproduction.path, reproduction.exports, *write_pages(results, pages)]
+    lines += ["Wrote:", *(f"  {one}" for one in written)]
     for line in lines:
         reproduction.progress.done(line)
     return 1 if any(result.faults for result in reproduction.results.values()) else 0

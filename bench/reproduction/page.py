@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.files import write_page
 from bench.formats import format_count, format_counted
 from bench.records import Run, RunFileError, read_runs
 from bench.reproduction.cells import figure_name, interval, spread
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bench.files import Pages
     from bench.reproduction.repetition import Result
 
 DETAILS = "reproduction_details"
@@ -95,8 +95,8 @@ def choose_reproduction(runs: Sequence[Run]) -> Run | None:
     return max((run for run in runs if run.complete and not run.quick), key=merit, default=None)
 
 
-def write_pages(results: Path) -> tuple[list[Path], list[str]]:
-    """Write both pages from the stored runs: their paths if there is a run to show, and what could not be read."""
+def published_reproduction(results: Path) -> tuple[Run | None, list[str]]:
+    """The stored run that the pages show, if there is one, and a line for each file that could not be read."""
     runs, complaints = read_runs(results, FOLDER)
     readable = []
     for run in runs:
@@ -105,11 +105,14 @@ def write_pages(results: Path) -> tuple[list[Path], list[str]]:
             readable.append(run)
         except RunFileError as error:
             complaints.append(f"{run.file}: {error}")
-    chosen = choose_reproduction(readable)
-    if chosen is None:
-        return [], complaints
-    pages = {"reproduction": reproduction_page(chosen), DETAILS: details_page(chosen)}
-    return [write_page(results, name, text) for name, text in pages.items()], complaints
+    return choose_reproduction(readable), complaints
+
+
+def make_reproduction_pages(results: Path) -> Pages:
+    """The pages `reproduction` and `reproduction_details`, if there is a run to show."""
+    run, complaints = published_reproduction(results)
+    pages = {"reproduction": reproduction_page(run), DETAILS: details_page(run)} if run else {}
+    return pages, complaints
 
 
 def _rows(published: Published, result: Result) -> list[list[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
+from bench.pixels import show_images
 from bench.records import SCHEMA, Run, RunFileError, read_run
 from bench.reproduction.repetition import STAGE, Result, read_result, stored_repetitions
 from bench.runfile import round_timings
@@ -45,6 +46,7 @@ def run_content(
         ],
         "densebench": {
             **about,
+            "gallery": {name: show_images(dataset) for name, dataset in datasets.items()},
             "complete": complete,
             "cases_planned": [case_name(name) for name in results],
             "invalid": [{**papers, "values_s": timings[name]} for name, _, papers in unsound],

@@ -21,14 +21,14 @@ from bench.datasets import DATASETS, load_dataset
 from bench.devices import parse_device
 from bench.duels.arena import side_environment
 from bench.errors import DensebenchError, unknown_name
-from bench.files import write_atomically
+from bench.files import write_atomically, write_pages
 from bench.machine import machine_name
 from bench.progress import Progress
 from bench.records import read_run
 from bench.runfile import encode_run, reserve_run_path
 from bench.runtimes import RUNTIMES
 from bench.runtimes.cases import Case, run_content
-from bench.runtimes.page import FOLDER, runtimes_page, write_runtimes_page
+from bench.runtimes.page import FOLDER, make_runtimes_page, runtimes_page
 from bench.runtimes.prepare import EXPECTED, FACTS, Order
 from bench.runtimes.worker import Settings
 from bench.settings import DEFAULT_RESULTS
@@ -114,8 +114,9 @@ def run(arguments: argparse.Namespace) -> int:
             save=lambda: save(complete=False),
         )
     save(complete=True)
-    pages, complaints = write_runtimes_page(arguments.results)
-    for line in [*complaints, runtimes_page(read_run(path)), "Wrote:", f"  {path}", *(f"  {page}" for page in pages)]:
+    pages, complaints = make_runtimes_page(arguments.results)
+    written = [path, *write_pages(arguments.results, pages)]
+    for line in [*complaints, runtimes_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]:
         progress.done(line)
     return 1 if any(case.failed for case in cases) else 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from bench.files import write_page
 from bench.formats import format_bytes, format_counted, format_duration, format_rate
 from bench.percentiles import percentile, required_timings
 from bench.records import Record, Run, read_runs
@@ -15,9 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from bench.files import Pages
+
 FOLDER = "runtimes"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
+NEEDS = {"position": int, "status": str, "runtime": str}
+"""What is stored beside every row of such a run."""
 PUBLISHED_DATASET = "fashion_mnist"
+README_RECIPE = "deep_mlp"
 BATCH_SIZES = (1, 32, 1000)
 EXPLANATION = (
     "Each runtime answers in fresh processes of its own, one at a time, in an order drawn for each round; NumPy "
@@ -37,6 +41,12 @@ def runtimes_page(run: Run) -> str:
     for recipe in recipes:
         parts += [f"## {recipe}", runtimes_table([record for record in run.records if record.recipe == recipe])]
     return "\n\n".join([*parts, EXPLANATION, runtimes_caption(run)]) + "\n"
+
+
+def runtimes_section(run: Run) -> str:
+    """The README's part of it: one model on one thread."""
+    records = [record for record in run.records if record.recipe == README_RECIPE and record.threads == 1]
+    return "\n\n".join([*runtimes_notices(run), runtimes_table(records), runtimes_caption(run)])
 
 
 def runtimes_notices(run: Run) -> list[str]:
@@ -100,11 +110,16 @@ def choose_runtimes_run(runs: Iterable[Run]) -> Run | None:
     return max(shown, key=lambda run: (sum(not one.faults for one in run.records), run.started_at), default=None)
 
 
-def write_runtimes_page(results: Path) -> tuple[list[Path], list[str]]:
-    """Write `tables/runtimes.md` from the stored runs: its path if there is any, and what could not be read."""
-    runs, complaints = read_runs(results, FOLDER)
-    shown = choose_runtimes_run(runs)
-    return ([write_page(results, "runtimes", runtimes_page(shown))] if shown else []), complaints
+def make_runtimes_page(results: Path) -> Pages:
+    """The page `runtimes`, if there is a run to show."""
+    run, complaints = published_runtimes_run(results)
+    return ({"runtimes": runtimes_page(run)} if run else {}), complaints
+
+
+def published_runtimes_run(results: Path) -> tuple[Run | None, list[str]]:
+    """The stored run that the page shows, if there is one, and a line for each file that could not be read."""
+    runs, complaints = read_runs(results, FOLDER, NEEDS)
+    return choose_runtimes_run(runs), complaints
 
 
 def _title(record: Record) -> str:

@@ -22,11 +22,11 @@ from bench.duels.runs import run_content
 from bench.duels.sides import find_side
 from bench.duels.verdicts import ALARM_ERROR
 from bench.errors import DensebenchError
-from bench.files import write_atomically
+from bench.files import write_atomically, write_pages
 from bench.machine import machine_name
 from bench.progress import Progress
 from bench.runfile import encode_run, reserve_run_path
-from bench.selftest.page import false_alarms, selftest_page, write_selftest_page
+from bench.selftest.page import false_alarms, make_selftest_page, selftest_page
 from bench.selftest.store import FOLDER, Fought, by_id, read_fought, to_go_on_with
 from bench.selftest.trials import Ground, Limits, Trial, fight_trials, plan_trials
 
@@ -157,8 +157,8 @@ def _conclude(results: Path, name: str, progress: Progress) -> list[Fought]:
     known = by_id(read_fought(results)[0]).get(name, [])
     if known:
         progress.done(f"\n{selftest_page(known)}")
-        paths, complaints = write_selftest_page(results)
-        progress.done("\n  ".join([*complaints, "Wrote:", *map(str, paths)]))
+        pages, complaints = make_selftest_page(results)
+        progress.done("\n  ".join([*complaints, "Wrote:", *map(str, write_pages(results, pages))]))
     return known
 
 

@@ -11,7 +11,6 @@ from bench.duels.noise_split import split_noise
 from bench.duels.plant import parse_plant
 from bench.duels.table import percent
 from bench.duels.verdicts import FASTER, SAME, SLOWER, WORSE
-from bench.files import write_page
 from bench.formats import format_counted, format_duration
 from bench.selftest.rates import Rate, detectable_slowdown, mean_split
 from bench.selftest.rules import RULES
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.duels.noise_split import Split
+    from bench.files import Pages
     from bench.selftest.store import Fought
 
 ALARMS = {SLOWER, FASTER, WORSE}
@@ -79,7 +79,7 @@ def selftest_notices(fought: Sequence[Fought]) -> list[str]:
 
 def gate_table(fought: Sequence[Fought]) -> str:
     """A row per case: false alarms, what was caught of each plant, what is detectable, and the noise."""
-    shares, labels = _shares(fought, slower=True), _shares(fought, slower=False)
+    shares, labels = planted_shares(fought, slower=True), planted_shares(fought, slower=False)
     headers = [
         "Case",
         "False alarms",
@@ -90,7 +90,7 @@ def gate_table(fought: Sequence[Fought]) -> str:
         "A duel (median)",
         "Noise: turns, processes, blocks",
     ]
-    rows = [_gate_row(case, duels, shares, labels) for case, duels in _by_case(fought).items()]
+    rows = [_gate_row(case, duels, shares, labels) for case, duels in by_case(fought).items()]
     if len(rows) > 1:
         rows.append([EVERY_CASE, false_alarms(fought).text(), *[NOT_MEASURED] * (len(headers) - 2)])
     return markdown_table(headers, rows, text_columns=(0,))
@@ -99,9 +99,9 @@ def gate_table(fought: Sequence[Fought]) -> str:
 def rules_table(fought: Sequence[Fought]) -> str:
     """A row per case and planted slowdown: how often each rule said slower."""
     rows = []
-    for name, duels in {**_by_case(fought), EVERY_CASE: [one for one in fought if one.counts]}.items():
-        for share in (0.0, *_shares(duels, slower=True)):
-            alike = _planted(duels, share, slower=True)
+    for name, duels in {**by_case(fought), EVERY_CASE: [one for one in fought if one.counts]}.items():
+        for share in (0.0, *planted_shares(duels, slower=True)):
+            alike = planted(duels, share, slower=True)
             if alike:
                 said = [Rate(sum(rule(one.row, one.margins) for one in alike), len(alike)) for rule in RULES.values()]
                 rows.append([name, percent(share) if share else "nothing", *(rate.text() for rate in said)])
@@ -131,23 +131,21 @@ def false_alarms(fought: Sequence[Fought]) -> Rate:
     return _rate([one for one in fought if one.counts and one.plant is None], _alarmed)
 
 
-def write_selftest_page(results: Path) -> tuple[list[Path], list[str]]:
-    """Write `tables/selftest.md` from the stored duels: its path if there are any, and what could not be read."""
+def make_selftest_page(results: Path) -> Pages:
+    """The page `selftest`, if any duels of one are stored."""
     fought, complaints = read_fought(results)
     shown = choose_selftest(fought)
-    if not shown:
-        return [], complaints
-    return [write_page(results, "selftest", selftest_page(shown))], complaints
+    return ({"selftest": selftest_page(shown)} if shown else {}), complaints
 
 
 def _gate_row(case: str, duels: Sequence[Fought], shares: Sequence[float], labels: Sequence[float]) -> list[str]:
-    equal, split = _planted(duels, 0.0, slower=True), _noise(duels)
+    equal, split = planted(duels, 0.0, slower=True), noise(duels)
     return [
         case,
         _rate(equal, _alarmed).text(),
         _rate(equal, lambda one: one.outcome.time.verdict == SAME).text(),
-        *(_rate(_planted(duels, share, slower=True), _slower).text() for share in shares),
-        *(_caught_loss(_planted(duels, share, slower=False)) for share in labels),
+        *(_rate(planted(duels, share, slower=True), _slower).text() for share in shares),
+        *(_caught_loss(planted(duels, share, slower=False)) for share in labels),
         _detectable(duels, split),
         _length(duels),
         NOT_MEASURED if split is None else _percents(split),
@@ -177,7 +175,7 @@ def _caught_loss(duels: Sequence[Fought]) -> str:
     return f"{caught.text()}, {100 * loss:.1f} points"
 
 
-def _by_case(fought: Sequence[Fought]) -> dict[str, list[Fought]]:
+def by_case(fought: Sequence[Fought]) -> dict[str, list[Fought]]:
     """The duels that count, by case, the cases in display order."""
     cases: dict[str, list[Fought]] = {}
     for one in fought:
@@ -188,19 +186,19 @@ def _by_case(fought: Sequence[Fought]) -> dict[str, list[Fought]]:
     return {name: cases[name] for name in [*known, *(name for name in cases if name not in known)]}
 
 
-def _shares(fought: Sequence[Fought], *, slower: bool) -> list[float]:
+def planted_shares(fought: Sequence[Fought], *, slower: bool) -> list[float]:
     """How much was planted, of what makes slower or else of what is learnt wrongly, smallest first."""
     plants = [parse_plant(one.plant) for one in fought if one.plant and one.counts]
     return sorted({plant.share for plant in plants if (plant.kind != "labels") == slower})
 
 
-def _planted(duels: Sequence[Fought], share: float, *, slower: bool) -> list[Fought]:
+def planted(duels: Sequence[Fought], share: float, *, slower: bool) -> list[Fought]:
     """The duels with so much planted; with a share of 0, those with nothing."""
     kinds = [(one, parse_plant(one.plant)) for one in duels]
     return [one for one, plant in kinds if plant.share == share and (plant.kind != "labels") == slower]
 
 
-def _noise(duels: Sequence[Fought]) -> Split | None:
+def noise(duels: Sequence[Fought]) -> Split | None:
     """The noise of all duels of a case; what is planted changes the level, not the noise around it."""
     sides = [([block.base_s for block in one.row.blocks], [block.head_s for block in one.row.blocks]) for one in duels]
     splits = [split_noise(base_s, head_s) for base_s, head_s in sides]

@@ -1,4 +1,4 @@
-"""Reports: the newest stored run becomes `results/tables/*.md` and the README's section. No framework is imported."""
+"""The main job's pages: the newest stored run of a data set as tables. No framework is imported."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ import re
 from typing import TYPE_CHECKING
 
 from bench.datasets import DATASETS
-from bench.errors import DensebenchError
-from bench.files import write_atomically, write_page
-from bench.records import DEFAULT_BACKEND
+from bench.records import DEFAULT_BACKEND, read_runs
 from bench.tables import caption, headline_table, latency_table, notices, training_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bench.files import Pages
     from bench.records import Run
 
-RESULTS_TABLE = "results table"
-TRAINERS_TABLE = "trainers table"
-SELFTEST_TABLE = "self-test table"
-README_DATASET = "fashion_mnist"
 DEFAULT_DEVICE = "cpu"
 
 
@@ -43,10 +38,11 @@ def headline_section(run: Run) -> str:
     return "\n\n".join([*notices(run), headline_table(run), caption(run)])
 
 
-def write_tables(runs: Sequence[Run], results: Path) -> list[Path]:
-    """Write `tables/<dataset>.md` for every data set that has a full run; the paths written."""
+def make_tables(results: Path) -> Pages:
+    """A page for every data set that has a full run."""
+    runs, complaints = read_runs(results)
     shown = {dataset: choose_run(runs, dataset) for dataset in DATASETS}
-    return [write_page(results, dataset, tables_page(run)) for dataset, run in shown.items() if run]
+    return {dataset: tables_page(run) for dataset, run in shown.items() if run}, complaints
 
 
 def tables_page(run: Run) -> str:
@@ -63,31 +59,6 @@ def tables_page(run: Run) -> str:
             ]
         )
         + "\n"
-    )
-
-
-def refresh_readme(readme: Path, name: str, section: str) -> None:
-    """Put `section` between the README's markers of that name.
-
-    Raises:
-        DensebenchError: a marker is missing, or they stand in the wrong order; the file is left as it is.
-    """
-    text = readme.read_text(encoding="utf-8")
-    first, last = readme_markers(name)
-    start, end = text.find(first), text.find(last)
-    for marker, place in ((first, start), (last, end)):
-        if place < 0:
-            raise DensebenchError(f"{readme}: the marker {marker!r} is missing; the {name} goes between the two.")
-    if end < start:
-        raise DensebenchError(f"{readme}: the marker {last!r} stands before {first!r}.")
-    write_atomically(readme, f"{text[: start + len(first)]}\n\n{section}\n\n{text[end:]}".encode())
-
-
-def readme_markers(name: str) -> tuple[str, str]:
-    """The lines of the README between which a section of that name goes."""
-    return (
-        f"<!-- densebench: {name}, written by `python -m bench report --readme` -->",
-        f"<!-- densebench: end of the {name} -->",
     )
 
 

@@ -1,0 +1,37 @@
+"""The images that the tutorials show, as a run file holds them, so that a report can draw them without the data set."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.datasets import Dataset
+
+GRIDS = {
+    "The first ten": [f"training:{place}" for place in range(10)],
+    "Twenty-five from 20,000 on": [f"training:{place}" for place in range(20_000, 20_025)],
+    "The first nine of the test images": [f"test:{place}" for place in range(9)],
+}
+"""What each grid of samples shows."""
+ANSWERED = [*(f"test:{place}" for place in range(15)), "test:800", "test:2000"]
+"""The images beside which the tutorials draw a model's ten probabilities: a grid of 15, and two alone."""
+
+
+def show_images(dataset: Dataset) -> dict[str, Any]:
+    """The images of all grids that the data set has: ``"test:0"`` to its label, and its pixels row by row in base64.
+
+    A pixel is a byte from 0 to 255, as the data set has it; an image has 28 rows of 28.
+    """
+    parts = {
+        "training": (dataset.train_images, dataset.train_labels),
+        "test": (dataset.test_images, dataset.test_labels),
+    }
+    shown = {}
+    for name in dict.fromkeys([*(name for grid in GRIDS.values() for name in grid), *ANSWERED]):
+        part, place = name.split(":")
+        images, labels = parts[part]
+        if int(place) < len(images):
+            pixels = base64.b64encode(images[int(place)].tobytes()).decode()
+            shown[name] = {"label": int(labels[int(place)]), "pixels": pixels}
+    return {"class_names": list(dataset.class_names), "images": shown}

@@ -1,0 +1,1 @@
+"""The page's chapters, a file each."""

@@ -1,0 +1,184 @@
+"""What the page is made of, as plain data: sections of panels, each with its plot, its table and a sentence.
+
+Everything here ends up as JSON in the page, where `report.js` draws it. Text is data: `report.js` puts it in as text,
+and what Plotly gets has been through `plot_text`, since Plotly reads some of its texts as HTML.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.records import Record, Run
+
+LONGEST_TEXT = 400
+"""Characters of a text from a run file that are shown."""
+
+Facets = Mapping[str, str]
+"""What the reader can filter by: facet to value. What lacks a facet is shown whatever is chosen for it."""
+
+FACETS = {
+    "machine": "Machine",
+    "dataset": "Data set",
+    "device": "Device",
+    "backend": "Backend",
+    "version": "TensorFlow",
+    "model": "Model",
+}
+"""The facets and their labels, in display order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A table's cell.
+
+    Attributes:
+        text: as people read it.
+        sort: what it is ordered by; the text where it is ``None``.
+    """
+
+    text: str
+    sort: float | None = None
+
+
+Cells = list[Cell | str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A table's row.
+
+    Attributes:
+        file: the run file that its numbers come from.
+        pick: the choice of its panel under which it is shown; always where it is ``None``.
+        mark: ``invalid`` or ``unsure``, where it is no result, or none that can be told.
+    """
+
+    cells: Sequence[Cell | str]
+    facets: Facets = field(default_factory=dict)
+    file: str | None = None
+    pick: str | None = None
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Headers, and lines with as many cells; the columns given hold text and stand to the left."""
+
+    headers: Sequence[str]
+    lines: Sequence[Line]
+    text_columns: Sequence[int] = (0,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A trace of a plot, as Plotly takes it; a colour ``@3`` is the theme's fourth, ``@3/20`` the same,
+    hardly opaque.
+
+    Attributes:
+        files: the run file of each point, or of all of them; a click opens it.
+        second: whether it is drawn for the second of two picks, too.
+    """
+
+    plot: Mapping[str, Any]
+    facets: Facets = field(default_factory=dict)
+    pick: str | None = None
+    files: Sequence[str] | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A figure of the page.
+
+    Attributes:
+        key: its name in permalinks.
+        sentence: what it shows, for those who see it and those who do not.
+        kind: ``plot``, ``table``, ``answers``, ``samples`` or ``layers``: which function of `report.js` draws it.
+        pick: the label of the choice above it, where it shows one thing at a time.
+        pick_two: whether a second thing can be put beside the first.
+        first: what is chosen until the reader chooses, as far as there is such a thing.
+        pareto: the better direction of each axis where the front is to be marked: ``{"x": "min", "y": "max"}``.
+        data: what else the drawing function needs.
+    """
+
+    key: str
+    title: str
+    sentence: str
+    kind: str = "plot"
+    traces: Sequence[Trace] = ()
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    table: Table | None = None
+    pick: str | None = None
+    pick_two: bool = False
+    first: Sequence[str] = ()
+    pareto: Mapping[str, str] | None = None
+    data: Any = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A chapter of the page."""
+
+    key: str
+    title: str
+    text: str
+    panels: Sequence[Panel]
+
+
+def facets_of(run: Run, record: Record | None = None) -> dict[str, str]:
+    """What a run's, or a row's, figures can be filtered by."""
+    facets = {
+        "machine": shorten(str(run.machine.get("name"))),
+        "dataset": shorten(run.dataset),
+        "device": shorten(run.device),
+        "backend": shorten(run.backend),
+        "version": release_of(run),
+    }
+    return facets | {"model": shorten(record.recipe)} if record else facets
+
+
+def release_of(run: Run) -> str:
+    """TensorFlow's release: ``2.21`` for version 2.21.0."""
+    version = shorten(str(run.packages.get("tensorflow") or "none"))
+    return ".".join(version.split(".")[:2])
+
+
+def shorten(text: str) -> str:
+    """A text of bearable length."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+
+
+def plot_text(text: str) -> str:
+    """A text that Plotly shows as it is, whatever tags it seems to hold."""
+    return html.escape(shorten(text), quote=False)
+
+
+def time_axis(title: str, seconds: Sequence[float]) -> dict[str, Any]:
+    """A logarithmic axis for values in seconds, with ticks at 1, 2 and 5 that people can read."""
+    low, high = min(seconds, default=1.0), max(seconds, default=1.0)
+    ticks = [digit * 10.0**power for power in range(-8, 5) for digit in (1, 2, 5)]
+    near = [tick for tick in ticks if low / 3 <= tick <= high * 3]
+    return {"title": {"text": title}, "type": "log", "tickvals": near, "ticktext": [_tick(tick) for tick in near]}
+
+
+def _tick(seconds: float) -> str:
+    for limit, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if seconds < limit * 0.999:
+            return f"{seconds * scale:.0f} {unit}"
+    return f"{seconds:,.0f} s"
+
+
+def plain(value: Any) -> Any:
+    """Nested data without what JSON lacks: numbers that are none become ``None``, tuples lists."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value

@@ -1,0 +1,215 @@
+"""The HTML report in a real Chromium without a window; `tox -e browser` brings Playwright along.
+
+Elsewhere these tests are skipped where Playwright or Chromium is missing; in that environment their lack is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.web.page import write_report
+from tests.fake_runs import infer_row, run_content, train_row
+
+ROOT = Path(__file__).parent.parent
+REQUIRED = os.environ.get("DENSEBENCH_BROWSER") == "1"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WIDE, NARROW = 1200, 390
+MARKS = ".scatterlayer .trace, .barlayer .point, .heatmaplayer image"
+
+if not REQUIRED:
+    pytest.importorskip("playwright")
+    pytest.importorskip("plotly")
+    if not CHROMIUM:
+        pytest.skip("no Chromium is installed", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the published runs."""
+    results = tmp_path_factory.mktemp("results")
+    (results / "raw").symlink_to(ROOT / "results" / "raw")
+    return write_report(results, "fashion_mnist")[0]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  it may be missing
+
+    assert CHROMIUM, "no Chromium is installed; on Debian and Ubuntu: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page that is open, with whatever went wrong on it and whatever it asked the network for."""
+
+    def __init__(
+        self, chromium: Any, path: Path, fragment: str = "", *, width: int = WIDE, scheme: str = "light"
+    ) -> None:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.page = context.new_page()
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.errors.append(message.text) if message.type != "log" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("dialog", self.refuse)
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.url = path.as_uri()
+        self.page.goto(f"{self.url}{fragment}")
+
+    def refuse(self, dialog: Any) -> None:
+        """Note a dialog, which nothing on the page may open, and close it."""
+        self.errors.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def see_all(self) -> None:
+        """Scroll every figure into view, so that it is drawn."""
+        for figure in self.page.locator("figure").all():
+            figure.scroll_into_view_if_needed()
+            figure.locator(".body > *").first.wait_for(timeout=10_000)
+        self.page.wait_for_timeout(300)
+
+    def column(self, panel: str, place: int) -> list[str]:
+        """The texts of a column of a panel's table."""
+        found: list[str] = self.page.locator(f"#{panel} tbody tr td:nth-child({place + 1})").all_inner_texts()
+        return found
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than its window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_it_is_drawn_whole_without_an_error_or_a_request(chromium: Any, report: Path, width: int, scheme: str) -> None:
+    visit = Visit(chromium, report, width=width, scheme=scheme)
+    visit.see_all()
+    assert visit.errors == []
+    assert [url for url in visit.requests if not url.startswith(("data:", "blob:"))] == [visit.url]
+    assert visit.overflow() <= 0
+    plots = visit.page.locator("figure .plot")
+    assert plots.count() > 10
+    for plot in plots.all():
+        plot.scroll_into_view_if_needed()
+        assert plot.locator(MARKS).count() > 0
+        assert plot.get_attribute("aria-label")
+
+
+def test_dark_is_light_on_dark(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report, scheme="dark")
+    ground, ink = (
+        visit.page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color")
+    )
+    assert _brightness(ground) < 60
+    assert _brightness(ink) > 200
+    visit.page.click("#theme")
+    assert _brightness(visit.page.evaluate("getComputedStyle(document.body).backgroundColor")) > 200
+
+
+def _brightness(colour: str) -> float:
+    parts = [float(part) for part in colour.split("(")[1].rstrip(")").split(",")[:3]]
+    return sum(parts) / len(parts)
+
+
+def test_a_click_on_a_header_sorts_and_a_second_one_turns_it_round(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report)
+    header = visit.page.locator("#headline th").nth(4)
+    header.locator("button").click()
+    rising = visit.column("headline", 4)
+    assert header.get_attribute("aria-sort") == "ascending"
+    visit.page.keyboard.press("Enter")
+    falling = visit.column("headline", 4)
+    assert visit.page.locator("#headline th").nth(4).get_attribute("aria-sort") == "descending"
+    assert rising == falling[::-1]
+    assert _micros(rising) == sorted(_micros(rising))
+
+
+def _micros(texts: list[str]) -> list[float]:
+    units = {"ns": 1e-3, "µs": 1.0, "ms": 1e3, "s": 1e6}
+    return [float(text.split()[0]) * units[text.split()[1]] for text in texts]
+
+
+def test_a_filter_holds_everywhere_and_in_the_address(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report)
+    everything = len(visit.column("headline", 0))
+    visit.page.select_option("select[data-facet=model]", "deep_mlp")
+    assert set(visit.column("headline", 0)) == {"deep_mlp"}
+    assert len(visit.column("headline", 0)) < everything
+    assert "model=deep_mlp" in visit.page.url
+    again = Visit(chromium, report, visit.page.url.removeprefix(visit.url))
+    assert set(again.column("headline", 0)) == {"deep_mlp"}
+    again.page.locator("#latency").scroll_into_view_if_needed()
+    again.page.locator("#latency .plot .point").first.wait_for()
+    names = again.page.evaluate("document.querySelector('#latency .plot').data.map((trace) => trace.name)")
+    assert set(names) == {"deep_mlp", "not beaten on both"}
+    again.page.click("#reset")
+    assert len(again.column("headline", 0)) == everything
+
+
+def test_a_permalink_leads_to_the_figure_with_its_choices(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report, "#panel=confusion&pick.confusion=t4_mnist_64_32&sort.headline=1d")
+    visit.page.locator("#confusion .plot").wait_for()
+    assert visit.page.locator("#confusion select").input_value() == "t4_mnist_64_32"
+    assert visit.page.evaluate("document.querySelector('#confusion').getBoundingClientRect().top") < 500
+    accuracies = [float(text[:6]) for text in visit.column("headline", 1)]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert "pick.confusion=t4_mnist_64_32" in visit.page.locator("#scores .link").get_attribute("href")
+
+
+def test_two_recipes_stand_beside_each_other(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report, "#panel=curve-loss")
+    visit.page.locator("#curve-loss .plot").first.wait_for()
+    assert visit.page.locator("#curve-loss .plot").count() == 2
+    visit.page.locator("#curve-loss select").nth(1).select_option("")
+    assert visit.page.locator("#curve-loss .plot").count() == 1
+
+
+def test_a_number_leads_to_its_run_file(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report)
+    href = visit.page.locator("#headline tbody tr td:nth-child(5) a").first.get_attribute("href")
+    assert json.loads((report.parent / href).read_text(encoding="utf-8"))["densebench"]["schema"] == 1
+
+
+def test_the_keyboard_reaches_the_figures_and_their_tables(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report)
+    visit.page.keyboard.press("Tab")
+    assert visit.page.evaluate("document.activeElement.className") == "skip"
+    visit.page.keyboard.press("Enter")
+    assert visit.page.evaluate("document.activeElement.id") == "main"
+    visit.page.locator("#latency summary").focus()
+    visit.page.keyboard.press("Enter")
+    assert visit.column("latency", 0)
+
+
+def test_answers_are_told_apart_without_colour(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report, "#panel=answers")
+    cards = visit.page.locator("#answers .card")
+    assert cards.count() == 17
+    texts = cards.all_inner_texts()
+    assert all(("✓" in text) != ("✗" in text) for text in texts)
+    assert all(": answer " in label for label in [card.get_attribute("aria-label") for card in cards.all()])
+
+
+def test_hostile_text_stays_text(chromium: Any, tmp_path: Path) -> None:
+    evil = "</script><img src=x onerror=alert(1)><script>alert(2)</script><a href='javascript:alert(3)'>x</a>"
+    rows = [train_row(evil), infer_row(evil)]
+    rows[0]["extra_info"]["histories"] = [{"loss": [2, 1], "val_loss": [1, 2]}] * 3
+    path = tmp_path / "raw" / "machine" / "run.json"
+    path.parent.mkdir(parents=True)
+    about = {"commit": evil, "machine": {"name": evil, "cpu": evil, "cpus": 2}, "device": evil}
+    path.write_text(json.dumps(run_content(rows, **about)), encoding="utf-8")
+    visit = Visit(chromium, write_report(tmp_path, "fashion_mnist")[0])
+    visit.see_all()
+    assert visit.errors == []
+    assert evil in visit.column("headline", 0)[0]
+    assert visit.page.locator("main img, main a[href^=javascript]").count() == 0
+    assert visit.overflow() <= 0

@@ -1,0 +1,276 @@
+"""The HTML report from stored runs, hostile ones included; `test_browser.py` looks at it in a browser."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.__main__ import main
+from bench.records import reading_once
+from bench.web.page import SECTIONS, build_page, embed, make_sections
+from bench.web.sections.curves import parting, sound
+from bench.web.sections.images import sound_gallery
+from bench.web.sections.ladder import pareto, rungs
+from bench.web.sections.latency import SHARES, thin
+from bench.web.stored import MOST_RUNS, read_stored
+from bench.web.view import Panel, Section, plain, plot_text, time_axis
+from tests.fake_runs import infer_row, refuse, run_content, train_row
+
+ROOT = Path(__file__).parent.parent
+EVIL = "<script>alert(1)</script></script><!--"
+
+
+def store(results: Path, content: dict[str, Any], name: str = "run", folder: str = "machine") -> None:
+    path = results / "raw" / folder / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def make(results: Path) -> tuple[list[Section], list[str], str]:
+    """Chapters, complaints and the page without Plotly."""
+    with reading_once():
+        stored = read_stored(results, "fashion_mnist")
+    sections, complaints = make_sections(stored)
+    return sections, [*stored.complaints, *complaints], build_page(stored, sections, "")
+
+
+def panel(sections: list[Section], key: str) -> Panel:
+    return next(one for section in sections for one in section.panels if one.key == key)
+
+
+def in_page(page: str) -> Any:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def texts(panel: Panel) -> list[list[str]]:
+    assert panel.table
+    return [[cell if isinstance(cell, str) else cell.text for cell in line.cells] for line in panel.table.lines]
+
+
+def test_the_published_runs_make_every_chapter() -> None:
+    sections, complaints, page = make(ROOT / "results")
+    assert complaints == []
+    assert [section.title for section in sections] == list(SECTIONS)
+    assert all(section.panels for section in sections if section.key != "releases")
+    keys = [one.key for section in sections for one in section.panels]
+    assert len(keys) == len(set(keys))
+    assert len(in_page(page)["sections"]) == len(SECTIONS)
+
+
+def test_every_row_of_a_table_and_every_plot_has_a_run_file_that_exists() -> None:
+    sections, _, page = make(ROOT / "results")
+    links = in_page(page)["links"]
+    for one in (panel for section in sections for panel in section.panels):
+        files = [line.file for line in one.table.lines if line.file] if one.table else []
+        for trace in one.traces:
+            files += [trace.files] if isinstance(trace.files, str) else list(trace.files or [])
+        assert files or one.key in {"invalid", "noise"}, one.key
+        for file in files:
+            assert (ROOT / "results" / "report" / links[file]).resolve().exists()
+
+
+def test_every_panel_has_a_sentence_and_its_figures_as_a_table() -> None:
+    sections, _, _ = make(ROOT / "results")
+    for one in (panel for section in sections for panel in section.panels):
+        assert one.sentence
+        assert one.table
+        assert one.table.lines or one.key == "invalid"
+        assert {len(line.cells) for line in one.table.lines} <= {len(one.table.headers)}
+
+
+def test_the_page_is_one_file_that_may_load_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    store(tmp_path, run_content([train_row(), infer_row()]))
+    assert main(["report", "--html", "--results", str(tmp_path)]) == 0
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert "default-src 'none'" in page
+    assert len(page) < 8_000_000
+    own = page.replace(re.findall(r"<script>(.*?)</script>", page, re.DOTALL)[1], "")
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", own)
+
+
+def test_an_invalid_row_is_marked_and_not_drawn(tmp_path: Path) -> None:
+    content = run_content([train_row(), train_row("dropout_mlp"), infer_row()])
+    content["densebench"]["invalid"] = [refuse(infer_row("dropout_mlp"), "parity: 12 predictions changed")]
+    store(tmp_path, content)
+    sections, _, _ = make(tmp_path)
+    marks = {line.cells[0]: line.mark for line in panel(sections, "headline").table.lines}  # type: ignore[union-attr]
+    assert marks == {"deep_mlp": "", "dropout_mlp": "invalid"}
+    assert {trace.facets["model"] for trace in panel(sections, "latency").traces} == {"deep_mlp"}
+    assert panel(sections, "latency").note.startswith("1 INVALID")
+    assert ["run.json", "infer[dropout_mlp,batch=1,threads=1]", "parity: 12 predictions changed"] in texts(
+        panel(sections, "invalid")
+    )
+
+
+def test_what_cannot_be_read_is_told_on_the_page(tmp_path: Path) -> None:
+    store(tmp_path, run_content([train_row(), infer_row()]))
+    (tmp_path / "raw" / "machine" / "broken.json").write_text("{", encoding="utf-8")
+    sections, complaints, _ = make(tmp_path)
+    assert "broken.json" in complaints[0]
+    assert any("broken.json" in cell for row in texts(panel(sections, "invalid")) for cell in row)
+
+
+HOSTILE_ABOUT: list[dict[str, Any]] = [
+    {"commit": EVIL, "command": EVIL},
+    {"machine": {"name": EVIL, "cpu": EVIL, "cpus": EVIL}},
+    {"machine": {"name": ["deep"] * 3, "cpu": None}},
+    {"packages": {"tensorflow": EVIL}},
+    {"packages": {"tensorflow": {"a": 1}}},
+    {"device": EVIL, "dataset": EVIL},
+    {"commit": "x" * 1_000_000},
+    {"started_at": EVIL},
+    {"started_at": ""},
+]
+HOSTILE_PAPERS: list[dict[str, Any]] = [
+    {"recipe": EVIL, "case": EVIL},
+    {"recipe": "m" * 100_000},
+    {"histories": EVIL},
+    {"histories": [None, 3, {"loss": EVIL}, {"loss": [None]}, {"loss": []}, {"val_loss": [float("nan")]}]},
+    {"histories": {"loss": [1, 2]}},
+    {"placed_on": EVIL, "nodes": EVIL, "parity": EVIL},
+    {"parity": {"max_abs_diff": float("nan")}},
+    {"parity": {"max_abs_diff": float("inf")}},
+    {"onnx_bytes": -1},
+    {"parameters": 10**30},
+    {"batch_size": 0},
+    {"batch_size": -1, "threads": -7},
+    {"train_images": 0},
+    {"faults": [EVIL]},
+    {"epochs_run": [0, 0, 0]},
+    {"test_accuracies": [float("nan")] * 3},
+    {"test_accuracies": [1e308] * 3},
+]
+
+
+@pytest.mark.parametrize("about", HOSTILE_ABOUT)
+def test_a_hostile_run_ends_in_text_or_in_a_complaint(tmp_path: Path, about: dict[str, Any]) -> None:
+    store(tmp_path, run_content([train_row(), infer_row()]), "good")
+    store(tmp_path, run_content([train_row(), infer_row()], **about), "hostile")
+    _assert_harmless(tmp_path)
+
+
+@pytest.mark.parametrize("papers", HOSTILE_PAPERS)
+def test_a_hostile_row_ends_in_text_or_in_a_complaint(tmp_path: Path, papers: dict[str, Any]) -> None:
+    store(tmp_path, run_content([train_row(), infer_row()]), "good")
+    rows = [train_row(), infer_row()]
+    for row in rows:
+        row["extra_info"] |= papers
+    store(tmp_path, run_content(rows, device="cpu:1"), "hostile")
+    _assert_harmless(tmp_path)
+
+
+def _assert_harmless(results: Path) -> None:
+    """Neither the page nor the tables hold code, and the good run is in them."""
+    assert main(["report", "--results", str(results)]) == 0
+    for path in (results / "tables").glob("*.md"):
+        assert "<script" not in path.read_text(encoding="utf-8")
+    sections, _, page = make(results)
+    assert page.count("<script") == 4
+    assert page.count("</script") == 4
+    assert "<!--" not in page
+    assert len(page) < 2_000_000
+    in_page(page)
+    assert "deep_mlp" in {row[0] for row in texts(panel(sections, "headline"))}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", '{"densebench": 3}', '{"benchmarks": {}}', "[" * 100_000, '{"a":' * 50_000, "NaN"]
+)
+@pytest.mark.parametrize("folder", ["machine", "machine/versions", "machine/selftest", "machine/reproduction"])
+def test_a_file_that_is_no_run_is_named(tmp_path: Path, text: str, folder: str) -> None:
+    store(tmp_path, run_content([train_row(), infer_row()]), "good")
+    path = tmp_path / "raw" / folder / "hostile.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    _, complaints, _ = make(tmp_path)
+    assert any("hostile.json" in line for line in complaints)
+
+
+@pytest.mark.parametrize("folder", ["versions", "selftest", "reproduction", "runtimes", "trainers"])
+def test_a_run_of_another_kind_in_a_folder_costs_its_chapter_at_most(
+    tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(tmp_path, run_content([train_row(), infer_row()]), "good")
+    store(tmp_path, run_content([train_row(recipe=EVIL), infer_row()]), "stray", f"machine/{folder}")
+    assert main(["report", "--results", str(tmp_path)]) == 0
+    sections, complaints, page = make(tmp_path)
+    assert len(sections) == len(SECTIONS)
+    assert panel(sections, "headline").table
+    assert page.count("<script") == 4
+    told = capsys.readouterr().err + "".join(complaints)
+    assert "Traceback" not in told
+
+
+def test_of_ten_thousand_rows_the_newest_of_each_kind_are_shown(tmp_path: Path) -> None:
+    rows = [train_row(), *(infer_row(values_s=(8e-6,) * 3, batch_size=size) for size in (1, 32, 1000))]
+    for number in range(2500):
+        machine = {"name": f"machine-{number % 100}", "cpu": "Test CPU", "cpus": 2}
+        started = f"2026-{1 + number // 250:02d}-{1 + number % 25:02d}T{number % 24:02d}:00:00+00:00"
+        store(tmp_path, run_content(rows, machine=machine, started_at=started), f"run{number}")
+    sections, _, page = make(tmp_path)
+    assert len(texts(panel(sections, "headline"))) == MOST_RUNS
+    assert len(page) < 2_000_000
+    assert "2,500 run files stored" in sections[-1].text
+
+
+def test_a_thinned_distribution_is_made_of_timings_that_were_taken() -> None:
+    values = [math.sqrt(number) for number in range(1, 1001)]
+    thinned = thin(values)
+    assert len(thinned) == len(SHARES)
+    assert set(thinned) <= set(values)
+    assert thinned[0] == 1.0
+    assert thinned == sorted(thinned)
+    assert thin([3.0]) == [3.0] * len(SHARES)
+
+
+def test_the_front_is_what_nothing_beats_on_both(tmp_path: Path) -> None:
+    store(tmp_path, run_content([train_row(name) for name in ("a", "b", "c", "d", "e")]))
+    a, b, c, d, e = rungs(read_stored(tmp_path, "fashion_mnist").main)
+    points = [(a, 3.0, 0.9), (b, 1.0, 0.7), (c, 2.0, 0.6), (d, 2.0, 0.8), (e, 3.0, 0.9)]
+    assert [one.model for one, _ in pareto(points)] == ["b", "d", "a"]
+
+
+def test_curves_part_at_the_median_epoch_of_least_validation_loss() -> None:
+    assert parting([{"val_loss": [3, 1, 2]}, {"val_loss": [3, 2, 1]}, {"val_loss": [1, 2, 3]}]) == 2
+    assert parting([{"loss": [3, 2]}]) is None
+
+
+def test_only_lists_of_numbers_are_curves() -> None:
+    assert sound({"loss": [1, 2.5], "val_loss": ["x"], "accuracy": True, "other": [1]}) == {"loss": [1, 2.5]}
+
+
+def test_images_of_a_wrong_shape_are_left_out() -> None:
+    good = {"label": 1, "pixels": "A" * 1048}
+    images = {"a": good, "b": {**good, "label": 2}, "c": {**good, "pixels": "A"}, "d": 3}
+    assert sound_gallery({"x": {"class_names": ["p", "q"], "images": images}, "y": 3})["x"]["images"] == {"a": good}
+    assert sound_gallery(None) == {}
+
+
+def test_text_for_plots_and_scripts_is_escaped() -> None:
+    assert plot_text("<b>&") == "&lt;b&gt;&amp;"
+    assert "<" not in embed({"a": EVIL, "b": "\u2028&"})
+    assert json.loads(embed({"a": EVIL}))["a"] == EVIL
+
+
+def test_what_json_lacks_becomes_null() -> None:
+    assert plain({"a": float("nan"), "b": [float("inf"), (1, 2)]}) == {"a": None, "b": [None, [1, 2]]}
+
+
+def test_a_time_axis_has_ticks_that_people_read() -> None:
+    assert time_axis("t", [8e-6, 3e-5])["ticktext"] == ["5 µs", "10 µs", "20 µs", "50 µs"]
+    assert time_axis("t", [0.9, 3.0])["ticktext"] == ["500 ms", "1 s", "2 s", "5 s"]
+
+
+def test_a_report_of_nothing_says_what_makes_something(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(tmp_path)
+    assert main(["report", "--html", "--results", str(tmp_path)]) == 2
+    assert "pytest bench/ --benchmark-only" in capsys.readouterr().err
