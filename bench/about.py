@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.machine import describe_machine, package_versions
 from bench.records import SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from bench.devices import Device
+
+ROOT = Path(__file__).parent.parent
+MADE_FROM_RESULTS = (":(exclude)results", ":(exclude)README*.md")
+"""What of the checkout may differ from its commit without a ``+``, in git's own words."""
 
 
 def about_run(
@@ -35,13 +41,30 @@ def about_run(
         "machine": describe_machine(),
         "packages": package_versions() | {name: _version(name) for name in more_packages},
         "started_at": started_at.isoformat(timespec="seconds"),
-        "commit": commit["id"][:7] + ("+" if commit["dirty"] else ""),
+        "commit": commit_text(commit),
         "command": command,
         "device": device.name,
         "threads": device.threads,
         "fallback_reason": None,
         **facts,
     }
+
+
+def commit_text(commit: Mapping[str, Any], root: Path = ROOT) -> str:
+    """A commit's first digits, and ``+`` where the checkout has changes that a measurement could depend on.
+
+    Tables, pictures and READMEs are made from results, the next run's figures from none of them.
+
+    Args:
+        commit: its `id` and whether the checkout is `dirty`, as pytest-benchmark tells them.
+        root: the checkout.
+    """
+    short = str(commit["id"])[:7]
+    if not commit["dirty"]:
+        return short
+    command = ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", *MADE_FROM_RESULTS]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603  fixed words
+    return short if done.returncode == 0 and not done.stdout.strip() else f"{short}+"
 
 
 def _version(package: str) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.about import commit_text
 from bench.backends import backend, claim_backend
 from bench.datasets import Dataset, load_dataset
 from bench.devices import claim_device
@@ -216,7 +217,7 @@ def _begin_rows(config: pytest.Config, dataset: Dataset, path: Path, started_at:
         run={
             "schema": SCHEMA,
             "started_at": started_at.isoformat(timespec="seconds"),
-            "commit": commit_info["id"][:7] + ("+" if commit_info["dirty"] else ""),
+            "commit": commit_text(commit_info),
             "command": settings.command,
             "threads": settings.device.threads,
             "trainer": settings.trainer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from typing import TYPE_CHECKING
 
@@ -79,10 +80,23 @@ def devices_caption(runs: Sequence[Run]) -> str:
         f"TensorFlow {newest.packages.get('tensorflow')}, ONNX Runtime {newest.packages.get('onnxruntime')}",
         " to ".join(dict.fromkeys([days[0], days[-1]])),
         f"commit {', '.join(dict.fromkeys(run.commit for run in runs))}",
-        "`python -m bench run --device all --backend all`",
+        *(f"`{command}`" for command in _commands(runs)),
         f"run files {', '.join(f'`{run.file}`' for run in runs)}",
     ]
     return escape("; ".join(parts))
+
+
+def _commands(runs: Sequence[Run]) -> list[str]:
+    """What makes all the runs again: runs that had the same options are of one command."""
+    asked: dict[tuple[str, ...], list[str]] = {}
+    for run in runs:
+        words = [word for word in shlex.split(run.command)[3:] if not word.startswith(("--backend", "--device"))]
+        backends = asked.setdefault(tuple(words), [])
+        backends += [run.backend] if run.backend not in backends else []
+    return [
+        " ".join(["python -m bench run --device all --backend", ",".join(backends), *(["--", *words] if words else [])])
+        for words, backends in asked.items()
+    ]
 
 
 def choose_device_runs(runs: Iterable[Run]) -> list[Run]:
@@ -149,10 +163,10 @@ def _per_s(record: Record) -> float:
 
 
 def _cell(record: Record | None, base: Record | None, *, rate: bool) -> str:
+    if record is not None and record.faults:
+        return "INVALID"
     if record is None or not record.values_s:
         return NOT_MEASURED
-    if record.faults:
-        return "INVALID"
     shown = format_rate(_per_s(record)) if rate else format_duration(statistics.median(record.values_s))
     if base is None or base.faults or not base.values_s:
         return shown

@@ -17,18 +17,26 @@ if TYPE_CHECKING:
     from bench.records import Run
 
 DEFAULT_DEVICE = "cpu"
+ENOUGH_SEEDS = 3
+"""With fewer there is hardly a spread; a run of more is not preferred to a newer one."""
 
 
 def choose_run(runs: Sequence[Run], dataset: str) -> Run | None:
     """The run of a data set that its tables show: the newest of those that cover most, on all cores if there is one.
 
     A run of chosen models or an interrupted one never takes the place of a whole one, nor one on an older TensorFlow
-    of one on a newer; a quick run is never shown.
+    of one on a newer, nor one of a single seed of one of several; a quick run is never shown.
     """
     candidates = [run for run in runs if run.dataset == dataset and run.backend == DEFAULT_BACKEND and not run.quick]
     return max(
         candidates,
-        key=lambda run: (_coverage(run), run.device == DEFAULT_DEVICE, _tensorflow(run), run.started_at),
+        key=lambda run: (
+            _coverage(run),
+            run.device == DEFAULT_DEVICE,
+            _tensorflow(run),
+            min(_trainings(run), ENOUGH_SEEDS),
+            run.started_at,
+        ),
         default=None,
     )
 
@@ -65,6 +73,11 @@ def tables_page(run: Run) -> str:
 def _coverage(run: Run) -> int:
     """How many kinds of valid rows a run has. Thread counts are left out, or the machine with more cores would win."""
     return len({(record.recipe, record.stage, record.batch_size) for record in run.records if not record.faults})
+
+
+def _trainings(run: Run) -> int:
+    """How many seeds each model of a run was trained from."""
+    return min((len(record.values_s) for record in run.records if record.stage == "train"), default=0)
 
 
 def _tensorflow(run: Run) -> tuple[int, ...]:

@@ -12,9 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from bench.errors import DensebenchError
 from bench.formats import format_duration
 
 ANSWER_TIMEOUT_S = 600.0
+LAST_LINES = 3
+"""Of what a process that failed has written: what an error quotes."""
 ROOT = Path(__file__).parent.parent
 
 
@@ -98,6 +101,42 @@ class Worker:
     def _end(self) -> str:
         status = self._process.wait()
         return f"the worker was killed by signal {-status}" if status < 0 else f"the worker ended with status {status}"
+
+
+def run_to_end(
+    command: Sequence[str],
+    name: str,
+    *,
+    timeout_s: float,
+    environment: Mapping[str, str] | None = None,
+    fine: Collection[int] = (0,),
+) -> str:
+    """What a process wrote to standard output, once it has ended.
+
+    Args:
+        command: what to start, in the checkout; no shell reads it.
+        name: what it is called in an error.
+        timeout_s: after which it is ended.
+        environment: its environment variables; this process's where not given.
+        fine: the exit statuses that are no failure.
+
+    Raises:
+        DensebenchError: it is not installed, took too long, was killed or failed; with the last lines that it wrote.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603  see above
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except FileNotFoundError as error:
+        raise DensebenchError(f"{command[0]} is not installed ({error.strerror})") from error
+    except subprocess.TimeoutExpired as error:
+        raise DensebenchError(f"{name} did not end within {format_duration(timeout_s)}") from error
+    if done.returncode not in fine:
+        lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
+        status = done.returncode
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        raise DensebenchError(f"{name} {how}: {' / '.join(lines[-LAST_LINES:]) or 'it says nothing'}")
+    return done.stdout
 
 
 def own_cpus() -> list[int]:

@@ -56,5 +56,8 @@ def test_frameworks_are_imported_late() -> None:
 
 def test_reading_results_needs_nothing_that_measures() -> None:
     measuring = {"bench.ladder", "bench.export", "bench.infer", "bench.trained", "bench.trainers", "bench.rows"}
-    for name in ("records", "tables", "report", "formats", "percentiles"):
-        assert not imports(ROOT / "bench" / f"{name}.py") & measuring, name
+    reading = [ROOT / "bench" / f"{name}.py" for name in ("records", "tables", "main_page", "formats", "percentiles")]
+    for folder in ("reports", "web"):
+        reading += (ROOT / "bench" / folder).rglob("*.py")
+    for path in reading:
+        assert not imports(path) & measuring, path

@@ -79,6 +79,9 @@ class Listener:
     def on_train_begin(self) -> None:
         self.heard.append("begin")
 
+    def on_epoch_begin(self, number: int) -> None:
+        self.heard.append(f"epoch {number}")
+
     def on_epoch_end(self, number: int, logs: dict[str, float]) -> None:
         self.heard.append((number, logs["loss"]))
         self.model.stop_training = number == 1
@@ -92,7 +95,7 @@ def test_a_callback_may_end_a_loop_over_epochs() -> None:
     listener, model = Listener(), type("Model", (), {})()
     history = run_epochs(model, [listener], 3, lambda: {"loss": next(losses)})
     assert history == {"loss": [3.0, 2.0]}
-    assert listener.heard == ["begin", (0, 3.0), (1, 2.0), "end"]
+    assert listener.heard == ["begin", "epoch 0", (0, 3.0), "epoch 1", (1, 2.0), "end"]
 
 
 @pytest.mark.parametrize("trainer", ["compiled", "fit"])

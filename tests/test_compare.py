@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.duels.apart import ASSUMED_NOISE, Comparison, compare_runs
+from bench.duels.apart import ASSUMED_NOISE, Comparison, Spread, compare_runs, logs_apart, pooled_spread
 from bench.duels.duel import Margins
 from bench.duels.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE
 from bench.records import Run, read_run
@@ -181,3 +181,16 @@ def test_what_is_no_run_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[st
     for path, complaint in (("empty", "holds no run file"), ("text.json", "not a densebench run"), ("gone", "No such")):
         assert compare(tmp_path / path, tmp_path / path) == 2
         assert complaint in capsys.readouterr().err
+
+
+def test_the_spread_within_several_groups_is_pooled() -> None:
+    assert pooled_spread([[1.0, 3.0], [10.0, 12.0], [5.0]]) == Spread(variance=2.0, freedom=2)
+    assert pooled_spread([[1.0], [2.0], []]) is None
+
+
+def test_with_a_pooled_spread_two_runs_a_side_are_enough_to_tell() -> None:
+    base, head = [0.0, 0.01], [0.5, 0.51]
+    alone = logs_apart(base, head).interval(0.05)
+    pooled = logs_apart(base, head, Spread(0.005**2 * 2, 10)).interval(0.05)
+    assert pooled[1] - pooled[0] < alone[1] - alone[0]
+    assert pooled[0] > 0.45

@@ -119,7 +119,7 @@ def test_an_environment_that_does_not_install_is_said_and_tried_again_next_time(
 
 def test_a_failed_command_is_told_with_its_last_lines() -> None:
     script = "import sys; print('first'); print('last words', file=sys.stderr); sys.exit(3)"
-    with pytest.raises(DensebenchError, match=r"failed: first / last words"):
+    with pytest.raises(DensebenchError, match=r"ended with status \d+: first / last words"):
         run_quietly([sys.executable, "-c", script])
     with pytest.raises(DensebenchError, match=r"no-such-program is not installed"):
         run_quietly(["no-such-program"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import statistics
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,16 +15,19 @@ import pytest
 
 from bench import infer
 from bench.datasets import Dataset, load_dataset
-from bench.devices import Device
+from bench.devices import CPU_PROVIDER, Device
+from bench.duels.effect import block_ratio
 from bench.errors import DensebenchError
-from bench.export import OPSET
+from bench.export import INPUT_NAME, OPSET, OUTPUT_NAME
 from bench.ladder import InvalidRow, Ladder
 from bench.parity import certify
 from bench.trainers.keras_fit import prepare_keras_fit
 from models import RECIPES, Recipe
+from tests.minimal_graph import deep_mlp
 
 DEVICE = Device("cpu", 1)
 PARAMETERS = {"logistic_regression": 7_850, "single_dense": 7_850, "deep_mlp": 79_510, "dropout_mlp": 79_510}
+BLOCKS, TURNS, CALLS = 9, 40, 10
 TRAIN_IMAGES = 461  # no multiple of the batch size, so the last batch is a smaller one
 
 
@@ -93,6 +99,30 @@ def test_the_graph_of_a_network_is_the_one_that_one_would_write_by_hand(
     ladder: Ladder, name: str, operators: tuple[str, ...]
 ) -> None:
     assert ladder.exported(RECIPES[name]).onnx.operators == operators
+
+
+def turn_s(session: Any, feed: dict[str, Any]) -> float:
+    start_s = time.perf_counter()
+    for _ in range(CALLS):
+        session.run([OUTPUT_NAME], feed)
+    return time.perf_counter() - start_s
+
+
+def test_the_exported_graph_is_within_five_percent_of_one_written_by_hand(ladder: Ladder) -> None:
+    """The one test here that looks at a clock: at the ratio of two graphs in turns, never at a time."""
+    exported = ladder.exported(RECIPES["deep_mlp"])
+    contents = [deep_mlp(exported.trained.model.get_weights()), exported.onnx.content]
+    by_hand, ours = (infer.make_session(content, CPU_PROVIDER, threads=1) for content in contents)
+    feed = {INPUT_NAME: ladder.test_images[:1]}
+    expected, answered = (session.run([OUTPUT_NAME], feed)[0] for session in (by_hand, ours))
+    assert np.allclose(expected, answered, atol=1e-6)
+    ratios = []
+    for _ in range(BLOCKS):
+        turns = [(turn_s(by_hand, feed), turn_s(ours, feed)) for _ in range(TURNS)]
+        ratio = block_ratio(*zip(*turns, strict=True))
+        assert ratio is not None
+        ratios.append(math.exp(ratio))
+    assert statistics.median(ratios) < 1.05, ratios
 
 
 def test_each_provider_is_told_with_the_nodes_that_it_ran(ladder: Ladder, recipe: Recipe) -> None:

@@ -60,6 +60,44 @@ def test_every_option_is_documented_and_every_documented_option_exists(parser: p
     assert documented == options
 
 
+ENGLISH, KOREAN = "README.md", "README.ko.md"
+
+
+def outline(name: str) -> dict[str, list[str]]:
+    """What both languages must have in common."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    generated = re.findall(r"<!-- densebench: (?!end).*?<!-- densebench: end of the .*? -->", text, re.DOTALL)
+    for section in generated:
+        text = text.replace(section, "")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return {
+        "generated": generated,
+        "commands": [" ".join(shlex.split(line, comments=True)) for block in blocks for line in block.splitlines()],
+        "headings": re.findall(r"^#+", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE),
+        "first columns": [
+            row.split("|")[1].strip()
+            for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+            for row in table.splitlines()[2:]
+        ],
+        "pictures": re.findall(r'(?:src|srcset)="([^"]*)"', text),
+        "links": [link for link in re.findall(r"\]\(([^)]*)\)", text) if not link.startswith("README")],
+    }
+
+
+def test_the_korean_readme_has_the_commands_tables_and_pictures_of_the_english_one() -> None:
+    english, korean = outline(ENGLISH), outline(KOREAN)
+    for part, found in english.items():
+        assert found, part
+        assert korean[part] == found, part
+
+
+def test_every_picture_and_every_linked_file_is_there() -> None:
+    for name in (ENGLISH, KOREAN):
+        found = outline(name)
+        for place in [*found["pictures"], *(link for link in found["links"] if "://" not in link)]:
+            assert (ROOT / place.split("#")[0]).exists(), (name, place)
+
+
 def test_documented_pytest_commands_use_known_options(parser: pytest.Parser) -> None:
     documented = commands("pytest bench/")
     assert len(documented) >= 4

@@ -59,6 +59,14 @@ def test_a_run_on_one_thread_does_not_take_the_place_of_one_on_all_cores(results
     assert chosen(results) == "whole.json"
 
 
+def test_a_run_of_a_single_seed_does_not_take_the_place_of_one_of_several(results: Path) -> None:
+    store(results, "one-seed", [train_row(values_s=(10.0,)), infer_row()], started_at="2026-01-02")
+    assert chosen(results) == "whole.json"
+    more = [train_row(values_s=(10.0,) * 4, test_accuracies=[0.8] * 4), infer_row()]
+    store(results, "four-seeds", more, started_at="2025-12-31")
+    assert chosen(results) == "whole.json"
+
+
 def test_a_run_on_an_older_tensorflow_does_not_take_the_place_of_one_on_a_newer(results: Path) -> None:
     rows = [train_row(), infer_row()]
     store(results, "old-release", rows, started_at="2026-01-02", packages={"tensorflow": "2.9.3"})

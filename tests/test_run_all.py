@@ -11,7 +11,7 @@ import pytest
 
 from bench import run_all
 from bench.__main__ import main, parse
-from bench.device_table import choose_device_runs, devices_table
+from bench.device_table import choose_device_runs, devices_caption, devices_table
 from bench.errors import DensebenchError
 from bench.gpu import Gap
 from bench.records import read_runs
@@ -46,6 +46,17 @@ def test_each_device_is_held_against_one_thread(tmp_path: Path) -> None:
     assert one[1:4] == ["deep_mlp", "tensorflow", "cpu:1"]
     assert one[5:9] == ["9,600 (1.00×)", "8.00 µs (1.00×)", "1,000,000 (1.00×)", "CPU:0; 4 by CPUExecutionProvider"]
     assert all_cores[5:8] == ["19,200 (2.00×)", "4.00 µs (2.00×)", "2,000,000 (2.00×)"]
+
+
+def test_the_caption_has_the_commands_that_make_all_its_runs(tmp_path: Path) -> None:
+    for backend, options in (("tensorflow", ""), ("jax", ""), ("torch", " --seeds=1")):
+        for device, threads in (("cpu:1", 1), ("cpu", 2)):
+            command = f"pytest bench/ --benchmark-only --backend={backend} --device={device}{options}"
+            store(tmp_path, device, threads, 1.0, backend=backend, command=command)
+    caption = devices_caption(choose_device_runs(read_runs(tmp_path)[0]))
+    assert "`python -m bench run --device all --backend tensorflow,jax`" in caption
+    assert "`python -m bench run --device all --backend torch -- --seeds=1`" in caption
+    assert caption.count("`python -m bench run") == 2
 
 
 def test_a_row_that_ran_elsewhere_is_invalid_and_no_base(tmp_path: Path) -> None:

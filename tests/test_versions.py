@@ -210,7 +210,7 @@ def test_bad_options_get_one_line(
         ("raise SystemExit(0)", ""),
         ("raise SystemExit(1)", ""),
         ("print('one'); print('two'); raise SystemExit(4)", "it ended with status 4: one / two"),
-        ("import os; os.kill(os.getpid(), 9)", "it ended with status -9: it says nothing"),
+        ("import os; os.kill(os.getpid(), 9)", "it was killed by signal 9: it says nothing"),
     ],
 )
 def test_a_run_that_does_not_end_well_says_how(code: str, trouble: str) -> None:

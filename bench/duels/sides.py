@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from bench.errors import DensebenchError
+from bench.worker_process import ROOT, run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-ROOT = Path(__file__).parent.parent.parent
 LOCK = ROOT / "bench" / "locks" / "bench.txt"
 INSTALL_TIMEOUT_S = 1800.0
 REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)(\[[^]]*\])?\s*(===?|~=|!=|<=?|>=?)\s*\S+")
@@ -29,7 +28,6 @@ FREE = ("onnx>=1.17,!=1.19.0", "numpy")
 TENSORFLOW = ("tensorflow", "tensorflow-cpu")
 COMPLETE = "densebench-complete"
 """A file that an environment has once all of it was installed."""
-LAST_LINES = 3
 SHOWN_WORDS = 4
 
 
@@ -52,17 +50,7 @@ def run_quietly(command: Sequence[str]) -> None:
     Raises:
         DensebenchError: it is missing, failed or took too long; with the last lines that it wrote.
     """
-    try:
-        done = subprocess.run(  # noqa: S603  no shell reads the words
-            command, cwd=ROOT, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
-        )
-    except FileNotFoundError as error:
-        raise DensebenchError(f"{command[0]} is not installed ({error.strerror}).") from error
-    except subprocess.TimeoutExpired as error:
-        raise DensebenchError(f"{_short(command)} did not end within {INSTALL_TIMEOUT_S:.0f} s.") from error
-    if done.returncode:
-        lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
-        raise DensebenchError(f"{_short(command)} failed: {' / '.join(lines[-LAST_LINES:]) or 'it says nothing'}")
+    run_to_end(command, _short(command), timeout_s=INSTALL_TIMEOUT_S)
 
 
 def find_side(word: str, *, root: Path = ROOT, run: Callable[[Sequence[str]], None] = run_quietly) -> Side:

@@ -6,7 +6,6 @@ import argparse
 import json
 import random
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,10 +19,9 @@ from bench.datasets import DATASETS, load_dataset
 from bench.devices import Device, parse_device
 from bench.duels.arena import side_environment
 from bench.duels.command import parse_duration
-from bench.duels.sides import ROOT, find_side
+from bench.duels.sides import find_side
 from bench.errors import DensebenchError, unknown_name
 from bench.files import write_atomically, write_pages
-from bench.formats import format_duration
 from bench.machine import machine_name
 from bench.progress import Progress
 from bench.releases.known import Release, find_release, known_releases
@@ -33,6 +31,7 @@ from bench.releases.versions_page import make_versions_page
 from bench.runfile import encode_run, reserve_run_path
 from bench.settings import DEFAULT_RESULTS
 from bench.trainers import KERAS_TRAINERS
+from bench.worker_process import run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 RUN_TIMEOUT = "1h"
 DEFAULT_PROBES = 5
 PROBES_HELP = "fresh processes per release that time the import, the first epoch, memory, predict and calls"
-LAST_LINES = 2
 FAILED_ROWS = 1
 """pytest's exit status where some rows failed; what the run file has of them says so."""
 
@@ -173,21 +171,10 @@ def _probe_words(arguments: argparse.Namespace, folder: str) -> list[str]:
 def launch(command: Sequence[str], timeout_s: float) -> str:
     """Run a job; what went wrong with it, in its own last words, and nothing for rows that are INVALID."""
     try:
-        done = subprocess.run(  # noqa: S603  no shell reads the words
-            command,
-            cwd=ROOT,
-            env=side_environment(),
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"it did not end within {format_duration(timeout_s)}"
-    if done.returncode in {0, FAILED_ROWS}:
-        return ""
-    lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
-    return f"it ended with status {done.returncode}: {' / '.join(lines[-LAST_LINES:]) or 'it says nothing'}"
+        run_to_end(command, "it", timeout_s=timeout_s, environment=side_environment(), fine=(0, FAILED_ROWS))
+    except DensebenchError as error:
+        return str(error)
+    return ""
 
 
 def _nothing(job: Job, device: Device) -> dict[str, Any]:

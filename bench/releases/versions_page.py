@@ -101,12 +101,13 @@ def versions_caption(attempts: Sequence[Attempt]) -> str:
     """What was measured on what, when, and with which commands."""
     run = next((one.run for one in attempts if one.run.records), attempts[0].run)
     days = sorted({one.run.started_at[:10] for one in attempts})
+    commands = dict.fromkeys(one.run.command for one in attempts)
     parts = [
         f"{run.dataset}, {run.device} ({format_counted(run.threads, 'thread')})",
         f"{run.machine.get('cpu')}, {run.machine.get('cpus')} CPUs",
         " to ".join(dict.fromkeys([days[0], days[-1]])),
         f"commit {', '.join(dict.fromkeys(one.run.commit for one in attempts))}",
-        *(f"`{command}`" for command in dict.fromkeys(one.run.command for one in attempts)),
+        f"`python -m bench versions` ({', '.join(f'`{command}`' for command in commands)})",
         format_counted(len(attempts), "run file"),
     ]
     return escape("; ".join(parts))

@@ -7,7 +7,6 @@ import json
 import random
 import secrets
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,7 +32,7 @@ from bench.runtimes.prepare import EXPECTED, FACTS, Order
 from bench.runtimes.worker import Settings
 from bench.settings import DEFAULT_RESULTS
 from bench.trainers import KERAS_TRAINERS
-from bench.worker_process import ROOT, on_cpus, own_cpus
+from bench.worker_process import on_cpus, own_cpus, run_to_end
 from models import RECIPES
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ def prepare_all(cases: Sequence[Case], arguments: argparse.Namespace, folder: st
         quick=arguments.quick,
         folder=folder,
     )
-    _launch([sys.executable, "-m", "bench.runtimes.prepare", order.to_json()], PREPARE_TIMEOUT_S)
+    _start("bench.runtimes.prepare", order.to_json(), PREPARE_TIMEOUT_S)
     facts = json.loads((Path(folder) / FACTS).read_text(encoding="utf-8"))
     for case in filter(lambda one: one.well, cases):
         case.facts = facts[case.recipe.name]
@@ -215,26 +214,17 @@ def work_in_process(case: Case, folder: str, calls: Mapping[int, int]) -> Mappin
     )
     try:
         with on_cpus(own_cpus()[: case.threads]):
-            out = _launch([sys.executable, "-m", "bench.runtimes.worker", settings.to_json()], WORKER_TIMEOUT_S)
+            out = _start("bench.runtimes.worker", settings.to_json(), WORKER_TIMEOUT_S)
         found: dict[str, Any] = json.loads(out.splitlines()[-1])
     except (DensebenchError, IndexError, ValueError) as error:
         return {"failed": str(error)}
     return found
 
 
-def _launch(command: Sequence[str], timeout_s: float) -> str:
-    """What a process wrote to standard output. Raises DensebenchError, with its last words, where it failed."""
-    try:
-        done = subprocess.run(  # noqa: S603  no shell reads the words
-            command, cwd=ROOT, env=side_environment(), capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise DensebenchError(f"{command[2]} did not end within {timeout_s:.0f} s") from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        how = f"killed by signal {-done.returncode}" if done.returncode < 0 else f"ended with status {done.returncode}"
-        raise DensebenchError(f"{command[2]} {how}: {lines[-1] if lines else 'it says nothing'}")
-    return done.stdout
+def _start(module: str, words: str, timeout_s: float) -> str:
+    """What one of this folder's modules printed. Raises DensebenchError where it failed."""
+    command = [sys.executable, "-m", module, words]
+    return run_to_end(command, module, timeout_s=timeout_s, environment=side_environment())
 
 
 def _choose(noun: str, text: str | None, known: Sequence[str]) -> list[str]:

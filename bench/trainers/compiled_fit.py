@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.trained import Fit, Trained
 from bench.trainers.describe import CannotCompile, describe
+from bench.trainers.epochs import run_epochs
 from bench.trainers.keras_fit import prepare_keras_fit
 from bench.trainers.keras_model import as_trained, build_model, make_callbacks
 from bench.trainers.program import Program, compile_program, slot_names
@@ -109,27 +110,21 @@ class CompiledFit:
         """Train; metric name to one value per epoch, as Keras's `History` has it."""
         import tensorflow as tf  # noqa: PLC0415
 
-        parameters, slots = self._read(tf)
+        state = self._read(tf)
         iteration = self._model.optimizer.iterations.numpy()
-        history: dict[str, list[float]] = {}
-        self._model.stop_training = False
-        self._tell("on_train_begin")
-        for epoch in range(self._epochs):
-            self._tell("on_epoch_begin", epoch)
+
+        def run_epoch() -> dict[str, float]:
+            nonlocal state, iteration
             counters = tf.constant(iteration, tf.int32), tf.constant(self._seed)
             parameters, slots, *scores = self._program.epoch(
-                *self._train, self._next_order(tf), tf.constant(self._steps), parameters, slots, *counters
+                *self._train, self._next_order(tf), tf.constant(self._steps), *state, *counters
             )
+            state = parameters, slots
             iteration += -(-self._count // self._description.batch_size)
-            logs = self._logs(parameters, scores)
-            for name, value in logs.items():
-                history.setdefault(name, []).append(value)
             self._write(tf, parameters, slots, iteration)
-            self._tell("on_epoch_end", epoch, logs)
-            if self._model.stop_training:
-                break
-        self._tell("on_train_end")
-        return history
+            return self._logs(parameters, scores)
+
+        return run_epochs(self._model, self._callbacks, self._epochs, run_epoch)
 
     def _compile(self, tf: Any) -> float:
         """Compile both programs by running them on nothing; the seconds that it took."""
@@ -173,11 +168,6 @@ class CompiledFit:
         optimizer = self._model.optimizer
         lists = [getattr(optimizer, name) for name in slot_names(self._description)]
         return [[variables[index] for variables in lists] for index in range(len(self._model.trainable_weights))]
-
-    def _tell(self, event: str, *details: int | Mapping[str, float]) -> None:
-        for callback in self._callbacks:
-            method: Callable[..., None] = getattr(callback, event)
-            method(*details)
 
 
 def _turned(tf: Any, value: Any) -> Any:

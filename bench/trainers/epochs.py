@@ -15,7 +15,7 @@ def run_epochs(
 
     Args:
         model: what is trained; `stop_training` on it ends the loop after the epoch.
-        callbacks: Keras callbacks, told of the begin and end of training and of the end of each epoch.
+        callbacks: Keras callbacks, told of the begin and end of training and of each epoch.
         epochs: how many, at most.
         run_epoch: trains one, leaves its weights in the model, and returns its metrics.
     """
@@ -25,6 +25,8 @@ def run_epochs(
         callback.set_model(model)
         callback.on_train_begin()
     for number in range(epochs):
+        for callback in callbacks:
+            callback.on_epoch_begin(number)
         logs = run_epoch()
         for name, value in logs.items():
             history.setdefault(name, []).append(value)

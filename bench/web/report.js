@@ -33,7 +33,7 @@ const densebench = (() => {
   const theme = () => state.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   const cell = (value) => (typeof value === "string" ? { text: value, sort: null } : value);
   const passes = (item) =>
-    Object.entries(state.facets).every(([name, value]) => !(name in (item.facets || {})) || item.facets[name] === value);
+    Object.entries(state.facets).every(([name, value]) => !Object.hasOwn(item.facets || {}, name) || item.facets[name] === value);
   const link = (file) => (file && Object.hasOwn(data.links, file) ? data.links[file] : null);
 
   // --- what the reader chose, in the address ----------------------------------------------------------------------
@@ -44,7 +44,7 @@ const densebench = (() => {
     state.sorts = {};
     state.panel = words.get("panel") || "";
     for (const [name, value] of words) {
-      if (name in data.facets) state.facets[name] = value;
+      if (Object.hasOwn(data.facets, name)) state.facets[name] = value;
       else if (name.startsWith("pick.")) state.picks[name.slice(5)] = words.getAll(name).slice(0, 2);
       else if (name.startsWith("sort.")) state.sorts[name.slice(5)] = value;
     }
@@ -158,7 +158,8 @@ const densebench = (() => {
     const values = [...new Set(itemsOf(panel).map((item) => item.pick).filter((pick) => pick !== null && pick !== undefined))];
     const wanted = (state.picks[panel.key] || []).filter((value) => values.includes(value));
     const usual = panel.first.filter((value) => values.includes(value));
-    const chosen = wanted.length ? wanted : usual.length ? usual : values.slice(0, 1);
+    const fitting = wanted.length ? wanted : usual.length ? usual : values;
+    const chosen = fitting.slice(0, panel.pick_two && (wanted.length || usual.length) ? 2 : 1);
     view.picks.replaceChildren();
     if (values.length > 1 || panel.pick_two) {
       view.picks.append(pickLabel(view, panel.pick, values, chosen[0], 0));

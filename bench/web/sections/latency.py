@@ -7,6 +7,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_bytes, format_count, format_counted, format_duration
+from bench.runtimes.page import README_RECIPE
 from bench.tables import NOT_MEASURED
 from bench.web.sections.ladder import P99, duration_cell, rate_cell
 from bench.web.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten, time_axis
@@ -129,7 +130,7 @@ def _all_calls(pairs: Sequence[tuple[Run, Record]]) -> str:
 
 
 def _runtimes_panel(run: Run) -> Panel:
-    records = [record for record in run.records if record.stage == "runtime"]
+    records = sorted((record for record in run.records if record.stage == "runtime"), key=_position)
     order = list(dict.fromkeys(str(record.papers.get("runtime")) for record in records))
     traces, lines = [], []
     for record in records:
@@ -177,12 +178,13 @@ def _runtimes_panel(run: Run) -> Panel:
             (0, 1, 8),
         ),
         pick="Model, batch and threads",
+        first=(f"{README_RECIPE}, batch 1, 1 thread",),
         note=THINNED,
     )
 
 
 def _start_panel(run: Run) -> Panel:
-    records = [record for record in run.records if record.stage == "start"]
+    records = sorted((record for record in run.records if record.stage == "start"), key=_position)
     traces, lines = [], []
     for record in records:
         name, pick = shorten(str(record.papers.get("runtime"))), shorten(record.recipe)
@@ -235,7 +237,12 @@ def _start_panel(run: Run) -> Panel:
             ("Runtime", "Model", "Threads", "Start", *PARTS.values(), "Resident memory"), lines, text_columns=(0, 1)
         ),
         pick="Model",
+        first=(README_RECIPE,),
     )
+
+
+def _position(record: Record) -> int:
+    return int(record.papers["position"])
 
 
 def _median(record: Record, name: str) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.duels.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE, Finding
-from bench.releases.versions_page import FIGURES, compare_release, runs_by_release
+from bench.releases.versions_page import FIGURES, README_ROWS, compare_release, runs_by_release
 from bench.tables import NOT_MEASURED
 from bench.web.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten
 
@@ -136,6 +136,7 @@ def _panel(found: Sequence[Point], releases: Sequence[Release], kind: str) -> Pa
         },
         table=Table(("Row", "Release", "Value", "95 % interval", "Verdict"), list(map(_line, chosen)), (0, 4)),
         pick="Row",
+        first=README_ROWS,
     )
 
 
