@@ -43,7 +43,7 @@ def devices_page(runs: Sequence[Run]) -> str:
 def devices_notices(runs: Sequence[Run]) -> list[str]:
     """What a reader must know before believing the table."""
     faults = {
-        f"**INVALID on {run.backend}, {run.device}: {fault}**": None
+        f"**INVALID on {run.backend}, {run.device}: {record.recipe}: {fault.removeprefix(f'{record.case}: ')}**": None
         for run in runs
         for record in run.records
         for fault in record.faults

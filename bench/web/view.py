@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from models.published import PUBLISHED
+
 if TYPE_CHECKING:
     from bench.records import Record, Run
 
@@ -142,6 +144,11 @@ def facets_of(run: Run, record: Record | None = None) -> dict[str, str]:
     return facets | {"model": shorten(record.recipe)} if record else facets
 
 
+def facets_of_recipe(run: Run, name: str) -> dict[str, str]:
+    """The same for a published recipe, which has a data set of its own."""
+    return {**facets_of(run), "model": name, "dataset": PUBLISHED[name].dataset}
+
+
 def release_of(run: Run) -> str:
     """TensorFlow's release: ``2.21`` for version 2.21.0."""
     version = shorten(str(run.packages.get("tensorflow") or "none"))
@@ -164,6 +171,12 @@ def time_axis(title: str, seconds: Sequence[float]) -> dict[str, Any]:
     ticks = [digit * 10.0**power for power in range(-8, 5) for digit in (1, 2, 5)]
     near = [tick for tick in ticks if low / 3 <= tick <= high * 3]
     return {"title": {"text": title}, "type": "log", "tickvals": near, "ticktext": [_tick(tick) for tick in near]}
+
+
+def rate_axis(title: str) -> dict[str, Any]:
+    """A logarithmic axis for things per second, likewise."""
+    ticks = [digit * 10**power for power in range(2, 8) for digit in (1, 2, 5)]
+    return {"title": {"text": title}, "type": "log", "tickvals": ticks, "ticktext": [f"{tick:,}" for tick in ticks]}
 
 
 def _tick(seconds: float) -> str:

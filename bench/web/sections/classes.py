@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bench.formats import format_accuracy, format_count
 from bench.reproduction.repetition import class_scores
 from bench.reproduction.store import read_results
-from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten
+from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of_recipe, plot_text, shorten
 
 if TYPE_CHECKING:
     from bench.records import Run
@@ -41,7 +41,7 @@ def _confusion(run: Run, results: dict[str, Result]) -> Panel:
         counts, names = result.repetitions[0].confusion, _names(result)
         labels = names[: len(counts)]
         shares = [[count / max(1, sum(row)) for count in row] for row in counts]
-        facets = _facets(run, name)
+        facets = facets_of_recipe(run, name)
         plot = {
             "type": "heatmap",
             "x": [plot_text(one) for one in names],
@@ -91,7 +91,7 @@ def _scores(run: Run, results: dict[str, Result]) -> Panel:
     for name, result in results.items():
         scores = class_scores(result.repetitions[0].confusion)
         labels = _names(result)[: len(scores)]
-        facets = _facets(run, name)
+        facets = facets_of_recipe(run, name)
         for place, measure in enumerate(MEASURES):
             plot = {
                 "type": "scatter",
@@ -122,9 +122,3 @@ def _scores(run: Run, results: dict[str, Result]) -> Panel:
         table=Table(("Recipe", "Class", *LABELS.values(), "Images"), lines, text_columns=(0, 1)),
         pick="Recipe",
     )
-
-
-def _facets(run: Run, name: str) -> dict[str, str]:
-    facets = {**facets_of(run), "model": name}
-    del facets["dataset"]
-    return facets

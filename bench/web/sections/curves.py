@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_accuracy
 from bench.reproduction.store import read_results
-from bench.web.view import Cell, Cells, Facets, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten
+from bench.web.view import (
+    Cell,
+    Cells,
+    Facets,
+    Line,
+    Panel,
+    Section,
+    Table,
+    Trace,
+    facets_of,
+    facets_of_recipe,
+    plot_text,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,9 +63,7 @@ def histories(stored: Stored) -> list[Histories]:
         for name, result in read_results(run).items():
             curves = [sound(one.history) for one in result.repetitions]
             if any(curves):
-                facets = {**facets_of(run), "model": name}
-                del facets["dataset"]  # a recipe has its own
-                found.append((name, run.file, facets, [one for one in curves if one]))
+                found.append((name, run.file, facets_of_recipe(run, name), [one for one in curves if one]))
     return found
 
 

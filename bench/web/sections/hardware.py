@@ -9,7 +9,7 @@ from bench.formats import format_accuracy, format_counted, format_rate
 from bench.tables import NOT_MEASURED
 from bench.trainer_report import BASELINE, position, rates, rates_of, rung_title
 from bench.web.sections.ladder import accuracy_cell, duration_cell, rate_cell, rungs
-from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten
+from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of, plot_text, rate_axis, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,6 +119,7 @@ def _devices(found: Sequence[Rung]) -> Panel:
                     "type": "bar",
                     "name": plot_text(place),
                     "legendgroup": plot_text(place),
+                    "offsetgroup": str(number),
                     "showlegend": model == models[0],
                     "x": [plot_text(model)],
                     "y": [rate and round(rate)],
@@ -148,10 +149,10 @@ def _devices(found: Sequence[Rung]) -> Panel:
     return Panel(
         key="devices",
         title="Backends and devices",
-        sentence=f"Images per second of training on {', '.join(places)}.",
+        sentence=f"Images per second of training: {', '.join(places)}.",
         traces=traces,
         layout={
-            "yaxis": {"title": {"text": "Images per second of training"}, "type": "log", "tickformat": "~s"},
+            "yaxis": rate_axis("Images per second of training"),
             "xaxis": {"type": "category", "tickangle": -20},
             "barmode": "group",
             "showlegend": True,
@@ -159,7 +160,7 @@ def _devices(found: Sequence[Rung]) -> Panel:
         table=Table(
             (
                 "Model",
-                "Backend, device",
+                "Backend and device",
                 "Test accuracy",
                 "Train images/s",
                 "Batch 1, p50",
@@ -173,4 +174,4 @@ def _devices(found: Sequence[Rung]) -> Panel:
 
 
 def _place(one: Rung) -> str:
-    return shorten(f"{one.run.backend}, {one.run.device}")
+    return shorten(f"{one.run.backend} on {one.run.device}")

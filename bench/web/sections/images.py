@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bench.formats import format_count, format_percent
 from bench.pixels import ANSWERED, GRIDS
 from bench.reproduction.store import read_results
-from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten
+from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of_recipe, plot_text, shorten
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -57,10 +57,6 @@ def _is_image(one: Any, classes: int) -> bool:
     return isinstance(one.get("pixels"), str) and len(one["pixels"]) == PIXELS_BASE64
 
 
-def _facets(run: Run, name: str) -> dict[str, str]:
-    return {**facets_of(run), "model": name, "dataset": PUBLISHED[name].dataset}
-
-
 def _answers(run: Run, results: Mapping[str, Result], gallery: Mapping[str, Any]) -> Panel:
     lines, shown = [], []
     right_of: dict[str, int] = {}
@@ -85,8 +81,8 @@ def _answers(run: Run, results: Mapping[str, Result], gallery: Mapping[str, Any]
                 Cell(format_percent(row[answer]), row[answer]),
                 verdict,
             ]
-            lines.append(Line(cells=cells, facets=_facets(run, name), file=run.file, pick=name))
-        shown.append({"pick": name, "facets": _facets(run, name), "classes": names, "cards": cards})
+            lines.append(Line(cells=cells, facets=facets_of_recipe(run, name), file=run.file, pick=name))
+        shown.append({"pick": name, "facets": facets_of_recipe(run, name), "classes": names, "cards": cards})
     least = min(right_of, key=right_of.__getitem__, default="")
     return Panel(
         key="answers",
@@ -187,8 +183,8 @@ def _layers(run: Run, results: Mapping[str, Result]) -> Panel:
             boxes.append({"name": shorten(str(layer["name"])), "kind": shorten(str(layer["kind"])), "shape": shape})
             cells: Cells = [name, shorten(str(layer["name"])), shorten(str(layer["kind"])), shape]
             numbers = Cell(format_count(count), count)
-            lines.append(Line(cells=[*cells, numbers], facets=_facets(run, name), pick=name, file=run.file))
-        shown.append({"pick": name, "facets": _facets(run, name), "boxes": boxes})
+            lines.append(Line(cells=[*cells, numbers], facets=facets_of_recipe(run, name), pick=name, file=run.file))
+        shown.append({"pick": name, "facets": facets_of_recipe(run, name), "boxes": boxes})
     return Panel(
         key="layers",
         title="Layers",

@@ -92,7 +92,7 @@ def _rung(run: Run, model: str) -> Rung:
 
 def make_section(stored: Stored) -> Section:
     """The headline table and the two pictures of what accuracy costs."""
-    found = rungs(stored.main)
+    found = rungs(sorted(stored.main, key=lambda run: run is not stored.headline))
     return Section(
         key="models",
         title="Models",

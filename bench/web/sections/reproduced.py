@@ -10,7 +10,7 @@ from bench.reproduction.cells import figure_name, interval
 from bench.reproduction.judge import BETTER, CANNOT_TELL, REPRODUCED, WORSE, judge, sample
 from bench.reproduction.store import read_results
 from bench.tables import NOT_MEASURED
-from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of, plot_text
+from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of, facets_of_recipe, plot_text
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _panel(run: Run, key: str, title: str, rows: list[tuple[str, Figure, Result]
 
 
 def _line(run: Run, name: str, figure: Figure, found: Sample | None, answer: str) -> Line:
-    facets = {**facets_of(run), "model": name, "dataset": PUBLISHED[name].dataset}
+    facets = facets_of_recipe(run, name)
     cells: Cells = [
         name,
         figure_name(figure),
