@@ -8,8 +8,9 @@ import pytest
 
 from bench.duels.blocks import SIDES, SideFailed, SideMissing, first_side, run_block, settle_s
 from bench.duels.cases import DEFAULT_CASES, choose_cases, known_cases
-from bench.duels.duel import Row, choose_epochs, choose_turns, outcomes
+from bench.duels.duel import Outcome, Row, choose_epochs, choose_turns, outcomes
 from bench.duels.table import duel_page, exit_status, verdicts
+from bench.duels.verdicts import CANNOT_TELL, SLOWER, Finding
 from bench.errors import DensebenchError
 from bench.worker_process import WorkerError
 from tests.fake_duel import ABOUT, BLOCK_S, COMPILED, INFER, MARGINS, TRAIN, FakeArena, fought, lose
@@ -200,3 +201,13 @@ def test_cases_are_chosen_by_name_and_by_pattern() -> None:
 def test_a_case_that_does_not_exist_is_said(text: str, complaint: str) -> None:
     with pytest.raises(DensebenchError, match=complaint):
         choose_cases(text, 2)
+
+
+def test_a_row_is_settled_by_what_is_wanted_of_it() -> None:
+    told = Finding(verdict=SLOWER, value=0.1, low=0.09, high=0.11, p_value=0.0, blocks=8)
+    untold = Finding(verdict=CANNOT_TELL, value=0.0, low=-0.1, high=0.1, p_value=1.0, blocks=8)
+    known = Outcome(time=told, accuracy=untold)
+    assert known.settles("time")
+    assert not known.settles("accuracy")
+    assert not known.settles(None)
+    assert Outcome(time=told, accuracy=None).settles(None)

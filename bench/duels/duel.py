@@ -41,6 +41,7 @@ class Row:
         ends: at how many blocks a time budget ran out, each time that one did.
         missing: side to the reason why it does not have the case.
         failed: why the case was given up.
+        wanted: ``time`` or ``accuracy`` where the row is settled as soon as that is, whatever the other one says.
     """
 
     case: Case
@@ -52,6 +53,7 @@ class Row:
     ends: list[int] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     failed: str | None = None
+    wanted: str | None = None
 
     @property
     def well(self) -> bool:
@@ -83,6 +85,11 @@ class Outcome:
     def settled(self) -> bool:
         """Whether no more blocks are needed."""
         return self.time.settled and (self.accuracy is None or self.accuracy.settled)
+
+    def settles(self, wanted: str | None) -> bool:
+        """Whether no more blocks are needed for what is wanted; for both findings where nothing is."""
+        found = {"time": self.time, "accuracy": self.accuracy}.get(wanted or "")
+        return found.settled if found else self.settled
 
     @property
     def more_blocks(self) -> int | None:
@@ -187,7 +194,8 @@ def fight_alone(  # noqa: PLR0913  like `fight`
 
 def open_ones(rows: Sequence[Row], margins: Margins) -> list[Row]:
     """The rows that can be measured and are not settled."""
-    return [row for row, known in zip(rows, outcomes(rows, margins), strict=True) if row.well and not known.settled]
+    judged = zip(rows, outcomes(rows, margins), strict=True)
+    return [row for row, known in judged if row.well and not known.settles(row.wanted)]
 
 
 def _fight_block(row: Row, arena: Arena, seed: int, progress: Progress) -> None:

@@ -96,7 +96,7 @@ class Fighter:
     def step(self, base: Release, head: Release) -> Step:
         """One duel of two releases, stored; a release that has no environment or no such case is told in its step."""
         self.progress.done(f"{self.case.name}: {base.name} against {head.name}")
-        row, about = Row(self.case), self._about(base, head)
+        row, about = Row(self.case, wanted=self.arguments.look_for), self._about(base, head)
         try:
             sides = {side: find_side(one.environment) for side, one in zip(SIDES, (base, head), strict=True)}
         except DensebenchError as error:
