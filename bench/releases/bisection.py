@@ -126,7 +126,9 @@ class Fighter:
     def _about(self, base: Release, head: Release) -> dict[str, Any]:
         names = {"base": base.environment, "head": head.environment}
         words = ["python", "-m", "bench", "duel", *names.values(), f"--cases={self.case.name}"]
-        words += [] if self.arguments.budget == DEFAULT_BUDGET else [f"--budget={self.arguments.budget}"]
+        usual = {"budget": DEFAULT_BUDGET, "device": "cpu", "dataset": "fashion_mnist"}
+        given = {name: getattr(self.arguments, name) for name in usual}
+        words += [f"--{name}={value}" for name, value in given.items() if value != usual[name]]
         duel = {**names, "plant": None, "seed": secrets.randbelow(2**16)}
         return about_duel(self.device, datetime.now(timezone.utc), self.dataset, command=shlex.join(words), duel=duel)
 

@@ -29,7 +29,8 @@ def answer(found: Found) -> str:
         reason = first.reason or first.word
         return f"cannot be searched: nobody can tell whether {good} and {bad} differ ({reason})."
     between = f" or in one of {', '.join(one.name for one in found.between)}" if found.between else ""
-    became = f"became {first.word} in {found.after.name}{between} ({found.before.name} was still as {good})"
+    still = f" ({found.before.name} was still as {good})" if found.before.name != good else ""
+    became = f"became {first.word} in {found.after.name}{between}{still}"
     pieces = f"{found.last.shown} there, of {first.shown} from {good} to {bad}"
     return f"{became}: {pieces}. {_in_one_piece(found)}".strip()
 
