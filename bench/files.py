@@ -15,7 +15,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Put `content` at `path`, whole or not at all; what was there before stays until then.
 
     Raises:
-        OSError: it could not be written (a full disk, say); the old file is untouched and nothing half-written is left.
+        OSError: it could not be written (a full disk, say), with the path; the old file is untouched and nothing
+            half-written is left.
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
@@ -25,6 +26,9 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk's own error names no file
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
