@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.formats import format_accuracy, format_counted, format_duration, format_rate
 from bench.records import DEFAULT_BACKEND, Record, Run, read_runs
-from bench.tables import NOT_MEASURED, escape, markdown_table
+from bench.tables import NOT_MEASURED, escape, invalid_or_missing, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -152,25 +152,13 @@ def _base(base: dict[str, Record], recipe: str, batch_size: int) -> Record | Non
     return base.get(f"infer[{recipe},batch={batch_size},threads=1]")
 
 
-def _per_s(record: Record) -> float:
-    """Images per second: of a training, or of calls."""
-    if record.stage == "train":
-        return statistics.median(
-            (record.train_images or 0) * epochs / value_s
-            for epochs, value_s in zip(record.epochs_run, record.values_s, strict=True)
-        )
-    return record.batch_size / statistics.median(record.values_s)
-
-
 def _cell(record: Record | None, base: Record | None, *, rate: bool) -> str:
-    if record is not None and record.faults:
-        return "INVALID"
-    if record is None or not record.values_s:
-        return NOT_MEASURED
-    shown = format_rate(_per_s(record)) if rate else format_duration(statistics.median(record.values_s))
-    if base is None or base.faults or not base.values_s:
-        return shown
-    return f"{shown} ({_per_s(record) / _per_s(base):.2f}×)"
+    reached = record.images_per_s if record and not record.faults else None
+    if record is None or reached is None:
+        return invalid_or_missing(record)
+    shown = format_rate(reached) if rate else format_duration(statistics.median(record.values_s))
+    others = base.images_per_s if base and not base.faults else None
+    return f"{shown} ({reached / others:.2f}×)" if others else shown
 
 
 def _accuracy(record: Record | None) -> str:

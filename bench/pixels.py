@@ -14,8 +14,10 @@ GRIDS = {
     "The first nine of the test images": [f"test:{place}" for place in range(9)],
 }
 """What each grid of samples shows."""
-ANSWERED = [*(f"test:{place}" for place in range(15)), "test:800", "test:2000"]
-"""The images beside which the tutorials draw a model's ten probabilities: a grid of 15, and two alone."""
+SHOWCASE = {"training": (3,), "test": (*range(15), 800, 2000)}
+"""The images whose probabilities the tutorials show, by part and place: one of 001, a grid of 15 and two of 004."""
+ANSWERED = [f"test:{place}" for place in SHOWCASE["test"]]
+"""Those beside which they draw the ten probabilities."""
 
 
 def show_images(dataset: Dataset) -> dict[str, Any]:

@@ -7,7 +7,7 @@ the top-level object `densebench` (the run), both with a schema number.
 from __future__ import annotations
 
 import json
-import math
+import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from bench.fields import LARGEST_INTEGER, count, field, numbers, numbers_or_none, strings, timings, within
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
 SCHEMA = 1
 DEFAULT_BACKEND = "tensorflow"
 """What Keras computes with, unless a run says otherwise."""
-LARGEST_INTEGER = 2**53
-"""Beyond it JSON readers disagree."""
 
 
 class RunFileError(Exception):
@@ -73,6 +73,26 @@ class Record:
     max_abs_diff: float | None
     changed_predictions: int | None
     papers: Mapping[str, Any]
+
+    @property
+    def images_per_s(self) -> float | None:
+        """Images per second: of a training with every repetition (the median over its seeds), or of the median call.
+
+        ``None`` where nothing was timed, or nobody knows how many images a training had.
+        """
+        if not self.values_s:
+            return None
+        if self.stage != "train":
+            return self.batch_size / statistics.median(self.values_s)
+        if self.train_images is None:
+            return None
+        epochs = zip(self.epochs_run, self.values_s, strict=True)
+        return statistics.median(self.train_images * passes / value_s for passes, value_s in epochs)
+
+    @property
+    def position(self) -> int:
+        """Where the row stands in its tables; only some kinds of runs store it."""
+        return int(self.papers["position"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,41 +205,41 @@ def check_papers(path: Path, run: Run, needs: Mapping[str, type]) -> None:
 
 
 def _parse_run(file: str, content: Any) -> Run:
-    about = _field(content, "densebench", dict)
-    schema = _field(about, "schema", int)
+    about = field(content, "densebench", dict)
+    schema = field(about, "schema", int)
     if schema != SCHEMA:
         raise ValueError(f"schema {schema}; this version reads {SCHEMA}")
-    rows = [_parse_benchmark(row) for row in _field(content, "benchmarks", list)]
-    rows += [_parse_papers(row, _timings(row, "values_s")) for row in _field(about, "invalid", list)]
-    planned = _strings(about, "cases_planned")
+    rows = [_parse_benchmark(row) for row in field(content, "benchmarks", list)]
+    rows += [_parse_papers(row, timings(row, "values_s")) for row in field(about, "invalid", list)]
+    planned = strings(about, "cases_planned")
     measured = {row.case for row in rows}
     return Run(
         file=file,
-        machine=_field(about, "machine", dict),
-        packages=_field(about, "packages", dict),
-        started_at=_field(about, "started_at", str),
-        commit=_field(about, "commit", str),
-        command=_field(about, "command", str),
-        dataset=_field(about, "dataset", str),
-        device=_field(about, "device", str),
-        threads=_field(about, "threads", int),
-        trainer=_field(about, "trainer", str, default="fit"),  # the only one before there was a choice
-        backend=_field(about, "backend", str, default=DEFAULT_BACKEND),  # the only one before there was a choice
-        quick=_field(about, "quick", bool),
-        complete=_field(about, "complete", bool),
+        machine=field(about, "machine", dict),
+        packages=field(about, "packages", dict),
+        started_at=field(about, "started_at", str),
+        commit=field(about, "commit", str),
+        command=field(about, "command", str),
+        dataset=field(about, "dataset", str),
+        device=field(about, "device", str),
+        threads=field(about, "threads", int),
+        trainer=field(about, "trainer", str, default="fit"),  # the only one before there was a choice
+        backend=field(about, "backend", str, default=DEFAULT_BACKEND),  # the only one before there was a choice
+        quick=field(about, "quick", bool),
+        complete=field(about, "complete", bool),
         missing=tuple(case for case in planned if case not in measured),
-        fallback_reason=_field(about, "fallback_reason", (str, type(None))),
+        fallback_reason=field(about, "fallback_reason", (str, type(None))),
         records=tuple(rows),
         papers=about,
     )
 
 
 def _parse_benchmark(row: Any) -> Record:
-    timings = _timings(_field(row, "stats", dict), "data")
-    record = _parse_papers(_field(row, "extra_info", dict), timings)
+    values_s = timings(field(row, "stats", dict), "data")
+    record = _parse_papers(field(row, "extra_info", dict), values_s)
     lists = (record.seeds, record.test_accuracies, record.epochs_run, record.first_step_s)
-    if record.stage == "train" and {len(values) for values in lists} != {len(timings)}:
-        raise ValueError(f"{record.case} has {len(timings)} timings, but not one seed, accuracy, ... for each")
+    if record.stage == "train" and {len(values) for values in lists} != {len(values_s)}:
+        raise ValueError(f"{record.case} has {len(values_s)} timings, but not one seed, accuracy, ... for each")
     return record
 
 
@@ -227,86 +247,25 @@ def _parse_papers(papers: Any, values_s: tuple[float, ...]) -> Record:
     optional_int = (int, type(None))
     parity = papers.get("parity") or {} if isinstance(papers, dict) else {}
     return Record(
-        case=_field(papers, "case", str),
-        stage=_field(papers, "stage", str),
-        recipe=_field(papers, "recipe", str),
-        faults=_strings(papers, "faults"),
+        case=field(papers, "case", str),
+        stage=field(papers, "stage", str),
+        recipe=field(papers, "recipe", str),
+        faults=strings(papers, "faults"),
         values_s=values_s,
-        dataset=_field(papers, "dataset", str),
-        device=_field(papers, "device", str),
-        threads=_count(papers, "threads"),
-        batch_size=_count(papers, "batch_size"),
-        parameters=_field(papers, "parameters", optional_int, default=None),
-        train_images=_count(papers, "train_images") if papers.get("train_images") is not None else None,
-        seeds=tuple(int(seed) for seed in _numbers(papers, "seeds")),
-        test_accuracies=_within(papers, "test_accuracies", 0, 1),
-        epochs_run=tuple(int(epochs) for epochs in _within(papers, "epochs_run", 1, LARGEST_INTEGER)),
-        first_step_s=_numbers_or_none(papers, "first_step_s"),
-        precision=_field(papers, "precision", (str, type(None)), default=None),
-        trainer=_field(papers, "trainer", (str, type(None)), default=None),
-        onnx_bytes=_field(papers, "onnx_bytes", optional_int, default=None),
-        max_abs_diff=_field(parity, "max_abs_diff", (int, float, type(None)), default=None),
-        changed_predictions=_field(parity, "changed_predictions", optional_int, default=None),
+        dataset=field(papers, "dataset", str),
+        device=field(papers, "device", str),
+        threads=count(papers, "threads"),
+        batch_size=count(papers, "batch_size"),
+        parameters=field(papers, "parameters", optional_int, default=None),
+        train_images=count(papers, "train_images") if papers.get("train_images") is not None else None,
+        seeds=tuple(int(seed) for seed in numbers(papers, "seeds")),
+        test_accuracies=within(papers, "test_accuracies", 0, 1),
+        epochs_run=tuple(int(epochs) for epochs in within(papers, "epochs_run", 1, LARGEST_INTEGER)),
+        first_step_s=numbers_or_none(papers, "first_step_s"),
+        precision=field(papers, "precision", (str, type(None)), default=None),
+        trainer=field(papers, "trainer", (str, type(None)), default=None),
+        onnx_bytes=field(papers, "onnx_bytes", optional_int, default=None),
+        max_abs_diff=field(parity, "max_abs_diff", (int, float, type(None)), default=None),
+        changed_predictions=field(parity, "changed_predictions", optional_int, default=None),
         papers=papers,
     )
-
-
-_REQUIRED = object()
-
-
-def _field(owner: Any, name: str, kind: type | tuple[type, ...], *, default: Any = _REQUIRED) -> Any:
-    if not isinstance(owner, dict):
-        raise ValueError(f"an object with {name!r} is expected where {type(owner).__name__} stands")  # noqa: TRY004
-    if name not in owner and default is not _REQUIRED:
-        return default
-    if name not in owner:
-        raise ValueError(f"the field {name!r} is missing")
-    value = owner[name]
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        names = " or ".join(one.__name__ for one in kinds)
-        raise ValueError(f"the field {name!r} is {str(value)[:40]!r}; {names} is expected")
-    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-        raise ValueError(f"the field {name!r} is too large a number")
-    return value
-
-
-def _count(owner: Any, name: str) -> int:
-    value: int = _field(owner, name, int)
-    if value < 1:
-        raise ValueError(f"the field {name!r} is {value}; 1 or more is expected")
-    return value
-
-
-def _strings(owner: Any, name: str) -> tuple[str, ...]:
-    values: Sequence[Any] = _field(owner, name, list)
-    if not all(isinstance(value, str) for value in values):
-        raise ValueError(f"the field {name!r} must be a list of strings")
-    return tuple(values)
-
-
-def _numbers(owner: Any, name: str) -> tuple[float, ...]:
-    values: Sequence[Any] = _field(owner, name, list, default=[])
-    if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
-        raise ValueError(f"the field {name!r} must be a list of finite numbers")
-    return tuple(values)
-
-
-def _within(owner: Any, name: str, low: float, high: float) -> tuple[float, ...]:
-    values = _numbers(owner, name)
-    if not all(low <= value <= high for value in values):
-        raise ValueError(f"the field {name!r} must be a list of numbers from {low} to {high}")
-    return values
-
-
-def _numbers_or_none(owner: Any, name: str) -> tuple[float | None, ...]:
-    values: Sequence[Any] = _field(owner, name, list, default=[])
-    known = iter(_numbers({name: [value for value in values if value is not None]}, name))
-    return tuple(None if value is None else next(known) for value in values)
-
-
-def _timings(owner: Any, name: str) -> tuple[float, ...]:
-    values = _numbers(owner, name)
-    if not all(value > 0 for value in values):
-        raise ValueError(f"the field {name!r} holds timings that are not above 0")
-    return values

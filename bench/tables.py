@@ -65,7 +65,7 @@ def latency_table(run: Run) -> str:
             format_count(len(record.values_s)),
             _p50(record),
             _p99(record),
-            _images_per_s(record),
+            rate(record),
         ]
         for record in records
     ]
@@ -158,10 +158,10 @@ def _headline_row(run: Run, recipe: str) -> list[str]:
         _maybe(_first(record.parameters for record in records), format_count),
         _accuracy(train),
         _train_time(train),
-        _train_rate(train),
+        rate(train),
         _maybe(_first(record.onnx_bytes for record in records), format_bytes),
-        _latency(one_thread),
-        _images_per_s(all_threads),
+        latency(one_thread),
+        rate(all_threads),
         _parity([record for record in records if record.stage == "infer"]),
     ]
 
@@ -173,7 +173,7 @@ def _model_name(run: Run, recipe: str) -> str:
 
 def _accuracy(train: Record | None) -> str:
     if train is None or not train.test_accuracies:
-        return _invalid_or_missing(train)
+        return invalid_or_missing(train)
     mean = format_accuracy(statistics.fmean(train.test_accuracies))
     spread = (
         f" ± {format_accuracy(statistics.stdev(train.test_accuracies))}"
@@ -185,45 +185,37 @@ def _accuracy(train: Record | None) -> str:
 
 def _train_time(train: Record | None) -> str:
     if train is None or train.faults or not train.values_s:
-        return _invalid_or_missing(train)
+        return invalid_or_missing(train)
     return format_duration(statistics.median(train.values_s))
 
 
-def _train_rate(train: Record | None) -> str:
-    """The median over seeds of images trained on (with every repetition) per second of the fit."""
-    if train is None or train.faults or not train.values_s or train.train_images is None:
-        return _invalid_or_missing(train)
-    rates = [
-        train.train_images * epochs / value_s for epochs, value_s in zip(train.epochs_run, train.values_s, strict=False)
-    ]
-    return format_rate(statistics.median(rates))
-
-
-def _latency(record: Record | None) -> str:
-    if record is None or record.faults:
-        return _invalid_or_missing(record)
+def latency(record: Record | None) -> str:
+    """The median and the 99th percentile of single calls."""
+    if record is None or record.faults or not record.values_s:
+        return invalid_or_missing(record)
     return f"{_p50(record)} / {_p99(record)}"
 
 
 def _p50(record: Record) -> str:
     if record.faults or not record.values_s:
-        return _invalid_or_missing(record)
+        return invalid_or_missing(record)
     return format_duration(statistics.median(record.values_s))
 
 
 def _p99(record: Record) -> str:
     if record.faults or not record.values_s:
-        return _invalid_or_missing(record)
+        return invalid_or_missing(record)
     needed = required_timings(P99)
     if len(record.values_s) < needed:
         return f"n/a (needs {needed})"
     return format_duration(percentile(record.values_s, P99))
 
 
-def _images_per_s(record: Record | None) -> str:
-    if record is None or record.faults or not record.values_s:
-        return _invalid_or_missing(record)
-    return format_rate(record.batch_size / statistics.median(record.values_s))
+def rate(record: Record | None) -> str:
+    """Images per second of a training or of calls."""
+    if record is None or record.faults or record.images_per_s is None:
+        return invalid_or_missing(record)
+    return format_rate(record.images_per_s)
 
 
 def _parity(records: Sequence[Record]) -> str:
@@ -254,7 +246,8 @@ def _seed_rows(record: Record) -> list[list[str]]:
     ]
 
 
-def _invalid_or_missing(record: Record | None) -> str:
+def invalid_or_missing(record: Record | None) -> str:
+    """What stands where a number would: ``INVALID``, or a dash where nothing was measured."""
     return "INVALID" if record is not None and record.faults else NOT_MEASURED
 
 

@@ -63,7 +63,7 @@ def trainer_table(run: Run, recipes: Sequence[str]) -> str:
         f"of the {PRODUCT_LIMIT}",
         "Test accuracy (epochs)",
     ]
-    records = sorted((record for record in run.records if record.recipe in recipes), key=position)
+    records = sorted((record for record in run.records if record.recipe in recipes), key=lambda record: record.position)
     return markdown_table(headers, [_row(run, record) for record in records], text_columns=(0, 2))
 
 
@@ -75,7 +75,7 @@ def trainer_notices(run: Run) -> list[str]:
     if not run.complete:
         lines.append("**Ended early: not all blocks were measured.**")
     reasons: dict[str, list[str]] = {}
-    for record in sorted(run.records, key=position):
+    for record in sorted(run.records, key=lambda record: record.position):
         for fault in record.faults:
             reasons.setdefault(fault, []).append(f"{record.recipe}, batch {record.batch_size}, {rung_title(record)}")
     lines += [f"{'; '.join(rungs)}: {fault}." for fault, rungs in reasons.items()]
@@ -86,7 +86,7 @@ def trainer_explanation(run: Run) -> str:
     """How to read the tables, with the rates that NumPy's matrix products reached in the same blocks."""
     reached = [
         f"{_gigaflops(record)} for those of {record.recipe} at batch {record.batch_size}"
-        for record in sorted(run.records, key=position)
+        for record in sorted(run.records, key=lambda record: record.position)
         if record.trainer == BATCH_LIMIT and record.values_s and not record.faults
     ]
     large = [record for record in run.records if record.trainer == PRODUCT_LIMIT and record.values_s]
@@ -220,8 +220,3 @@ def _gigaflops(record: Record) -> str:
 
 def _gigaflops_value(record: Record) -> float:
     return float(record.papers["facts"]["flops"]) / statistics.median(record.values_s) / GIGA
-
-
-def position(record: Record) -> int:
-    """Where the row stands in the tables."""
-    return int(record.papers["position"])

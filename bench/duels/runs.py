@@ -6,7 +6,6 @@ block: `turns` (how many of the timings are the block's), `firsts`, `seeds`, `te
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -60,17 +59,17 @@ def read_duel(path: Path) -> tuple[dict[str, Any], list[Row]]:
     """
     try:
         run = read_run(path)
-        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["densebench"]
+        about = run.papers
         sides: dict[str, dict[str, Any]] = {}
         for record in run.records:
             sides.setdefault(record.case, {})[record.papers["side"]] = record
         rows = [_row(sides[case]) for case in about["cases_planned"]]
-        about = {name: about[name] for name in (*about, "duel", "packages_by_side")}
+        known = {name: about[name] for name in (*about, "duel", "packages_by_side")}
     except RunFileError as error:
         raise DensebenchError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise DensebenchError(f"{path}: not the run file of a duel: {error!r}") from error
-    return about, rows
+    return known, rows
 
 
 def _papers(row: Row, about: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]]:

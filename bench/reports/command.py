@@ -61,7 +61,6 @@ def _write(arguments: argparse.Namespace, readmes: list[Path]) -> int:
         written.append(page)
     if arguments.readme:
         written += write_pictures(arguments.results, read_stored(arguments.results, README_DATASET))
-    if arguments.readme:
         for readme in readmes:
             refresh_readme(readme, sections)
         written += readmes

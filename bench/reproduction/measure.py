@@ -16,6 +16,7 @@ import numpy as np
 from bench import infer
 from bench.ladder import InvalidRow
 from bench.parity import certify
+from bench.pixels import SHOWCASE
 from bench.reproduction.repetition import Repetition
 from bench.reproduction.saving import save_and_load
 from bench.splits import make_split, scale
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from bench.trained import Fit, Trained
     from models import Recipe
     from models.published import Published
-
-SHOWCASE = {"training": (3,), "test": (*range(15), 800, 2000)}
-"""The images whose probabilities the tutorials show, by part and place: one of 001, a grid of 15 and two of 004."""
 
 SAVED_IMAGES = 1000
 """How many images a model is asked before it is saved and after it is loaded."""

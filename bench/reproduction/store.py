@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +90,7 @@ def find_unfinished(folder: Path) -> Stopped:
         except RunFileError:
             continue
         if not run.complete:
-            about = json.loads(path.read_text(encoding="utf-8"))["densebench"]
+            about = dict(run.papers)
             planned = [name for name in PUBLISHED if case_name(name) in about["cases_planned"]]
             return Stopped(path, run, about, planned)
     raise DensebenchError(

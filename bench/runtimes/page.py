@@ -5,10 +5,9 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from bench.formats import format_bytes, format_counted, format_duration, format_rate
-from bench.percentiles import percentile, required_timings
+from bench.formats import format_bytes, format_counted, format_duration
 from bench.records import Record, Run, read_runs
-from bench.tables import NOT_MEASURED, escape, markdown_table
+from bench.tables import NOT_MEASURED, escape, latency, markdown_table, rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -80,7 +79,7 @@ def runtimes_table(records: Sequence[Record]) -> str:
         "Accuracy, changed predictions",
     ]
     cases: dict[tuple[str, int], list[Record]] = {}
-    for record in sorted(records, key=lambda one: int(one.papers["position"])):
+    for record in sorted(records, key=lambda one: one.position):
         if record.papers["status"] != "unavailable":
             cases.setdefault((record.papers["runtime"], record.threads), []).append(record)
     return markdown_table(headers, [_row(*case, rows) for case, rows in cases.items()], text_columns=(0,))
@@ -134,28 +133,13 @@ def _row(runtime: str, threads: int, records: Sequence[Record]) -> list[str]:
     return [
         runtime,
         str(threads),
-        *(_latency(by_batch.get(size)) for size in BATCH_SIZES[:2]),
-        _rate(by_batch.get(BATCH_SIZES[2])),
+        *(latency(by_batch.get(size)) for size in BATCH_SIZES[:2]),
+        rate(by_batch.get(BATCH_SIZES[2])),
         _start(start),
         _memory(start),
         _size(records[0]),
         _accuracy(records[0]),
     ]
-
-
-def _latency(record: Record | None) -> str:
-    if record is None or not record.values_s:
-        return NOT_MEASURED
-    needed = required_timings(0.99)
-    enough = len(record.values_s) >= needed
-    p99 = format_duration(percentile(record.values_s, 0.99)) if enough else f"n/a (needs {needed})"
-    return f"{format_duration(statistics.median(record.values_s))} / {p99}"
-
-
-def _rate(record: Record | None) -> str:
-    if record is None or not record.values_s:
-        return NOT_MEASURED
-    return format_rate(record.batch_size / statistics.median(record.values_s))
 
 
 def _start(record: Record | None) -> str:

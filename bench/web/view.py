@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
-    from bench.records import Record, Run
+    from bench.records import Run
 
 LONGEST_TEXT = 400
 """Characters of a text from a run file that are shown."""
@@ -132,8 +132,8 @@ class Section:
     panels: Sequence[Panel]
 
 
-def facets_of(run: Run, record: Record | None = None) -> dict[str, str]:
-    """What a run's, or a row's, figures can be filtered by."""
+def facets_of(run: Run, model: str | None = None) -> dict[str, str]:
+    """What a run's figures, or those of one of its models, can be filtered by."""
     facets = {
         "machine": shorten(str(run.machine.get("name"))),
         "dataset": shorten(run.dataset),
@@ -141,12 +141,12 @@ def facets_of(run: Run, record: Record | None = None) -> dict[str, str]:
         "backend": shorten(run.backend),
         "version": release_of(run),
     }
-    return facets | {"model": shorten(record.recipe)} if record else facets
+    return facets | {"model": shorten(model)} if model else facets
 
 
 def facets_of_recipe(run: Run, name: str) -> dict[str, str]:
     """The same for a published recipe, which has a data set of its own."""
-    return {**facets_of(run), "model": name, "dataset": PUBLISHED[name].dataset}
+    return {**facets_of(run, name), "dataset": PUBLISHED[name].dataset}
 
 
 def release_of(run: Run) -> str:

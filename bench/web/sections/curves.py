@@ -58,7 +58,9 @@ def histories(stored: Stored) -> list[Histories]:
         for record in run.records:
             curves = [sound(one) for one in record.papers.get("histories") or []] if record.stage == "train" else []
             if any(curves):
-                found.append((shorten(record.recipe), run.file, facets_of(run, record), [one for one in curves if one]))
+                found.append(
+                    (shorten(record.recipe), run.file, facets_of(run, record.recipe), [one for one in curves if one])
+                )
     if run := stored.reproduction:
         for name, result in read_results(run).items():
             curves = [sound(one.history) for one in result.repetitions]

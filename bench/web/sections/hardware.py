@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from bench.formats import format_accuracy, format_counted, format_rate
 from bench.tables import NOT_MEASURED
-from bench.trainer_report import BASELINE, position, rates, rates_of, rung_title
+from bench.trainer_report import BASELINE, rates, rates_of, rung_title
 from bench.web.sections.ladder import accuracy_cell, duration_cell, rate_cell, rungs
 from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of, plot_text, rate_axis, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.records import Record, Run
+    from bench.records import Run
     from bench.web.sections.ladder import Rung
     from bench.web.stored import Stored
 
@@ -36,11 +36,11 @@ def make_section(stored: Stored) -> Section:
 
 
 def _trainers(run: Run) -> Panel:
-    records = sorted(run.records, key=position)
+    records = sorted(run.records, key=lambda record: record.position)
     traces, lines = [], []
     for record in records:
         pick = f"{shorten(record.recipe)}, batch {record.batch_size}"
-        facets = {**facets_of(run, record)}
+        facets = facets_of(run, record.recipe)
         del facets["backend"]
         if record.faults or not record.values_s:
             status = "; ".join(map(shorten, record.faults)) or NOT_MEASURED
@@ -100,13 +100,6 @@ def _trainers(run: Run) -> Panel:
     )
 
 
-def _train_rate(record: Record | None) -> float | None:
-    if record is None or record.faults or not record.values_s or record.train_images is None:
-        return None
-    pairs = zip(record.epochs_run, record.values_s, strict=True)
-    return statistics.median(record.train_images * epochs / value_s for epochs, value_s in pairs)
-
-
 def _devices(found: Sequence[Rung]) -> Panel:
     places = list(dict.fromkeys(_place(one) for one in found))
     models = list(dict.fromkeys(one.model for one in found))
@@ -131,16 +124,15 @@ def _devices(found: Sequence[Rung]) -> Panel:
             )
             for model in models
             if model in here
-            for rate in [_train_rate(here[model].train)]
+            for rate in [rate_cell(here[model].train).sort]
         ]
     lines = []
     for one in found:
-        rate = _train_rate(one.train)
         cells: Cells = [
             shorten(one.model),
             _place(one),
             accuracy_cell(one.train),
-            Cell(format_rate(rate), rate) if rate else Cell("INVALID" if one.faults else NOT_MEASURED),
+            rate_cell(one.train),
             duration_cell(one.single, 0.5),
             rate_cell(one.bulk),
             "; ".join(map(shorten, one.faults)) or "valid",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bench.formats import format_accuracy, format_bytes, format_count, format_difference, format_duration, format_rate
 from bench.percentiles import percentile, required_timings
-from bench.tables import NOT_MEASURED
+from bench.tables import NOT_MEASURED, invalid_or_missing
 from bench.web.view import (
     Cell,
     Cells,
@@ -25,7 +25,7 @@ from bench.web.view import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bench.records import Record, Run
     from bench.web.stored import Stored
@@ -48,6 +48,7 @@ HEADERS = (
     "Machine",
 )
 P99 = 0.99
+_T = TypeVar("_T", int, float)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon", "pentagon")
 
 
@@ -64,7 +65,7 @@ class Rung:
     @property
     def facets(self) -> Facets:
         """What it can be filtered by."""
-        return {**facets_of(self.run), "model": shorten(self.model)}
+        return facets_of(self.run, self.model)
 
     @property
     def faults(self) -> list[str]:
@@ -133,13 +134,14 @@ def _line(one: Rung) -> Line:
     cells: Cells = [
         one.model,
         accuracy_cell(train),
-        *_train_cells(train),
+        _time_cell(train),
+        rate_cell(train),
         duration_cell(one.single, 0.5),
         duration_cell(one.single, P99),
         rate_cell(one.bulk),
-        _cell(known.parameters if known else None, format_count),
-        _cell(one.single.onnx_bytes if one.single else None, format_bytes),
-        _cell(one.single.max_abs_diff if one.single else None, format_difference),
+        measured(known.parameters if known else None, format_count),
+        measured(one.single.onnx_bytes if one.single else None, format_bytes),
+        measured(one.single.max_abs_diff if one.single else None, format_difference),
         (train.trainer if train else None) or NOT_MEASURED,
         f"{run.backend}, {run.device}",
         str(run.packages.get("tensorflow")),
@@ -154,35 +156,31 @@ def _line(one: Rung) -> Line:
     )
 
 
-def _cell(value: float | None, text: object) -> Cell:
-    return Cell(NOT_MEASURED) if value is None else Cell(text(value), float(value))  # type: ignore[operator]
+def measured(value: _T | None, text: Callable[[_T], str]) -> Cell:
+    """A number as a cell, a dash where there is none."""
+    return Cell(NOT_MEASURED) if value is None else Cell(text(value), value)
 
 
 def accuracy_cell(train: Record | None) -> Cell:
     """The mean and the standard deviation over the seeds."""
     if train is None or not train.test_accuracies:
-        return Cell("INVALID" if train and train.faults else NOT_MEASURED)
+        return Cell(invalid_or_missing(train))
     mean = statistics.fmean(train.test_accuracies)
     spread = f" ± {format_accuracy(statistics.stdev(train.test_accuracies))}" if len(train.test_accuracies) > 1 else ""
     return Cell(f"{format_accuracy(mean)}{spread}{' INVALID' if train.faults else ''}", mean)
 
 
-def _train_cells(train: Record | None) -> list[Cell]:
-    """The time of a training, and its images per second."""
+def _time_cell(train: Record | None) -> Cell:
+    """The median time of a training."""
     if train is None or train.faults or not train.values_s:
-        return [Cell("INVALID" if train and train.faults else NOT_MEASURED)] * 2
-    time_s = statistics.median(train.values_s)
-    if train.train_images is None:
-        return [Cell(format_duration(time_s), time_s), Cell(NOT_MEASURED)]
-    epochs = zip(train.epochs_run, train.values_s, strict=True)
-    rate = statistics.median(train.train_images * count / value_s for count, value_s in epochs)
-    return [Cell(format_duration(time_s), time_s), Cell(format_rate(rate), rate)]
+        return Cell(invalid_or_missing(train))
+    return measured(statistics.median(train.values_s), format_duration)
 
 
 def duration_cell(record: Record | None, fraction: float) -> Cell:
     """The median (0.5) or another percentile of single calls; without enough timings, how many it needs."""
     if record is None or record.faults or not record.values_s:
-        return Cell("INVALID" if record and record.faults else NOT_MEASURED)
+        return Cell(invalid_or_missing(record))
     if fraction == 0.5:  # noqa: PLR2004  the median
         value_s = statistics.median(record.values_s)
     elif len(record.values_s) < required_timings(fraction):
@@ -193,11 +191,9 @@ def duration_cell(record: Record | None, fraction: float) -> Cell:
 
 
 def rate_cell(record: Record | None) -> Cell:
-    """Images per second, from the median call."""
-    if record is None or record.faults or not record.values_s:
-        return Cell("INVALID" if record and record.faults else NOT_MEASURED)
-    rate = record.batch_size / statistics.median(record.values_s)
-    return Cell(format_rate(rate), rate)
+    """Images per second of a training or of calls."""
+    reached = record.images_per_s if record and not record.faults else None
+    return Cell(invalid_or_missing(record)) if reached is None else Cell(format_rate(reached), reached)
 
 
 def _trade_panels(found: Sequence[Rung]) -> list[Panel]:

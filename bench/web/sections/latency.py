@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_bytes, format_count, format_counted, format_duration
 from bench.runtimes.page import README_RECIPE
-from bench.tables import NOT_MEASURED
-from bench.web.sections.ladder import P99, duration_cell, rate_cell
+from bench.web.sections.ladder import P99, duration_cell, measured, rate_cell
 from bench.web.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten, time_axis
 
 if TYPE_CHECKING:
@@ -42,13 +41,10 @@ def make_section(stored: Stored) -> Section:
     )
 
 
-def _slowest(record: Record) -> Cell:
-    return duration(max(record.values_s, default=None))
-
-
-def duration(seconds: float | None) -> Cell:
-    """A duration as a cell, a dash where there is none."""
-    return Cell(NOT_MEASURED) if seconds is None else Cell(format_duration(seconds), seconds)
+def _call_cells(record: Record) -> list[Cell]:
+    """How single calls went: the median, the 99th percentile, the slowest, and what that makes per second."""
+    slowest = measured(max(record.values_s, default=None), format_duration)
+    return [duration_cell(record, 0.5), duration_cell(record, P99), slowest, rate_cell(record)]
 
 
 def thin(values_s: Sequence[float]) -> list[float]:
@@ -57,8 +53,10 @@ def thin(values_s: Sequence[float]) -> list[float]:
     return [ordered[max(0, math.ceil(share * len(ordered)) - 1)] for share in SHARES]
 
 
-def _curve(values_s: Sequence[float]) -> dict[str, Any]:
+def _curve(values_s: Sequence[float], name: str, place: int) -> dict[str, Any]:
     return {
+        "name": plot_text(name),
+        "line": {"color": f"@{place}", "dash": DASHES[place % len(DASHES)]},
         "type": "scatter",
         "mode": "lines",
         "x": [float(f"{value_s:.4g}") for value_s in thin(values_s)],
@@ -90,12 +88,9 @@ def _main_panel(runs: Sequence[Run]) -> Panel:
                     pick,
                     shorten(on),
                     Cell(format_count(len(record.values_s)), len(record.values_s)),
-                    duration_cell(record, 0.5),
-                    duration_cell(record, P99),
-                    _slowest(record),
-                    rate_cell(record),
+                    *_call_cells(record),
                 ],
-                facets=facets_of(run, record),
+                facets=facets_of(run, record.recipe),
                 file=run.file,
                 pick=pick,
                 mark="invalid" if record.faults else "",
@@ -104,11 +99,8 @@ def _main_panel(runs: Sequence[Run]) -> Panel:
         if record.faults:
             continue
         place = order.index(record.recipe)
-        plot = _curve(record.values_s) | {
-            "name": plot_text(f"{record.recipe} ({on})"),
-            "line": {"color": f"@{place}", "dash": DASHES[place % len(DASHES)]},
-        }
-        traces.append(Trace(plot=plot, facets=facets_of(run, record), pick=pick, files=run.file))
+        plot = _curve(record.values_s, f"{record.recipe} ({on})", place)
+        traces.append(Trace(plot=plot, facets=facets_of(run, record.recipe), pick=pick, files=run.file))
     return Panel(
         key="calls",
         title="ONNX Runtime, call by call",
@@ -130,7 +122,9 @@ def _all_calls(pairs: Sequence[tuple[Run, Record]]) -> str:
 
 
 def _runtimes_panel(run: Run) -> Panel:
-    records = sorted((record for record in run.records if record.stage == "runtime"), key=_position)
+    records = sorted(
+        (record for record in run.records if record.stage == "runtime"), key=lambda record: record.position
+    )
     order = list(dict.fromkeys(str(record.papers.get("runtime")) for record in records))
     traces, lines = [], []
     for record in records:
@@ -144,13 +138,10 @@ def _runtimes_panel(run: Run) -> Panel:
                     shorten(record.recipe),
                     Cell(format_count(record.batch_size), record.batch_size),
                     Cell(str(record.threads), record.threads),
-                    duration_cell(record, 0.5),
-                    duration_cell(record, P99),
-                    _slowest(record),
-                    rate_cell(record),
+                    *_call_cells(record),
                     "; ".join(shorten(fault) for fault in record.faults) or "valid",
                 ],
-                facets=facets_of(run, record),
+                facets=facets_of(run, record.recipe),
                 file=run.file,
                 pick=pick,
                 mark="invalid" if record.faults else "",
@@ -159,11 +150,8 @@ def _runtimes_panel(run: Run) -> Panel:
         if record.faults or not record.values_s:
             continue
         place = order.index(str(record.papers.get("runtime")))
-        plot = _curve(record.values_s) | {
-            "name": plot_text(name),
-            "line": {"color": f"@{place}", "dash": DASHES[place % len(DASHES)]},
-        }
-        traces.append(Trace(plot=plot, facets=facets_of(run, record), pick=pick, files=run.file))
+        plot = _curve(record.values_s, name, place)
+        traces.append(Trace(plot=plot, facets=facets_of(run, record.recipe), pick=pick, files=run.file))
     bad = sorted({shorten(str(record.papers.get("runtime"))) for record in records if record.faults})
     return Panel(
         key="runtimes",
@@ -184,12 +172,11 @@ def _runtimes_panel(run: Run) -> Panel:
 
 
 def _start_panel(run: Run) -> Panel:
-    records = sorted((record for record in run.records if record.stage == "start"), key=_position)
+    records = sorted((one for one in run.records if one.stage == "start"), key=lambda one: one.position)
     traces, lines = [], []
     for record in records:
         name, pick = shorten(str(record.papers.get("runtime"))), shorten(record.recipe)
         medians = {part: _median(record, part) for part in (*PARTS, "resident_bytes")}
-        memory = medians["resident_bytes"]
         lines.append(
             Line(
                 cells=[
@@ -197,10 +184,10 @@ def _start_panel(run: Run) -> Panel:
                     pick,
                     Cell(str(record.threads), record.threads),
                     duration_cell(record, 0.5),
-                    *(duration(medians[part]) for part in PARTS),
-                    Cell(NOT_MEASURED) if memory is None else Cell(format_bytes(round(memory)), memory),
+                    *(measured(medians[part], format_duration) for part in PARTS),
+                    measured(medians["resident_bytes"], lambda size: format_bytes(round(size))),
                 ],
-                facets=facets_of(run, record),
+                facets=facets_of(run, record.recipe),
                 file=run.file,
                 pick=pick,
                 mark="invalid" if record.faults else "",
@@ -218,7 +205,7 @@ def _start_panel(run: Run) -> Panel:
                 "marker": {"color": f"@{place}", "pattern": {"shape": ("", "/", ".")[place]}},
                 "hovertemplate": f"{label}: %{{x:.3s}}s",
             }
-            facets = {**facets_of(run), "model": shorten(recipe)}
+            facets = facets_of(run, recipe)
             traces.append(Trace(plot=plot, facets=facets, pick=shorten(recipe), files=run.file))
     return Panel(
         key="starts",
@@ -239,10 +226,6 @@ def _start_panel(run: Run) -> Panel:
         pick="Model",
         first=(README_RECIPE,),
     )
-
-
-def _position(record: Record) -> int:
-    return int(record.papers["position"])
 
 
 def _median(record: Record, name: str) -> float | None:

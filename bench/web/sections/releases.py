@@ -175,7 +175,7 @@ def _trace(row: Sequence[Point], kind: str) -> Trace | None:
         "hovertemplate": "%{x}: %{y:.3f}, %{text}<extra></extra>" if kind == "ratio" else "%{x}: %{y:+.4f}, %{text}",
     }
     first = row[0]
-    facets = {**facets_of(first.run), "model": shorten(first.model)}
+    facets = facets_of(first.run, first.model)
     del facets["version"]  # it is the axis
     return Trace(plot=plot, facets=facets, pick=first.row, files=[point.run.file for point, _ in known])
 
@@ -186,7 +186,7 @@ def _line(point: Point) -> Line:
     value = Cell(pattern.format(ratio[0]), ratio[0]) if ratio else Cell(NOT_MEASURED)
     ends = " to ".join(pattern.format(end) for end in ratio[1:]) if ratio else NOT_MEASURED
     release = Cell(point.release.name, float(point.release.name.split(".")[-1]))
-    facets = {**facets_of(point.run), "model": shorten(point.model), "version": point.release.name}
+    facets = {**facets_of(point.run, point.model), "version": point.release.name}
     mark = "unsure" if word == CANNOT_TELL else "invalid" if _alarm(point) else ""
     return Line(
         cells=[point.row, release, value, ends, word], facets=facets, file=point.run.file, pick=point.row, mark=mark

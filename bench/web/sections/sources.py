@@ -88,7 +88,7 @@ def _invalid_panel(runs: Sequence[tuple[str, Run]], complaints: Sequence[str]) -
     lines = [
         Line(
             cells=[run.file, shorten(record.case), shorten(fault)],
-            facets=facets_of(run, record),
+            facets=facets_of(run, record.recipe),
             file=run.file,
             mark="invalid",
         )
