@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import subprocess
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.files import ROOT
 from bench.machine import describe_machine, package_versions
 from bench.records import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from bench.devices import Device
 
-ROOT = Path(__file__).parent.parent
 MADE_FROM_RESULTS = (":(exclude)results", ":(exclude)README*.md")
 """What of the checkout may differ from its commit without a ``+``, in git's own words."""
 

@@ -17,15 +17,15 @@ from bench.backends import backend, claim_backend
 from bench.datasets import Dataset, load_dataset
 from bench.devices import claim_device
 from bench.errors import DensebenchError
-from bench.files import write_pages
+from bench.files import short
 from bench.formats import format_counted
 from bench.gpu import describe_gpu
 from bench.infer import BATCH_SIZES
 from bench.ladder import Ladder
 from bench.machine import describe_machine, machine_name, package_versions
-from bench.main_page import make_tables
 from bench.progress import Progress, logging_to
 from bench.records import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run
+from bench.reports.own import beside_published, refresh_pages
 from bench.rows import Rows
 from bench.runfile import reserve_run_path
 from bench.settings import Settings, add_options, read_settings
@@ -183,18 +183,17 @@ def _write_summary(write: Any, settings: Settings, rows: Rows) -> None:
         return
     for paragraph in (*notices(run), headline_table(run), caption(run)):
         write(f"\n{paragraph}")
-    written = [rows.path, *rows.files]
+    for line in beside_published(run):
+        write(f"\n{line}", yellow=True)
+    written = [short(rows.path), *(short(file) for file in rows.files)]
     if not settings.quick:
-        pages, complaints = make_tables(settings.results)
-        for complaint in complaints:
-            write(f"skipped: {complaint}", yellow=True)
         try:
-            written += write_pages(settings.results, pages)
-        except OSError as error:
+            written += refresh_pages(settings.results, "suite", run.file)
+        except (OSError, DensebenchError) as error:
             write(f"the tables could not be written: {error}", red=True)
     write("\nWrote:")
-    for path in written:
-        write(f"  {path}")
+    for line in written:
+        write(f"  {line}")
 
 
 def _begin_rows(config: pytest.Config, dataset: Dataset, path: Path, started_at: datetime) -> Rows:
@@ -255,7 +254,7 @@ def _opening_lines(settings: Settings, dataset: Dataset, path: Path) -> list[str
     threads = format_counted(settings.device.threads, "thread")
     lines.append(
         f"densebench: {dataset.name} from {dataset.source}, {settings.device.name} ({threads}), {seeds}; "
-        f"each finished case is saved to {path}"
+        f"each finished case is saved to {short(path)}"
     )
     return lines
 

@@ -7,14 +7,12 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.formats import format_accuracy, format_counted, format_duration, format_rate
-from bench.records import DEFAULT_BACKEND, Record, Run, read_runs
+from bench.records import DEFAULT_BACKEND, Record, Run
+from bench.selection import is_whole
 from bench.tables import NOT_MEASURED, escape, invalid_or_missing, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
-    from bench.files import Pages
 
 BASE = (DEFAULT_BACKEND, "cpu:1")
 PUBLISHED_DATASET = "fashion_mnist"
@@ -103,21 +101,19 @@ def choose_device_runs(runs: Iterable[Run]) -> list[Run]:
     """The newest whole run of each backend and device, of the machine that has most; fewer threads first, GPUs last."""
     shown: dict[str, dict[tuple[str, str], Run]] = {}
     for run in sorted(runs, key=lambda one: one.started_at):
-        if run.dataset == PUBLISHED_DATASET and run.complete and not run.quick and not run.missing:
+        if run.dataset == PUBLISHED_DATASET and is_whole(run):
             shown.setdefault(str(run.machine.get("name")), {})[run.backend, run.device] = run
     most = max(shown.values(), key=len, default={})
     return sorted(most.values(), key=_position)
 
 
+def devices_pages(runs: Sequence[Run]) -> dict[str, str]:
+    """The page `devices`, where there are runs of several devices."""
+    return {"devices": devices_page(runs)} if len(runs) >= FEWEST_DEVICES else {}
+
+
 def _position(run: Run) -> tuple[object, ...]:
     return not run.device.startswith("cpu"), run.threads, run.device, run.backend != BASE[0], run.backend
-
-
-def make_devices_page(results: Path) -> Pages:
-    """The page `devices`, where runs of several devices are stored."""
-    runs, complaints = read_runs(results)
-    shown = choose_device_runs(runs)
-    return ({"devices": devices_page(shown)} if len(shown) >= FEWEST_DEVICES else {}), complaints
 
 
 def _row(recipe: str, run: Run, base: dict[str, Record]) -> list[str]:

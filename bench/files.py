@@ -1,14 +1,13 @@
-"""Files that are written whole or not at all."""
+"""The checkout, and files in it that are written whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
-Pages = tuple[dict[str, str], list[str]]
-"""What stored runs say: pages of Markdown by name, and a line for each run file that could not be read."""
+ROOT = Path(__file__).parent.parent
+"""The checkout."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -34,15 +33,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def write_pages(results: Path, pages: Mapping[str, str]) -> list[Path]:
-    """Write pages of tables, by name, as ``results/tables/<name>.md``; their paths.
-
-    Raises:
-        OSError: one could not be written; what was there before stays.
-    """
-    folder = results / "tables"
-    paths = [folder / f"{name}.md" for name in pages]
-    for path, text in zip(paths, pages.values(), strict=True):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.encode())
-    return paths
+def short(path: Path) -> str:
+    """A path as people read it: seen from where they are, if it lies below."""
+    here = Path.cwd()
+    whole = path.absolute()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)

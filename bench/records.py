@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bench.fields import LARGEST_INTEGER, count, field, numbers, numbers_or_none, strings, timings, within
@@ -113,6 +109,7 @@ class Run:
         missing: planned cases that have no row.
         fallback_reason: why `digits` stands in for another data set; ``None`` where it does not.
         papers: everything that was stored with the run.
+        origin: whose it is, as a reader of the HTML report is told.
     """
 
     file: str
@@ -132,19 +129,19 @@ class Run:
     fallback_reason: str | None
     records: tuple[Record, ...]
     papers: Mapping[str, Any]
+    origin: str = "published"
 
+    @property
+    def name(self) -> str:
+        """The run file's name without its ending."""
+        return self.file.removesuffix(".json")
 
-_known: ContextVar[dict[Path, Run] | None] = ContextVar("known", default=None)
-
-
-@contextmanager
-def reading_once() -> Iterator[None]:
-    """Within it each run file is read once, however many pages show it; nothing may change the files meanwhile."""
-    token = _known.set({})
-    try:
-        yield
-    finally:
-        _known.reset(token)
+    @property
+    def series(self) -> str | None:
+        """The name that the run files of one self-test have in common; ``None`` where a run stands alone."""
+        own = self.papers.get("selftest")
+        name = own.get("id") if isinstance(own, dict) else None
+        return name if isinstance(name, str) else None
 
 
 def read_run(path: Path) -> Run:
@@ -153,15 +150,6 @@ def read_run(path: Path) -> Run:
     Raises:
         RunFileError: it cannot be read, is no JSON, or is not a run file of a schema known here.
     """
-    known = _known.get()
-    if known is None:
-        return _read_run(path)
-    if path not in known:
-        known[path] = _read_run(path)
-    return known[path]
-
-
-def _read_run(path: Path) -> Run:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return _parse_run(path.name, content)
@@ -171,29 +159,28 @@ def _read_run(path: Path) -> Run:
         raise RunFileError(f"{path}: not a densebench run file: {error}") from error
 
 
-def read_runs(
-    results: Path, folder: str = ".", needs: Mapping[str, type] = MappingProxyType({})
-) -> tuple[list[Run], list[str]]:
+def read_runs(results: Path, folder: str = ".") -> tuple[list[Run], list[str]]:
     """Every readable run of a kind, oldest first, and a line for each file that is not readable.
 
     Args:
         results: the folder that holds `raw`.
-        folder: where runs of that kind lie, under `raw/<machine>`; the main job's lie there directly.
-        needs: what is stored beside every row of that kind, and its type.
+        folder: where runs of that kind lie, under `raw/<machine>`; the suite's lie there directly.
     """
     runs, complaints = [], []
     for path in sorted((results / "raw").glob(f"*/{folder}/*.json")):
         try:
-            run = read_run(path)
-            check_papers(path, run, needs)
-            runs.append(run)
+            runs.append(read_run(path))
         except RunFileError as error:
             complaints.append(str(error))
     return sorted(runs, key=lambda run: run.started_at), complaints
 
 
-def check_papers(path: Path, run: Run, needs: Mapping[str, type]) -> None:
-    """Refuse a run of another kind.
+def check_papers(run: Run, needs: Mapping[str, type]) -> Run:
+    """The run itself; one of another kind is refused.
+
+    Args:
+        run: as it was read.
+        needs: what is stored beside every row of that kind, and its type.
 
     Raises:
         RunFileError: beside a row something is missing, or of another type.
@@ -201,7 +188,8 @@ def check_papers(path: Path, run: Run, needs: Mapping[str, type]) -> None:
     for record in run.records:
         for name, kind in needs.items():
             if not isinstance(record.papers.get(name), kind):
-                raise RunFileError(f"{path}: {record.case[:80]}: {name!r} is missing or no {kind.__name__}")
+                raise RunFileError(f"{run.file}: {record.case[:80]}: {name!r} is missing or no {kind.__name__}")
+    return run
 
 
 def _parse_run(file: str, content: Any) -> Run:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.backends import BACKENDS, missing_packages
-from bench.device_table import choose_device_runs, devices_page, make_devices_page
+from bench.device_table import choose_device_runs, devices_page
 from bench.devices import available_threads, parse_device
 from bench.errors import DensebenchError, unknown_name
-from bench.files import write_pages
+from bench.files import ROOT
 from bench.gpu import count_gpus, find_gap
 from bench.progress import Progress
 from bench.records import DEFAULT_BACKEND, read_runs
-from bench.settings import DEFAULT_RESULTS
-from bench.worker_process import ROOT
+from bench.reports.own import refresh_pages
+from bench.runfile import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Sequence
 
 ALL = "all"
 
@@ -59,8 +59,7 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
     runs, complaints = read_runs(arguments.results)
     if shown := choose_device_runs(runs):
         progress.done(f"\n{devices_page(shown)}")
-    paths = write_pages(arguments.results, make_devices_page(arguments.results)[0])
-    progress.done("\n  ".join([*complaints, "Wrote:", *map(str, paths)]) if paths else "\n".join(complaints))
+    progress.done("\n  ".join([*complaints, "Wrote:", *refresh_pages(arguments.results, "devices")]))
     for (name, device), status in zip(jobs, statuses, strict=True):
         if status:
             progress.done(f"{name}, {device}: the run ended with status {status}")

@@ -11,11 +11,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
+from bench.files import ROOT
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+PUBLISHED = ROOT / "results"
+"""The published runs, and what is made of them: part of the project."""
+DEFAULT_RESULTS = PUBLISHED / "local"
+"""The user's own runs, and what is made of them: git ignores it."""
 CLOCK_DIGITS = 9  # time.perf_counter ticks in nanoseconds
 _NUMBER_LIST = re.compile(r"\[\n\s+([-+.\deE,\n\s]+?)\n\s+\]")
 

@@ -12,6 +12,7 @@ from bench.datasets import DATASETS
 from bench.devices import Device, parse_device
 from bench.errors import DensebenchError, unknown_name
 from bench.records import DEFAULT_BACKEND
+from bench.runfile import DEFAULT_RESULTS
 from bench.trainers import KERAS_TRAINERS
 from models import RECIPES
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SEEDS = 3
 QUICK_SEEDS = 1
-DEFAULT_RESULTS = Path("results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--quick", action="store_true", help="a small, marked run that ends within a minute; its figures mean nothing"
     )
     group.addoption(
-        "--results", metavar="DIR", default=str(DEFAULT_RESULTS), help="where results go (default: results)"
+        "--results", metavar="DIR", default=str(DEFAULT_RESULTS), help="where results go (default: results/local)"
     )
 
 

@@ -19,6 +19,7 @@ from bench.formats import (
     format_rate,
 )
 from bench.percentiles import percentile, required_timings
+from models import RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -50,6 +51,26 @@ def headline_table(run: Run) -> str:
     ]
     rows = [_headline_row(run, recipe) for recipe in _recipes(run.records)]
     return markdown_table(headers, rows, text_columns=(0, 8))
+
+
+def readme_table(run: Run) -> str:
+    """The results table's narrow form: a row per model with its layers, accuracy, speed of training and of answers."""
+    seeds = max((len(record.test_accuracies) for record in run.records), default=0)
+    headers = [
+        "Model",
+        "Layers",
+        "Parameters",
+        f"Test accuracy ({format_counted(seeds, 'seed')})",
+        "Training, images/s",
+        "One image, p50 / p99",
+        "By the 1000, images/s",
+    ]
+    rows = []
+    for recipe in _recipes(run.records):
+        name, parameters, accuracy, _, training, _, single, bulk, _ = _headline_row(run, recipe)
+        layers = RECIPES[recipe].layers if recipe in RECIPES else NOT_MEASURED
+        rows.append([name, layers, parameters, accuracy, training, single, bulk])
+    return markdown_table(headers, rows, text_columns=(0, 1))
 
 
 def latency_table(run: Run) -> str:

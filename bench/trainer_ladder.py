@@ -10,7 +10,6 @@ import secrets
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -21,19 +20,21 @@ from bench.about import about_run
 from bench.datasets import Dataset, load_dataset
 from bench.devices import Device, claim_device, parse_device
 from bench.errors import DensebenchError
-from bench.files import write_atomically, write_pages
+from bench.files import short, write_atomically
 from bench.machine import machine_name
 from bench.progress import Progress
 from bench.records import SCHEMA, read_run
-from bench.runfile import encode_run, reserve_run_path, round_timings
+from bench.reports.own import refresh_pages
+from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path, round_timings
 from bench.rungs import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
-from bench.trainer_report import FOLDER, make_trainer_page, trainer_page
+from bench.trainer_report import FOLDER, trainer_page
 from bench.worker_process import Worker, WorkerError, on_cpus, own_cpus
 from models import RECIPES
 from models.recipe import QUICK_FLOOR
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 DEFAULT_BLOCKS = 5
 SETTLE_S = 0.3
@@ -88,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
     parser.add_argument("--dataset", default="fashion_mnist", choices=("fashion_mnist", "mnist"))
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -114,10 +115,8 @@ def run(arguments: argparse.Namespace) -> int:
         measure(cases, workers, orders, dataset=dataset.name, progress=progress, save=lambda: save(complete=False))
         _show_errors(cases, workers, progress)
     save(complete=True)
-    pages, complaints = make_trainer_page(arguments.results)
-    written = [path, *write_pages(arguments.results, pages)]
-    lines = [*complaints, trainer_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]
-    for line in lines:
+    written = [short(path), *refresh_pages(arguments.results, "trainers", path.name)]
+    for line in [trainer_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]:
         progress.done(line)
     return 1 if any(case.failed for case in cases) else 0
 

@@ -7,14 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bench.formats import format_accuracy, format_counted, format_rate
-from bench.records import Record, Run, read_runs
 from bench.tables import NOT_MEASURED, escape, markdown_table, provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
-    from bench.files import Pages
+    from bench.records import Record, Run
 
 FOLDER = "trainers"
 """Where the ladder's run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
@@ -26,7 +24,6 @@ BATCH_LIMIT = "limit at this batch size"
 PRODUCT_LIMIT = "matrix product limit"
 HEADLINE_RECIPE = "deep_mlp"
 PUBLISHED_DATASET = "fashion_mnist"
-DEFAULT_DEVICE = "cpu"
 VERSIONS = (("TensorFlow", "tensorflow"), ("JAX", "jax"), ("PyTorch", "torch"), ("NumPy", "numpy"))
 GIGA = 1e9
 
@@ -113,33 +110,6 @@ def trainer_caption(run: Run) -> str:
         *provenance(run, VERSIONS),
     ]
     return escape("; ".join(parts))
-
-
-def choose_trainer_run(runs: Sequence[Run]) -> Run | None:
-    """The run that the page shows: the newest of those with most valid rows, on all cores if there is one."""
-
-    def merit(run: Run) -> tuple[int, bool, str]:
-        return sum(not record.faults for record in run.records), run.device == DEFAULT_DEVICE, run.started_at
-
-    candidates = [run for run in runs if run.dataset == PUBLISHED_DATASET and run.complete and not run.quick]
-    return max(candidates, key=merit, default=None)
-
-
-def published_trainer_run(results: Path) -> tuple[Run | None, list[str]]:
-    """The stored run that the page shows, if there is one, and a line for each file that could not be read."""
-    runs, complaints = read_runs(results, FOLDER, NEEDS)
-    return choose_trainer_run(runs), complaints
-
-
-def make_trainer_page(results: Path) -> Pages:
-    """The page `trainers`, if there is a run to show."""
-    run, complaints = published_trainer_run(results)
-    return ({"trainers": trainer_page(run)} if run else {}), complaints
-
-
-def trainer_section(run: Run) -> str:
-    """The headline model's table for the README, with whatever must be known before believing it."""
-    return "\n\n".join([*trainer_notices(run), trainer_table(run, [HEADLINE_RECIPE]), trainer_caption(run)])
 
 
 def flops_per_image(widths: Sequence[int]) -> int:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import DensebenchError
+from bench.files import ROOT
 from bench.formats import format_duration
 
 ANSWER_TIMEOUT_S = 600.0
 LAST_LINES = 3
 """Of what a process that failed has written: what an error quotes."""
-ROOT = Path(__file__).parent.parent
 
 
 class WorkerError(Exception):

@@ -21,6 +21,7 @@ def build(keras: Any) -> Any:
 RECIPE = Recipe(
     name="deep_mlp",
     summary="Dense(100, relu), Dense(10, softmax)",
+    layers="784-100-10",
     framework="keras",
     build=build,
     training=Training(

@@ -15,6 +15,7 @@ def build(linear_model: Any) -> Any:
 RECIPE = Recipe(
     name="logistic_regression",
     summary="scikit-learn SGDClassifier with logistic loss, 5 passes",
+    layers="784-10",
     framework="scikit-learn",
     build=build,
     training=Training(optimizer="sgd", loss="log_loss", epochs=5, batch_size=1),

@@ -85,6 +85,7 @@ class Recipe:
     Attributes:
         name: the key in `models.RECIPES`, the row's name in every table.
         summary: one line for people.
+        layers: values per image from the input to the output, as tables show them: ``784-100-10``.
         framework: whose model `build` returns.
         build: takes the framework's namespace (`tf.keras`, or `sklearn.linear_model`) and returns a new, untrained
             model for images of shape (n, 784), float32 in [0, 1], and labels 0-9. A Keras model comes uncompiled; its
@@ -99,3 +100,4 @@ class Recipe:
     build: Callable[[Any], Any]
     training: Training
     accuracy_floors: Mapping[str, float]
+    layers: str = ""

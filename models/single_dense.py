@@ -20,6 +20,7 @@ def build(keras: Any) -> Any:
 RECIPE = Recipe(
     name="single_dense",
     summary="Dense(10, softmax)",
+    layers="784-10",
     framework="keras",
     build=build,
     # RMSprop is what Keras takes when `compile` is given no optimizer, as in the tutorial, which splits twice.

@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from bench.reports.published import README_DATASET
 
 from bench.__main__ import main
 from bench.records import reading_once
 from bench.reports.check import check, differences
 from bench.reports.pictures import check_pictures, draw, read_numbers
-from bench.reports.published import README_DATASET
 from bench.web.stored import read_stored
 from tests.fake_runs import infer_row, run_content, train_row
 

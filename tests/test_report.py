@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.reports.published import README_DATASET, RESULTS_TABLE
 
 from bench.__main__ import main
 from bench.main_page import choose_run
 from bench.records import read_runs
-from bench.reports.published import README_DATASET, RESULTS_TABLE
 from bench.reports.readme import markers
 from tests.fake_runs import infer_row, run_content, train_row
 

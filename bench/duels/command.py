@@ -31,8 +31,7 @@ from bench.errors import DensebenchError, unknown_name
 from bench.files import write_atomically
 from bench.machine import machine_name
 from bench.progress import Progress
-from bench.runfile import encode_run, reserve_run_path
-from bench.settings import DEFAULT_RESULTS
+from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 DEFAULT_FAIL_ON = "slower,worse,missing"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from bench.records import Run
+
 FOLDER = "duels"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
 SHARED = ("dataset", "dataset_sha256", "device", "machine")
@@ -52,23 +54,32 @@ def run_content(rows: Sequence[Row], about: Mapping[str, Any], *, complete: bool
 
 
 def read_duel(path: Path) -> tuple[dict[str, Any], list[Row]]:
-    """What a run file says about its duel, and its rows.
+    """The duel that a run file holds, as `duel_of` has it.
 
     Raises:
         DensebenchError: it cannot be read, or is not the run file of a duel.
     """
     try:
-        run = read_run(path)
+        return duel_of(read_run(path))
+    except RunFileError as error:
+        raise DensebenchError(f"{path.parent}/{error}" if str(error).startswith(path.name) else str(error)) from error
+
+
+def duel_of(run: Run) -> tuple[dict[str, Any], list[Row]]:
+    """What a stored run says about its duel, and its rows.
+
+    Raises:
+        RunFileError: it is not the run of a duel.
+    """
+    try:
         about = run.papers
         sides: dict[str, dict[str, Any]] = {}
         for record in run.records:
             sides.setdefault(record.case, {})[record.papers["side"]] = record
         rows = [_row(sides[case]) for case in about["cases_planned"]]
         known = {name: about[name] for name in (*about, "duel", "packages_by_side")}
-    except RunFileError as error:
-        raise DensebenchError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
-        raise DensebenchError(f"{path}: not the run file of a duel: {error!r}") from error
+        raise RunFileError(f"{run.file}: not the run file of a duel: {error!r}") from error
     return known, rows
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from bench.errors import DensebenchError
-from bench.worker_process import ROOT, run_to_end
+from bench.files import ROOT
+from bench.worker_process import run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

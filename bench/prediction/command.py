@@ -17,7 +17,7 @@ from bench.errors import DensebenchError
 from bench.formats import format_accuracy, format_percent
 from bench.prediction.model_files import ModelFile, ask, find_model, making_command
 from bench.prediction.pictures import INVERT_CHOICES, PREPARATIONS, Invert, draw, read_picture
-from bench.settings import DEFAULT_RESULTS
+from bench.runfile import DEFAULT_RESULTS
 from bench.splits import PIXELS, scale
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from bench.devices import Device
 from bench.errors import DensebenchError, unknown_name
 from bench.export import OUTPUT_NAME, OnnxModel
 from bench.infer import open_session
-from bench.settings import DEFAULT_RESULTS
+from bench.runfile import DEFAULT_RESULTS
 from bench.splits import PIXELS
 from models import RECIPES
 from models.published import PUBLISHED

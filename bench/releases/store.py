@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
-from bench.records import Run, RunFileError, read_run
+from bench.records import Run, RunFileError, read_runs
 from bench.releases.known import Release, find_release
 
 if TYPE_CHECKING:
@@ -35,19 +35,31 @@ def with_release(content: Mapping[str, Any], release: Release, trouble: str) -> 
     return {**content, "densebench": {**content["densebench"], "versions": own}}
 
 
+def attempt_of(run: Run) -> Attempt:
+    """The run of a release that a stored run is.
+
+    Raises:
+        RunFileError: it is none.
+    """
+    try:
+        own = run.papers["versions"]
+        return Attempt(find_release(own["release"]), run, str(own["trouble"]))
+    except DensebenchError as error:
+        raise RunFileError(f"{run.file}: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise RunFileError(f"{run.file}: not a run of a release: {error!r}") from error
+
+
 def read_attempts(results: Path) -> tuple[list[Attempt], list[str]]:
     """Every readable run of a release, oldest first, and a line for each file that is not readable."""
-    attempts, complaints = [], []
-    for path in sorted((results / "raw").glob(f"*/{FOLDER}/*.json")):
+    runs, complaints = read_runs(results, FOLDER)
+    attempts = []
+    for run in runs:
         try:
-            run = read_run(path)
-            own = run.papers["versions"]
-            attempts.append(Attempt(find_release(own["release"]), run, str(own["trouble"])))
-        except (RunFileError, DensebenchError) as error:
+            attempts.append(attempt_of(run))
+        except RunFileError as error:
             complaints.append(str(error))
-        except (KeyError, TypeError) as error:
-            complaints.append(f"{path}: not a run of a release: {error!r}")
-    return sorted(attempts, key=lambda one: one.run.started_at), complaints
+    return attempts, complaints
 
 
 def choose_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:

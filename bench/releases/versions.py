@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,20 +19,21 @@ from bench.duels.arena import side_environment
 from bench.duels.command import parse_duration
 from bench.duels.sides import find_side
 from bench.errors import DensebenchError, unknown_name
-from bench.files import write_atomically, write_pages
+from bench.files import write_atomically
 from bench.machine import machine_name
 from bench.progress import Progress
 from bench.releases.known import Release, find_release, known_releases
 from bench.releases.probe import PROBE, Asked
-from bench.releases.store import FOLDER, with_release
-from bench.releases.versions_page import make_versions_page
-from bench.runfile import encode_run, reserve_run_path
-from bench.settings import DEFAULT_RESULTS
+from bench.releases.store import FOLDER, choose_attempts, read_attempts, with_release
+from bench.releases.versions_page import versions_page
+from bench.reports.own import refresh_pages
+from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.trainers import KERAS_TRAINERS
 from bench.worker_process import run_to_end
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import argparse
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 RUN_TIMEOUT = "1h"
@@ -97,10 +96,9 @@ def run(arguments: argparse.Namespace) -> int:
             troubles += bool(trouble)
             progress.done(f"  {trouble or 'done'}")
     finally:
-        pages, complaints = make_versions_page(arguments.results)
-        for text in pages.values():
-            progress.done(f"\n{text}")
-        progress.done("\n  ".join([*complaints, "Wrote:", *map(str, write_pages(arguments.results, pages))]))
+        if attempts := choose_attempts(read_attempts(arguments.results)[0]):
+            progress.done(f"\n{versions_page(attempts)}")
+        progress.done("\n  ".join(["Wrote:", *refresh_pages(arguments.results, "releases")]))
     return 2 if troubles else 0
 
 

@@ -13,15 +13,12 @@ from bench.duels.duel import Margins
 from bench.duels.table import ratio_text
 from bench.duels.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, choose_word
 from bench.formats import format_accuracy, format_bytes, format_counted, format_difference, format_duration
-from bench.releases.store import choose_attempts, read_attempts
 from bench.tables import NOT_MEASURED, escape, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from bench.duels.effect import Centre
-    from bench.files import Pages
     from bench.records import Record, Run
     from bench.releases.known import Release
     from bench.releases.store import Attempt
@@ -120,13 +117,6 @@ def runs_by_release(attempts: Sequence[Attempt]) -> dict[Release, list[Run]]:
         if one.run.records:
             found[one.release].append(replace(one.run, records=tuple(map(_told_apart, one.run.records))))
     return found
-
-
-def make_versions_page(results: Path) -> Pages:
-    """The page `versions`, if any run of a release is stored."""
-    attempts, complaints = read_attempts(results)
-    shown = choose_attempts(attempts)
-    return ({"versions": versions_page(shown)} if shown else {}), complaints
 
 
 def _told_apart(record: Record) -> Record:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
-from bench.reports.published import make_pages, make_sections
-from bench.reports.readme import find_section
+from bench.reports.kinds import make_pages, read_shown
+from bench.reports.pictures import check_pictures
+from bench.reports.readme import find_sections
+from bench.reports.sections import make_sections, mixed_machines
+from bench.web.stored import make_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,16 +20,33 @@ if TYPE_CHECKING:
 NOTHING = "nothing"
 LONGEST = 120
 """Characters of a line without cells that are quoted."""
+SECTION = re.compile(r"<!-- densebench: (?!end of)[^\n]*-->.*?<!-- densebench: end of [^\n]*-->", re.DOTALL)
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+LINK = re.compile(r"\]\([^)\n]*\)")
+MEASURED = re.compile(
+    r"\b\d(?:[\d,.]*\d)?\s?(?:ns|µs|ms|images/s|GFLOP/s|times as|배)"
+    r"|\b\d+ of (?!100\b)\d+\b|\b0\.\d{2,}\b|\b1\.\d\d\b"
+    r"|\b\d+\.\d+\s?(?:%|s\b|points|포인트)"
+)
+"""Figures that only a measurement gives: durations below a second, rates, ratios, counts of duels, accuracies."""
 
 
 def check(results: Path, readmes: Sequence[Path]) -> list[str]:
-    """A line for each cell, line or page that is not what the stored runs give, and each run that cannot be read."""
-    pages, complaints = make_pages(results)
-    found = [*complaints, *check_pages(results / "tables", pages)]
-    sections = make_sections(results)
+    """A line for each cell, line, picture or page that is not what the pinned runs give, and whatever else is wrong.
+
+    Raises:
+        DensebenchError: `published.toml` cannot be read.
+    """
+    shown = read_shown(results)
+    pages, complaints = make_pages(shown)
+    found = [*shown.complaints, *complaints, *check_pages(results / "tables", pages)]
+    found += [mixed] if (mixed := mixed_machines(shown)) else []
+    sections = make_sections(shown)
     for readme in readmes:
-        found += check_readme(readme, sections)
-    return found
+        text = readme.read_text(encoding="utf-8")
+        found += check_readme(readme, text, sections)
+        found += check_prose(readme, text)
+    return [*found, *check_pictures(results, make_stored(shown))]
 
 
 def check_pages(folder: Path, pages: Mapping[str, str]) -> Iterator[str]:
@@ -33,25 +54,33 @@ def check_pages(folder: Path, pages: Mapping[str, str]) -> Iterator[str]:
     for name in sorted({*pages, *(path.stem for path in folder.glob("*.md"))}):
         path = folder / f"{name}.md"
         if name not in pages:
-            yield f"{path}: no stored run says what it says"
+            yield f"{path}: no pinned run says what it says"
         elif not path.exists():
-            yield f"{path}: it is missing, though the stored runs are enough for it"
+            yield f"{path}: it is missing, though the pinned runs are enough for it"
         else:
             yield from differences(str(path), path.read_text(encoding="utf-8"), pages[name], first_line=1)
 
 
-def check_readme(readme: Path, sections: Mapping[str, str]) -> Iterator[str]:
+def check_readme(readme: Path, text: str, sections: Mapping[str, str]) -> Iterator[str]:
     """What is wrong with the sections of a README, given what they should be."""
-    text = readme.read_text(encoding="utf-8")
-    for name, section in sections.items():
-        try:
-            start, end = find_section(readme, text, name)
-        except DensebenchError as error:
-            yield str(error)
-            continue
+    try:
+        places = find_sections(readme, text, sections)
+    except DensebenchError as error:
+        yield str(error)
+        return
+    for name, (start, end) in places.items():
         yield from differences(
-            str(readme), text[start:end], f"\n\n{section}\n\n", first_line=text.count("\n", 0, start) + 1
+            str(readme), text[start:end], f"\n\n{sections[name]}\n\n", first_line=text.count("\n", 0, start) + 1
         )
+
+
+def check_prose(readme: Path, text: str) -> Iterator[str]:
+    """A line for each figure that looks measured and stands outside of what is made from stored runs."""
+    for pattern in (SECTION, CODE, LINK):
+        text = pattern.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    for number, line in enumerate(text.splitlines(), start=1):
+        for match in MEASURED.finditer(line):
+            yield f"{readme}, line {number}: {match[0]!r} looks measured, and no stored run gives it"
 
 
 def differences(place: str, published: str, made: str, *, first_line: int) -> Iterator[str]:
@@ -72,11 +101,11 @@ def _line_differences(place: str, stands: str, should: str, headers: Sequence[st
     ours, theirs = _cells(should), _cells(stands)
     if not ours or len(ours) != len(theirs) or ours == theirs:
         start = _start(stands, should)
-        yield f"{place}: {_quote(stands, start)} stands there; the stored runs give {_quote(should, start)}"
+        yield f"{place}: {_quote(stands, start)} stands there; the pinned runs give {_quote(should, start)}"
         return
     for header, cell, given in zip(headers, theirs, ours, strict=True):
         if cell != given:
-            yield f"{place}, {ours[0]}, {header!r}: {_quote(cell)} stands there; the stored runs give {_quote(given)}"
+            yield f"{place}, {ours[0]}, {header!r}: {_quote(cell)} stands there; the pinned runs give {_quote(given)}"
 
 
 def _cells(line: str) -> list[str]:

@@ -1,80 +1,121 @@
-"""`python -m bench report`: tables, README sections and the HTML report from the stored runs, and the check of all."""
+"""`python -m bench report`: what the stored runs say: your own, and those that the project publishes."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
-from bench.files import write_pages
-from bench.records import reading_once
+from bench.files import ROOT, short
+from bench.main_page import headline_section
 from bench.reports.check import check
-from bench.reports.pictures import check_pictures, write_pictures
-from bench.reports.published import README_DATASET, RESULTS_TABLE, make_pages, make_sections
-from bench.reports.readme import refresh_readme
-from bench.settings import DEFAULT_RESULTS
+from bench.reports.kinds import make_pages, read_shown
+from bench.reports.own import write_pages
+from bench.reports.publish import publish, unpinned, write_published
+from bench.reports.sections import headline
+from bench.runfile import DEFAULT_RESULTS, PUBLISHED
 from bench.web.page import write_report
-from bench.web.stored import read_stored
+from bench.web.stored import make_stored
 
-READMES = (Path("README.md"), Path("README.ko.md"))
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.reports.kinds import Shown
+
 DIFFERENT = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--html", action="store_true", help="write results/report/index.html, too: all in pictures")
-    parser.add_argument("--readme", action="store_true", help="refresh the README's tables and pictures, too")
-    parser.add_argument("--check", action="store_true", help="write nothing; name what differs from the stored runs")
-    parser.add_argument("--readme-path", type=Path, action="append", help=argparse.SUPPRESS)
-    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--html", action="store_true", help="write report/index.html, too: your runs and the published")
+    what.add_argument(
+        "--check", action="store_true", help="write nothing; name what is published and no pinned run gives"
+    )
+    what.add_argument("--publish", nargs="+", metavar="RUN", help="pin runs, and make what is published anew from them")
+    what.add_argument(
+        "--readme", action="store_true", help="make anew what is published, from the runs that are pinned"
+    )
+    what.add_argument("--prune", action="store_true", help="name run files that nothing published is made from")
+    parser.add_argument("--yes", action="store_true", help="with --prune: delete them")
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR", help="where your own runs are")
+    parser.add_argument("--published", type=Path, default=PUBLISHED, help=argparse.SUPPRESS)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write or check; the exit status.
+    """Write, check or publish; the exit status.
 
     Raises:
-        DensebenchError: no run is stored, or a README lacks a marker.
+        DensebenchError: there is no such folder or run, or a README lacks a marker.
     """
-    readmes = arguments.readme_path or [path for path in READMES if path.exists()]
-    with reading_once():
-        return _check(arguments.results, readmes) if arguments.check else _write(arguments, readmes)
-
-
-def _write(arguments: argparse.Namespace, readmes: list[Path]) -> int:
-    """The pages, and what else was asked for."""
-    pages, complaints = make_pages(arguments.results)
-    for complaint in complaints:
-        print(f"skipped: {complaint}", file=sys.stderr)
-    if not pages:
-        raise DensebenchError(
-            f"{arguments.results / 'raw'} holds no full run to report. `pytest bench/ --benchmark-only` makes one."
-        )
-    written = write_pages(arguments.results, pages)
-    sections = make_sections(arguments.results)
-    print(sections.get(RESULTS_TABLE, ""))
-    if arguments.html:
-        page, more = write_report(arguments.results, README_DATASET)
-        for complaint in more:
-            if complaint not in complaints:
-                print(f"skipped: {complaint}", file=sys.stderr)
-        written.append(page)
+    published: Path = arguments.published
+    if arguments.check:
+        return _check(published)
+    if arguments.prune:
+        return _prune(published, delete=arguments.yes)
     if arguments.readme:
-        written += write_pictures(arguments.results, read_stored(arguments.results, README_DATASET))
-        for readme in readmes:
-            refresh_readme(readme, sections)
-        written += readmes
-    print("\nWrote:", *written, sep="\n  ")
+        return _tell_written(write_published(read_shown(published), readmes_of(published)))
+    if arguments.results != DEFAULT_RESULTS and not arguments.results.is_dir():
+        raise DensebenchError(f"--results {arguments.results} does not exist; the folder that holds `raw` is expected.")
+    if arguments.publish:
+        return _tell_written(publish(arguments.publish, arguments.results, published, readmes_of(published)))
+    return _show(read_shown(arguments.results), read_shown(published), html=arguments.html)
+
+
+def readmes_of(published: Path) -> list[Path]:
+    """The READMEs of the checkout that a folder of published results belongs to."""
+    root = published.parent
+    return [*sorted(root.glob("README*.md")), *sorted(root.glob("*/README.md"))]
+
+
+def _show(own: Shown, published: Shown, *, html: bool) -> int:
+    """Your own pages, and your headline table or else the published one."""
+    pages, complaints = make_pages(own)
+    for complaint in dict.fromkeys([*own.complaints, *published.complaints, *complaints]):
+        print(f"skipped: {complaint}", file=sys.stderr)
+    mine, theirs = headline(own), headline(published)
+    if mine or theirs:
+        print(f"{'Your own run' if mine else 'No run of your own is stored. The published one'}:\n")
+        print(headline_section(mine or theirs))  # type: ignore[arg-type]  # one of them is there
+    written = [] if own.pins else write_pages(own.results, pages)
+    if html:
+        folder = own.results / "report"
+        page, more = write_report(make_stored(published, own, page=folder), folder)
+        for complaint in more:
+            print(f"skipped: {complaint}", file=sys.stderr)
+        written.append(short(page))
+    return _tell_written(written)
+
+
+def _tell_written(lines: Sequence[str]) -> int:
+    if lines:
+        print("\nWrote:", *lines, sep="\n  ")
     return 0
 
 
-def _check(results: Path, readmes: list[Path]) -> int:
+def _check(published: Path) -> int:
     """Print what differs; 1 where anything does."""
-    found = [*check(results, readmes), *check_pictures(results, read_stored(results, README_DATASET))]
+    found = check(published, readmes_of(published))
     for line in found:
         print(line)
     if found:
-        print(f"\n{len(found)} differences. `python -m bench report --readme` makes tables and README anew.")
+        print(f"\n{len(found)} differences. `python -m bench report --readme` makes what is published anew.")
         return DIFFERENT
-    print("Every published table is what the stored runs give.")
+    print("Everything that is published is what the pinned runs give.")
+    return 0
+
+
+def _prune(published: Path, *, delete: bool) -> int:
+    """Name the run files that no published cell cites; with `delete`, they go."""
+    paths = unpinned(published)
+    for path in paths:
+        print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+    size = sum(path.stat().st_size for path in paths)
+    if delete:
+        for path in paths:
+            path.unlink()
+    verb = "Deleted" if delete else "Nothing published is made from these; `--prune --yes` deletes them"
+    print(f"{verb}: {len(paths)} run files, {size / 1e6:.1f} MB.")
     return 0

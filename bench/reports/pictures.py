@@ -37,7 +37,7 @@ DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 
 
 def make_numbers(stored: Stored) -> dict[str, Numbers]:
-    """What each picture shows, by its name; only those that the stored runs are enough for."""
+    """What each picture shows, by its name; only those that the pinned runs are enough for."""
     made = {name: numbers(stored) for name, (numbers, _) in PICTURES.items()}
     return {name: numbers for name, numbers in made.items() if numbers}
 
@@ -61,18 +61,18 @@ def write_pictures(results: Path, stored: Stored) -> list[Path]:
 
 
 def check_pictures(results: Path, stored: Stored) -> Iterator[str]:
-    """A line for each picture whose numbers are not what the stored runs give, that is missing, or that has no runs."""
+    """A line for each picture whose numbers are not what the pinned runs give, that is missing, or that has no runs."""
     folder, expected = results / "pictures", make_numbers(stored)
     stored_as = {name: json.loads(json.dumps(numbers)) for name, numbers in expected.items()}
     names = {f"{name}-{theme}": numbers for name, numbers in stored_as.items() for theme in THEMES}
     for name in sorted({*names, *(path.stem for path in folder.glob("*.svg"))}):
         path = folder / f"{name}.svg"
         if name not in names:
-            yield f"{path}: no stored run says what it shows"
+            yield f"{path}: no pinned run says what it shows"
         elif not path.exists():
-            yield f"{path}: it is missing, though the stored runs are enough for it"
+            yield f"{path}: it is missing, though the pinned runs are enough for it"
         elif (shown := read_numbers(path.read_bytes())) != names[name]:
-            yield f"{path}: it shows other numbers than the stored runs give{_where(shown, names[name])}"
+            yield f"{path}: it shows other numbers than the pinned runs give{_where(shown, names[name])}"
 
 
 def read_numbers(svg: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
@@ -12,38 +13,51 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+BY = ", written by `python -m bench report --readme`"
+END = "end of "
+MARKER = re.compile(rf"<!-- densebench: (.*?)(?:{re.escape(BY)})? -->")
+
+
 def markers(name: str) -> tuple[str, str]:
     """The lines between which a section of that name goes."""
-    return (
-        f"<!-- densebench: {name}, written by `python -m bench report --readme` -->",
-        f"<!-- densebench: end of the {name} -->",
-    )
+    return f"<!-- densebench: {name}{BY} -->", f"<!-- densebench: {END}{name} -->"
 
 
-def find_section(readme: Path, text: str, name: str) -> tuple[int, int]:
-    """Where in the README's text the section of that name begins and ends, without its markers.
+def find_sections(readme: Path, text: str, sections: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Where each section of a README begins and ends, without its markers, by name in the order of the text.
 
     Raises:
-        DensebenchError: a marker is missing, or they stand in the wrong order.
+        DensebenchError: a marker is missing or in the wrong order, or nothing has its name.
     """
-    first, last = markers(name)
-    start, end = text.find(first), text.find(last)
-    for marker, place in ((first, start), (last, end)):
-        if place < 0:
-            raise DensebenchError(f"{readme}: the marker {marker!r} is missing; the {name} goes between the two.")
-    if end < start:
-        raise DensebenchError(f"{readme}: the marker {last!r} stands before {first!r}.")
-    return start + len(first), end
+    places: dict[str, tuple[int, int]] = {}
+    end = 0
+    for match in MARKER.finditer(text):
+        name = match[1]
+        if match.start() < end:
+            continue
+        if name.startswith(END):
+            raise DensebenchError(f"{readme}: the marker {match[0]!r} ends what has not begun.")
+        if name not in sections:
+            raise DensebenchError(
+                f"{readme}: {match[0]!r}: there is no section {name!r}. Known: {', '.join(sections)}."
+            )
+        last = markers(name)[1]
+        end = text.find(last, match.end())
+        if end < 0:
+            raise DensebenchError(f"{readme}: the marker {last!r} is missing after {match[0]!r}.")
+        places[name] = (match.end(), end)
+        end += len(last)
+    return places
 
 
 def refresh_readme(readme: Path, sections: Mapping[str, str]) -> None:
     """Put each section between the README's markers of its name.
 
     Raises:
-        DensebenchError: as `find_section`; the file is left as it is.
+        DensebenchError: as `find_sections`; the file is left as it is.
     """
-    text = readme.read_text(encoding="utf-8")
-    for name, section in sections.items():
-        start, end = find_section(readme, text, name)
-        text = f"{text[:start]}\n\n{section}\n\n{text[end:]}"
-    write_atomically(readme, text.encode())
+    before = text = readme.read_text(encoding="utf-8")
+    for name, (start, end) in reversed(find_sections(readme, text, sections).items()):
+        text = f"{text[:start]}\n\n{sections[name]}\n\n{text[end:]}"
+    if text != before:
+        write_atomically(readme, text.encode())

@@ -14,15 +14,16 @@ from bench.about import about_run
 from bench.datasets import Dataset, load_dataset
 from bench.devices import Device, claim_device, parse_device, start_tensorflow
 from bench.errors import DensebenchError, unknown_name
-from bench.files import write_atomically, write_pages
+from bench.files import short, write_atomically
 from bench.formats import format_counted
 from bench.ladder import InvalidRow, Ladder
 from bench.machine import machine_name
 from bench.progress import Progress, logging_to
 from bench.records import read_run
+from bench.reports.own import refresh_pages
 from bench.reproduction.details import details_page
 from bench.reproduction.measure import Training, assess, examine, train_side_by_side
-from bench.reproduction.page import make_reproduction_pages, reproduction_page
+from bench.reproduction.page import reproduction_page
 from bench.reproduction.repetition import Result
 from bench.reproduction.store import (
     FOLDER,
@@ -33,7 +34,7 @@ from bench.reproduction.store import (
     read_results,
     run_content,
 )
-from bench.runfile import encode_run, reserve_run_path
+from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.trainers import KERAS_TRAINERS
 from bench.trainers.keras_model import accept_published_losses
 from models.published import PUBLISHED
@@ -129,7 +130,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="as for pytest (default: cpu)")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
     parser.add_argument("--quick", action="store_true", help="protocols cut down to seconds; the figures mean nothing")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -229,11 +230,11 @@ def load_datasets(names: Sequence[str], data_dir: Path | None) -> tuple[dict[str
 def tell(reproduction: Reproduction, results: Path, *, details: bool) -> int:
     """Print what came out and write the pages; the exit status."""
     run = read_run(reproduction.path)
-    pages, complaints = make_reproduction_pages(results)
-    lines = [*complaints, reproduction_page(run)]
+    lines = [reproduction_page(run)]
     if details:
         lines.append(details_page(run))
-    written = [reproduction.path, reproduction.exports, *write_pages(results, pages)]
+    written = [short(reproduction.path), short(reproduction.exports)]
+    written += refresh_pages(results, "reproduction", run.file)
     lines += ["Wrote:", *(f"  {one}" for one in written)]
     for line in lines:
         reproduction.progress.done(line)

@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.formats import format_count, format_counted
-from bench.records import Run, RunFileError, read_runs
+from bench.records import Run, RunFileError
 from bench.reproduction.cells import figure_name, interval, spread
 from bench.reproduction.details import details_page
 from bench.reproduction.judge import NOTHING_PUBLISHED, judge, sample
-from bench.reproduction.store import FOLDER, read_results
+from bench.reproduction.store import read_results
 from bench.tables import NOT_MEASURED, escape, markdown_table, provenance
 from models.published import PUBLISHED, Figure, Part, Published
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from bench.files import Pages
     from bench.reproduction.repetition import Result
 
 DETAILS = "reproduction_details"
@@ -86,33 +82,22 @@ def reproduction_caption(run: Run) -> str:
     return escape("; ".join([run.dataset, f"{run.trainer} trainer", device, *provenance(run, VERSIONS)]))
 
 
-def choose_reproduction(runs: Sequence[Run]) -> Run | None:
-    """The run that the pages show: the newest of those with most trainings; never a quick or an unfinished one."""
+def check_reproduction(run: Run) -> Run:
+    """The run itself, once all of its rows have been read.
 
-    def merit(run: Run) -> tuple[int, str]:
-        return sum(len(record.values_s) for record in run.records if not record.faults), run.started_at
-
-    return max((run for run in runs if run.complete and not run.quick), key=merit, default=None)
-
-
-def published_reproduction(results: Path) -> tuple[Run | None, list[str]]:
-    """The stored run that the pages show, if there is one, and a line for each file that could not be read."""
-    runs, complaints = read_runs(results, FOLDER)
-    readable = []
-    for run in runs:
-        try:
-            read_results(run)
-            readable.append(run)
-        except RunFileError as error:
-            complaints.append(f"{run.file}: {error}")
-    return choose_reproduction(readable), complaints
+    Raises:
+        RunFileError: one cannot be read.
+    """
+    try:
+        read_results(run)
+    except RunFileError as error:
+        raise RunFileError(f"{run.file}: {error}") from error
+    return run
 
 
-def make_reproduction_pages(results: Path) -> Pages:
-    """The pages `reproduction` and `reproduction_details`, if there is a run to show."""
-    run, complaints = published_reproduction(results)
-    pages = {"reproduction": reproduction_page(run), DETAILS: details_page(run)} if run else {}
-    return pages, complaints
+def reproduction_pages(run: Run) -> dict[str, str]:
+    """The pages `reproduction` and `reproduction_details`."""
+    return {"reproduction": reproduction_page(run), DETAILS: details_page(run)}
 
 
 def _rows(published: Published, result: Result) -> list[list[str]]:

@@ -10,7 +10,6 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,23 +19,24 @@ from bench.datasets import DATASETS, load_dataset
 from bench.devices import parse_device
 from bench.duels.arena import side_environment
 from bench.errors import DensebenchError, unknown_name
-from bench.files import write_atomically, write_pages
+from bench.files import short, write_atomically
 from bench.machine import machine_name
 from bench.progress import Progress
 from bench.records import read_run
-from bench.runfile import encode_run, reserve_run_path
+from bench.reports.own import refresh_pages
+from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.runtimes import RUNTIMES
 from bench.runtimes.cases import Case, run_content
-from bench.runtimes.page import FOLDER, make_runtimes_page, runtimes_page
+from bench.runtimes.page import FOLDER, runtimes_page
 from bench.runtimes.prepare import EXPECTED, FACTS, Order
 from bench.runtimes.worker import Settings
-from bench.settings import DEFAULT_RESULTS
 from bench.trainers import KERAS_TRAINERS
 from bench.worker_process import on_cpus, own_cpus, run_to_end
 from models import RECIPES
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Mapping, Sequence
 
 DEFAULT_ROUNDS = 3
 CALLS = {1: 400, 32: 300, 1000: 240}
@@ -113,9 +113,8 @@ def run(arguments: argparse.Namespace) -> int:
             save=lambda: save(complete=False),
         )
     save(complete=True)
-    pages, complaints = make_runtimes_page(arguments.results)
-    written = [path, *write_pages(arguments.results, pages)]
-    for line in [*complaints, runtimes_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]:
+    written = [short(path), *refresh_pages(arguments.results, "runtimes", path.name)]
+    for line in [runtimes_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]:
         progress.done(line)
     return 1 if any(case.failed for case in cases) else 0
 

@@ -6,14 +6,13 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_bytes, format_counted, format_duration
-from bench.records import Record, Run, read_runs
 from bench.tables import NOT_MEASURED, escape, latency, markdown_table, rate
+from models import RECIPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
-    from bench.files import Pages
+    from bench.records import Record, Run
 
 FOLDER = "runtimes"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
@@ -38,26 +37,58 @@ def runtimes_page(run: Run) -> str:
     recipes = list(dict.fromkeys(record.recipe for record in run.records))
     parts = ["# What to deploy: runtimes side by side", *runtimes_notices(run)]
     for recipe in recipes:
-        parts += [f"## {recipe}", runtimes_table([record for record in run.records if record.recipe == recipe])]
+        layers = RECIPES[recipe].layers if recipe in RECIPES else ""
+        parts += [
+            f"## {recipe}{f' ({layers})' if layers else ''}",
+            runtimes_table([record for record in run.records if record.recipe == recipe]),
+        ]
     return "\n\n".join([*parts, EXPLANATION, runtimes_caption(run)]) + "\n"
 
 
 def runtimes_section(run: Run) -> str:
-    """The README's part of it: one model on one thread."""
+    """The README's part of it: one model on one thread, in a narrow table."""
     records = [record for record in run.records if record.recipe == README_RECIPE and record.threads == 1]
-    return "\n\n".join([*runtimes_notices(run), runtimes_table(records), runtimes_caption(run)])
+    layers = RECIPES[README_RECIPE].layers
+    title = f"`{README_RECIPE}` ({layers}) on one thread, by runtime:"
+    return "\n\n".join([*runtimes_notices(run, records), title, readme_table(records), runtimes_caption(run)])
 
 
-def runtimes_notices(run: Run) -> list[str]:
-    """What a reader must know before believing the tables."""
+def readme_table(records: Sequence[Record]) -> str:
+    """A row per runtime, of one model on one thread: single calls, large batches, the start, and what it takes."""
+    headers = ["Runtime", "One image, p50", "By the 1000, images/s", "Start", "Memory", "File", "Accuracy, points"]
+    rows = []
+    for (runtime, _), of_runtime in _by_runtime(records).items():
+        by_batch = {record.batch_size: record for record in of_runtime if record.stage == "runtime"}
+        start = next((record for record in of_runtime if record.stage == "start"), None)
+        if any(record.faults for record in of_runtime):
+            rows.append([runtime, *["INVALID"] * 3, NOT_MEASURED, _size(of_runtime[0]), NOT_MEASURED])
+            continue
+        single = by_batch.get(BATCH_SIZES[0])
+        single_s = statistics.median(single.values_s) if single and single.values_s else None
+        start_s = statistics.median(start.values_s) if start and start.values_s else None
+        rows.append(
+            [
+                runtime,
+                NOT_MEASURED if single_s is None else format_duration(single_s),
+                rate(by_batch.get(BATCH_SIZES[2])),
+                NOT_MEASURED if start_s is None else format_duration(start_s),
+                _memory(start),
+                _size(of_runtime[0]),
+                _accuracy(of_runtime[0]).partition(",")[0],
+            ]
+        )
+    return markdown_table(headers, rows, text_columns=(0,))
+
+
+def runtimes_notices(run: Run, records: Sequence[Record] | None = None) -> list[str]:
+    """What a reader must know before believing the tables: of the whole run, or of the records that are shown."""
+    shown = run.records if records is None else records
     lines = ["**Quick run: the figures say nothing about the models.**"] if run.quick else []
     lines += [] if run.complete else ["**This run was interrupted: processes of later rounds are missing.**"]
-    failed = {
-        (_title(one), fault): None for one in run.records if one.papers["status"] == "failed" for fault in one.faults
-    }
+    failed = {(_title(one), fault): None for one in shown if one.papers["status"] == "failed" for fault in one.faults}
     missing = {
         (one.papers["runtime"], fault): None
-        for one in run.records
+        for one in shown
         if one.papers["status"] == "unavailable"
         for fault in one.faults
     }
@@ -78,11 +109,8 @@ def runtimes_table(records: Sequence[Record]) -> str:
         "Size",
         "Accuracy, changed predictions",
     ]
-    cases: dict[tuple[str, int], list[Record]] = {}
-    for record in sorted(records, key=lambda one: one.position):
-        if record.papers["status"] != "unavailable":
-            cases.setdefault((record.papers["runtime"], record.threads), []).append(record)
-    return markdown_table(headers, [_row(*case, rows) for case, rows in cases.items()], text_columns=(0,))
+    rows = [_row(*case, of_case) for case, of_case in _by_runtime(records).items()]
+    return markdown_table(headers, rows, text_columns=(0,))
 
 
 def runtimes_caption(run: Run) -> str:
@@ -103,22 +131,13 @@ def runtimes_caption(run: Run) -> str:
     return escape("; ".join(parts))
 
 
-def choose_runtimes_run(runs: Iterable[Run]) -> Run | None:
-    """The run that the page shows: of those with most rows, the newest; quick ones and other data sets never."""
-    shown = [run for run in runs if run.dataset == PUBLISHED_DATASET and not run.quick]
-    return max(shown, key=lambda run: (sum(not one.faults for one in run.records), run.started_at), default=None)
-
-
-def make_runtimes_page(results: Path) -> Pages:
-    """The page `runtimes`, if there is a run to show."""
-    run, complaints = published_runtimes_run(results)
-    return ({"runtimes": runtimes_page(run)} if run else {}), complaints
-
-
-def published_runtimes_run(results: Path) -> tuple[Run | None, list[str]]:
-    """The stored run that the page shows, if there is one, and a line for each file that could not be read."""
-    runs, complaints = read_runs(results, FOLDER, NEEDS)
-    return choose_runtimes_run(runs), complaints
+def _by_runtime(records: Sequence[Record]) -> dict[tuple[str, int], list[Record]]:
+    """The records of each runtime and number of threads that was there, in the table's order."""
+    cases: dict[tuple[str, int], list[Record]] = {}
+    for record in sorted(records, key=lambda one: one.position):
+        if record.papers["status"] != "unavailable":
+            cases.setdefault((record.papers["runtime"], record.threads), []).append(record)
+    return cases
 
 
 def _title(record: Record) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import secrets
 import shlex
 import sys
-from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.datasets import load_dataset
@@ -22,15 +19,20 @@ from bench.duels.runs import run_content
 from bench.duels.sides import find_side
 from bench.duels.verdicts import ALARM_ERROR
 from bench.errors import DensebenchError
-from bench.files import write_atomically, write_pages
+from bench.files import write_atomically
 from bench.machine import machine_name
 from bench.progress import Progress
+from bench.reports.own import refresh_pages
 from bench.runfile import encode_run, reserve_run_path
-from bench.selftest.page import false_alarms, make_selftest_page, selftest_page
+from bench.selftest.page import false_alarms, selftest_page
 from bench.selftest.store import FOLDER, Fought, by_id, read_fought, to_go_on_with
 from bench.selftest.trials import Ground, Limits, Trial, fight_trials, plan_trials
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
     from bench.devices import Device
     from bench.duels.duel import Row
 
@@ -157,8 +159,7 @@ def _conclude(results: Path, name: str, progress: Progress) -> list[Fought]:
     known = by_id(read_fought(results)[0]).get(name, [])
     if known:
         progress.done(f"\n{selftest_page(known)}")
-        pages, complaints = make_selftest_page(results)
-        progress.done("\n  ".join([*complaints, "Wrote:", *map(str, write_pages(results, pages))]))
+        progress.done("\n  ".join(["Wrote:", *refresh_pages(results, "selftest")]))
     return known
 
 

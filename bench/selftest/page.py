@@ -14,15 +14,12 @@ from bench.duels.verdicts import FASTER, SAME, SLOWER, WORSE
 from bench.formats import format_counted, format_duration
 from bench.selftest.rates import Rate, detectable_slowdown, mean_split
 from bench.selftest.rules import RULES
-from bench.selftest.store import choose_selftest, read_fought
 from bench.tables import NOT_MEASURED, escape, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from bench.duels.noise_split import Split
-    from bench.files import Pages
     from bench.selftest.store import Fought
 
 ALARMS = {SLOWER, FASTER, WORSE}
@@ -104,8 +101,8 @@ def rules_table(fought: Sequence[Fought]) -> str:
             alike = planted(duels, share, slower=True)
             if alike:
                 said = [Rate(sum(rule(one.row, one.margins) for one in alike), len(alike)) for rule in RULES.values()]
-                rows.append([name, percent(share) if share else "nothing", *(rate.text() for rate in said)])
-    return markdown_table(["Case", "Planted", *RULES], rows, text_columns=(0,))
+                rows.append([name, percent(share) if share else "none", *(rate.text() for rate in said)])
+    return markdown_table(["Case", "Extra work in HEAD", *RULES], rows, text_columns=(0,))
 
 
 def selftest_caption(fought: Sequence[Fought]) -> str:
@@ -129,13 +126,6 @@ def selftest_caption(fought: Sequence[Fought]) -> str:
 def false_alarms(fought: Sequence[Fought]) -> Rate:
     """How many duels with nothing planted raised an alarm, over all cases."""
     return _rate([one for one in fought if one.counts and one.plant is None], _alarmed)
-
-
-def make_selftest_page(results: Path) -> Pages:
-    """The page `selftest`, if any duels of one are stored."""
-    fought, complaints = read_fought(results)
-    shown = choose_selftest(fought)
-    return ({"selftest": selftest_page(shown)} if shown else {}), complaints
 
 
 def _gate_row(case: str, duels: Sequence[Fought], shares: Sequence[float], labels: Sequence[float]) -> list[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.duels.duel import Margins, Outcome, Row, outcomes
-from bench.duels.runs import read_duel
+from bench.duels.runs import duel_of
 from bench.errors import DensebenchError
+from bench.records import Run, RunFileError, read_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 FOLDER = "selftest"
@@ -57,26 +57,34 @@ class Fought:
         return self.row.well and bool(self.row.blocks)
 
 
+def fought_of(run: Run) -> Fought:
+    """The duel of a self-test that a stored run is.
+
+    Raises:
+        RunFileError: it is none.
+    """
+    about, rows = duel_of(run)
+    if len(rows) != 1 or run.series is None:
+        raise RunFileError(f"{run.file}: not the run file of a self-test")
+    return Fought(about, rows[0])
+
+
 def read_fought(results: Path) -> tuple[list[Fought], list[str]]:
     """Every readable duel of every self-test, oldest first, and a line for each file that is not readable."""
-    fought, complaints = [], []
-    for path in sorted((results / "raw").glob(f"*/{FOLDER}/*.json")):
+    runs, complaints = read_runs(results, FOLDER)
+    fought = []
+    for run in runs:
         try:
-            about, rows = read_duel(path)
-        except DensebenchError as error:
+            fought.append(fought_of(run))
+        except RunFileError as error:
             complaints.append(str(error))
-            continue
-        if len(rows) != 1 or "selftest" not in about:
-            complaints.append(f"{path}: not the run file of a self-test")
-            continue
-        fought.append(Fought(about, rows[0]))
-    return sorted(fought, key=lambda one: str(one.about["started_at"])), complaints
+    return fought, complaints
 
 
-def choose_selftest(fought: Iterable[Fought]) -> list[Fought]:
-    """The duels of the self-test that the page shows: the one with most of them, of equals the newest."""
-    tests = list(by_id(fought).values())
-    return max(tests, key=lambda test: (len(test), test[0].about["selftest"]["id"]), default=[])
+def newest_selftest(fought: Iterable[Fought]) -> list[Fought]:
+    """The duels of the newest self-test."""
+    tests = by_id(fought)
+    return tests[max(tests)] if tests else []
 
 
 def by_id(fought: Iterable[Fought]) -> dict[str, list[Fought]]:

@@ -12,12 +12,13 @@ from bench.errors import DensebenchError
 from bench.files import write_atomically
 from bench.records import SHAPE_ERRORS
 from bench.web.sections import classes, curves, gate, hardware, images, ladder, latency, releases, reproduced, sources
-from bench.web.stored import Stored, read_stored
 from bench.web.view import FACETS, Section, plain, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
+
+    from bench.web.stored import Stored
 
 HERE = Path(__file__).parent
 TITLE = "densebench"
@@ -39,25 +40,19 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 LICENCE = "Charts: plotly.js (MIT licence). Fashion-MNIST: Zalando SE (MIT licence). MNIST: LeCun, Cortes, Burges."
 
 
-def write_report(results: Path, dataset: str) -> tuple[Path, list[str]]:
-    """Write `report/index.html` from the stored runs: its path, and a line for each thing that could not be read.
-
-    Args:
-        results: the folder that holds `raw`.
-        dataset: whose newest full run is the headline.
+def write_report(stored: Stored, folder: Path) -> tuple[Path, list[str]]:
+    """Write `index.html` into a folder: its path, and a line for each chapter that could not be made.
 
     Raises:
-        DensebenchError: no run is stored, or Plotly is not installed.
+        DensebenchError: Plotly is not installed.
         OSError: the page could not be written; the old one stays.
     """
-    stored = read_stored(results, dataset)
-    if not stored.counted:
-        raise DensebenchError(f"{results / 'raw'} holds no run to report. `pytest bench/ --benchmark-only` makes one.")
     sections, complaints = make_sections(stored)
-    path = results / "report" / "index.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, build_page(stored, sections, plotly_script()).encode())
-    return path, [*stored.complaints, *complaints]
+    page = build_page(stored, sections, plotly_script())
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "index.html"
+    write_atomically(path, page.encode())
+    return path, complaints
 
 
 def make_sections(stored: Stored) -> tuple[list[Section], list[str]]:

@@ -1,26 +1,26 @@
-"""Everything that the page is made of, read from the stored runs once."""
+"""Everything that the page is made of: the published runs, and the reader's own beside them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bench.device_table import choose_device_runs
-from bench.main_page import choose_run
-from bench.records import Run, read_runs
-from bench.releases.store import Attempt, choose_attempts, read_attempts
-from bench.reproduction.page import published_reproduction
-from bench.runtimes.page import published_runtimes_run
-from bench.selftest.store import Fought, choose_selftest, read_fought
-from bench.trainer_report import published_trainer_run
+from bench.reports.kinds import PUBLISHED_DATASET, Shown
+from bench.selection import is_whole
+from bench.web.view import YOURS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from bench.records import Run
+    from bench.releases.store import Attempt
+    from bench.selftest.store import Fought
+
 MOST_RUNS = 48
-"""Runs of the main job of which the page has figures."""
+"""Runs of the suite of which the page has figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,11 @@ class Stored:
     """What the page shows.
 
     Attributes:
-        main: runs of the main job, newest first: of each machine, data set, device, backend, release and trainer the
-            newest that is whole, at most `MOST_RUNS`.
+        main: runs of the suite, newest first: of each machine, data set, device, backend, release and trainer the
+            newest that is whole, at most `MOST_RUNS`; published ones and the reader's own.
         headline: the one that the README shows.
         devices: those of the machine that has most devices and backends.
+        withdrawn: why there are no published runs of a kind.
         links: run file, or ``machine/kind`` for a folder of them, to its place, seen from the page.
         counted: run files that were read, whether they are shown or not.
         complaints: a line for each file that could not be read.
@@ -45,46 +46,68 @@ class Stored:
     trainers: Run | None
     fought: Sequence[Fought]
     attempts: Sequence[Attempt]
+    withdrawn: Mapping[str, str]
     links: Mapping[str, str]
     counted: int
     complaints: Sequence[str]
 
 
-def read_stored(results: Path, dataset: str) -> Stored:
-    """Read every run file below a folder; one that cannot be read is a line of complaint."""
-    runs, complaints = read_runs(results)
-    runtimes, more = published_runtimes_run(results)
-    complaints += more
-    reproduction, more = published_reproduction(results)
-    complaints += more
-    trainers, more = published_trainer_run(results)
-    complaints += more
-    fought, more = read_fought(results)
-    complaints += more
-    attempts, more = read_attempts(results)
-    complaints += more
-    links = {path.name: quote(f"../{path.relative_to(results)}") for path in (results / "raw").rglob("*.json")}
-    folders = {f"{path.parent.name}/{path.name}": path for path in (results / "raw").glob("*/*/")}
+def make_stored(published: Shown, own: Shown | None = None, *, page: Path | None = None) -> Stored:
+    """What the page shows of the published runs and of the reader's own.
+
+    Args:
+        published: the runs of the project, or of any folder of results.
+        own: runs that nobody published; one of them that is published as well counts as published.
+        page: the folder of the page, from which links lead to run files; there are none where it is ``None``.
+    """
+    public = {run.file for runs in published.stored.values() for run in runs}
+    mine = [replace(run, origin=YOURS) for run in (own.stored["."] if own else []) if run.file not in public]
+    main = newest_of_each([*published.candidates["suite"], *published.candidates["devices"], *mine])
+    headline = next((run for run in published.kinds["suite"] if run.dataset == PUBLISHED_DATASET), None)
+    folders = [shown.results for shown in (own, published) if shown]
+    stored = [run for shown in (published, own) if shown for runs in shown.stored.values() for run in runs]
     return Stored(
-        main=newest_of_each(runs),
-        headline=choose_run(runs, dataset),
-        devices=choose_device_runs(runs),
-        reproduction=reproduction,
-        runtimes=runtimes,
-        trainers=trainers,
-        fought=choose_selftest(fought),
-        attempts=choose_attempts(attempts),
-        links=links | {name: quote(f"../{path.relative_to(results)}/") for name, path in folders.items()},
-        counted=len(links),
-        complaints=complaints,
+        main=main,
+        headline=headline or next((run for run in main if run.dataset == PUBLISHED_DATASET), None),
+        devices=_chosen("devices", published, own),
+        reproduction=next(iter(_chosen("reproduction", published, own)), None),
+        runtimes=next(iter(_chosen("runtimes", published, own)), None),
+        trainers=next(iter(_chosen("trainers", published, own)), None),
+        fought=_chosen("selftest", published, own),
+        attempts=_chosen("releases", published, own),
+        withdrawn={name: pin.withdrawn for name, pin in (published.pins or {}).items() if pin.withdrawn},
+        links=_links(folders, page) if page else {},
+        counted=len({run.file for run in stored}),
+        complaints=[*published.complaints, *(own.complaints if own else [])],
     )
 
 
 def newest_of_each(runs: Sequence[Run]) -> list[Run]:
     """Of runs that differ in nothing but when they were made the newest whole one; newest first, never a quick one."""
     shown: dict[tuple[str, ...], Run] = {}
-    for run in sorted(runs, key=lambda one: (not one.missing, one.started_at)):
+    for run in sorted(runs, key=lambda one: (is_whole(one), one.started_at)):
         release = str(run.packages.get("tensorflow"))
         if not run.quick:
-            shown[str(run.machine.get("name")), run.dataset, run.device, run.backend, release, run.trainer] = run
+            key = (str(run.machine.get("name")), run.dataset, run.device, run.backend, release, run.trainer, run.origin)
+            shown[key] = run
     return sorted(shown.values(), key=lambda run: run.started_at, reverse=True)[:MOST_RUNS]
+
+
+def _chosen(kind: str, published: Shown, own: Shown | None) -> Sequence[Any]:
+    """The reader's own runs of a kind where there are whole ones, or else the published ones, or else what there is."""
+    mine = own.kinds[kind] if own else []
+    public = published.kinds[kind]
+    if mine and (not public or all(not hasattr(one, "command") or is_whole(one) for one in mine)):
+        return [replace(one, origin=YOURS) if hasattr(one, "origin") else one for one in mine]
+    return public
+
+
+def _links(folders: Sequence[Path], page: Path) -> dict[str, str]:
+    """Where run files, and folders of them, are seen from the page; of equal names the last folder's counts."""
+    links: dict[str, str] = {}
+    for results in folders:
+        for path in (results / "raw").glob("*/*/"):
+            links[f"{path.parent.name}/{path.name}"] = quote(f"{os.path.relpath(path, page)}/")
+        for path in (results / "raw").rglob("*.json"):
+            links[path.name] = quote(os.path.relpath(path, page))
+    return links

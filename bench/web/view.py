@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 400
 """Characters of a text from a run file that are shown."""
 
+YOURS = "yours"
+"""The origin of a run that is the reader's own."""
+
 Facets = Mapping[str, str]
 """What the reader can filter by: facet to value. What lacks a facet is shown whatever is chosen for it."""
 
@@ -30,6 +33,7 @@ FACETS = {
     "backend": "Backend",
     "version": "TensorFlow",
     "model": "Model",
+    "origin": "Whose",
 }
 """The facets and their labels, in display order."""
 
@@ -140,6 +144,7 @@ def facets_of(run: Run, model: str | None = None) -> dict[str, str]:
         "device": shorten(run.device),
         "backend": shorten(run.backend),
         "version": release_of(run),
+        "origin": run.origin,
     }
     return facets | {"model": shorten(model)} if model else facets
 

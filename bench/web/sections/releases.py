@@ -67,6 +67,8 @@ def make_section(stored: Stored) -> Section:
     if measured:
         text += f"All is relative to {measured[0].name}; below 1 is faster, or smaller. "
     text += "▲ slower, ▼ faster, ● the same, ○ cannot tell. Bars are 95 % intervals."
+    if reason := (not measured and stored.withdrawn.get("releases")):
+        text = f"Withdrawn: {reason}"
     panels = []
     if found:
         panels = [_panel(found, measured, "ratio"), _panel(found, measured, "accuracy")]

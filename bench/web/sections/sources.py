@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.formats import format_count, format_counted
-from bench.web.view import Cell, Cells, Line, Panel, Section, Table, facets_of, release_of, shorten
+from bench.web.view import YOURS, Cell, Cells, Line, Panel, Section, Table, facets_of, release_of, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,14 +36,14 @@ def make_section(stored: Stored) -> Section:
         title="Where the numbers come from",
         text=f"{format_counted(stored.counted, 'run file')} stored; the page has figures of {format_count(len(runs))} "
         f"runs and {format_count(len(stored.fought))} duels. Of runs that differ in nothing but their date, the newest "
-        "whole one is shown. Links open the raw file where the page lies in the project's folder `results/report`.",
+        "whole one is shown. Links open the raw file where the page lies where it was written.",
         panels=[_runs_panel(runs), _invalid_panel(runs, stored.complaints)],
     )
 
 
 def _shown(stored: Stored) -> list[tuple[str, Run]]:
     named = [
-        *(("main job", run) for run in stored.main),
+        *(("suite", run) for run in stored.main),
         *(("device", run) for run in stored.devices),
         *(("reproduction", run) for run in [stored.reproduction] if run),
         *(("runtimes", run) for run in [stored.runtimes] if run),
@@ -60,7 +60,7 @@ def _runs_panel(runs: Sequence[tuple[str, Run]]) -> Panel:
         invalid = sum(bool(record.faults) for record in run.records)
         cells: Cells = [
             run.file,
-            what,
+            f"{what} (yours)" if run.origin == YOURS else what,
             shorten(f"{run.machine.get('cpu')}, {run.machine.get('cpus')} CPUs, {run.machine.get('system')}"),
             shorten(str(run.machine.get("python"))),
             release_of(run),

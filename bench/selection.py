@@ -1,0 +1,73 @@
+"""Which stored run is shown where nobody has pinned one: one rule for every kind of run."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.records import Run
+
+COMMAND_WORDS = {"pytest": 3, "python": 4}
+"""Words that name the command itself: `pytest bench/ --benchmark-only`, `python -m bench runtimes`."""
+OTHER_PLACE = ("--dataset", "--device", "--backend", "--trainer", "--data-dir")
+"""Options that measure all of it elsewhere or otherwise."""
+FEWEST = {"--seeds": 3, "--rounds": 3, "--blocks": 5}
+"""Options that repeat everything, and the repetitions below which a run is only part of one."""
+
+
+def options(run: Run) -> list[tuple[str, str]]:
+    """The options of the command that made a run, with their values; what is no option has an empty name."""
+    try:
+        words = shlex.split(run.command)
+    except ValueError:
+        return [("", run.command)]
+    rest = words[COMMAND_WORDS.get(words[0], 0) if words else 0 :]
+    found: list[tuple[str, str]] = []
+    while rest:
+        word = rest.pop(0)
+        name, separator, value = word.partition("=")
+        if not word.startswith("-"):
+            found.append(("", word))
+        elif separator or not rest or rest[0].startswith("-"):
+            found.append((name, value))
+        else:
+            found.append((name, rest.pop(0)))
+    return found
+
+
+def narrowed_by(run: Run) -> list[str]:
+    """Why a run is only part of what its command measures, in a few words each; empty where it is whole."""
+    reasons = ["quick"] if run.quick else []
+    reasons += [] if run.complete else ["interrupted"]
+    reasons += [f"{len(run.missing)} planned rows are missing"] if run.missing else []
+    for name, value in options(run):
+        if name in OTHER_PLACE or name == "--quick":
+            continue
+        enough = FEWEST.get(name)
+        if enough is None or not value.isdecimal() or int(value) < enough:
+            reasons.append(f"{name} {value}".strip())
+    return reasons
+
+
+def is_whole(run: Run) -> bool:
+    """Whether a run holds all that its command measures."""
+    return not narrowed_by(run)
+
+
+def rank(run: Run) -> tuple[bool, bool, int, str]:
+    """What the run to be shown has most of: whole first, then without options, then with more rows, then newest.
+
+    Rows count between parts only: of whole runs the newest is shown, whatever models or runtimes an older one had.
+    """
+    whole = is_whole(run)
+    plain = all(name == "--dataset" for name, _ in options(run))
+    valid = len({(row.recipe, row.stage, row.batch_size) for row in run.records if not row.faults})
+    return whole, plain, 0 if whole else valid, run.started_at
+
+
+def fullest(runs: Iterable[Run]) -> Run | None:
+    """The run that is shown of those of a kind: the newest whole one, or else the fullest part; ``None`` of none."""
+    return max(runs, key=rank, default=None)
