@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.duels.duel import outcomes
-from bench.duels.runs import read_duel
 from bench.duels.sides import Side
 from bench.errors import DensebenchError
 from bench.records import read_runs
@@ -21,7 +18,7 @@ from bench.releases.bisection import exit_status
 from bench.releases.bisection_page import answer, bisection_page
 from bench.releases.known import Release, find_release, known_releases, releases_between
 from bench.releases.search import Found, Step, search
-from tests.fake_duel import INFER, MARGINS, TRAIN, FakeArena
+from tests.fake_duel import INFER, TRAIN, FakeArena
 from tests.fake_runs import PACKAGES
 
 ROOT = Path(__file__).parent.parent
@@ -221,18 +218,3 @@ def test_bad_options_get_one_line(
     assert bisect(tmp_path, *words) == 2
     assert complaint in capsys.readouterr().err
     assert fake == []
-
-
-def test_the_readme_names_the_release_that_the_stored_duels_give() -> None:
-    duels = [read_duel(path) for path in (ROOT / "results" / "raw").glob("*/duels/*.json")]
-    found = {
-        about["duel"]["head"]: outcomes(rows, MARGINS)[0].time
-        for about, rows in duels
-        if about["duel"]["base"] == "tf215" and rows[0].case.name == TRAIN.name
-    }
-    changed = found["tf216"]
-    assert changed.verdict == "slower"
-    assert changed.value is not None
-    for name, start in (("README.md", "named 2.16"), ("README.ko.md", "2.16을")):
-        after = (ROOT / name).read_text(encoding="utf-8").split(start)[1]
-        assert f"{math.exp(changed.value):.2f}" in after[:120]

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from bench.reports.kinds import read_shown
 from bench.web.page import write_report
+from bench.web.stored import make_stored
 from tests.fake_runs import infer_row, run_content, train_row
 
 ROOT = Path(__file__).parent.parent
@@ -33,9 +35,8 @@ if not REQUIRED:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the published runs."""
-    results = tmp_path_factory.mktemp("results")
-    (results / "raw").symlink_to(ROOT / "results" / "raw")
-    return write_report(results, "fashion_mnist")[0]
+    folder = tmp_path_factory.mktemp("report")
+    return write_report(make_stored(read_shown(ROOT / "results"), page=folder), folder)[0]
 
 
 @pytest.fixture(scope="module")

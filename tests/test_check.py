@@ -1,3 +1,5 @@
+"""What is published is what the pinned runs give; whatever differs is named."""
+
 from __future__ import annotations
 
 import json
@@ -6,13 +8,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from bench.reports.published import README_DATASET
 
 from bench.__main__ import main
-from bench.records import reading_once
-from bench.reports.check import check, differences
-from bench.reports.pictures import check_pictures, draw, read_numbers
-from bench.web.stored import read_stored
+from bench.reports.check import check, check_prose, differences
+from bench.reports.command import readmes_of
+from bench.reports.kinds import read_shown
+from bench.reports.pictures import draw, read_numbers
+from bench.reports.pins import read_pins, write_pins
 from tests.fake_runs import infer_row, run_content, train_row
 
 ROOT = Path(__file__).parent.parent
@@ -22,12 +24,14 @@ RESULTS = ROOT / "results"
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     """What is published, as a copy beside the stored runs themselves."""
-    (tmp_path / "raw").symlink_to(RESULTS / "raw")
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "raw").symlink_to(RESULTS / "raw")
     for name in ("tables", "pictures"):
-        shutil.copytree(RESULTS / name, tmp_path / name)
-    for readme in ROOT.glob("README*.md"):
-        shutil.copy(readme, tmp_path)
-    return tmp_path
+        shutil.copytree(RESULTS / name, results / name)
+    for file in (*ROOT.glob("README*.md"), RESULTS / "README.md", RESULTS / "published.toml"):
+        shutil.copy(file, tmp_path / file.relative_to(ROOT))
+    return results
 
 
 def falsify(path: Path, pattern: str, replacement: str) -> None:
@@ -37,16 +41,16 @@ def falsify(path: Path, pattern: str, replacement: str) -> None:
     path.write_text(changed, encoding="utf-8")
 
 
-def test_every_published_cell_and_picture_is_what_the_stored_runs_give() -> None:
-    with reading_once():
-        assert check(RESULTS, sorted(ROOT.glob("README*.md"))) == []
-        assert list(check_pictures(RESULTS, read_stored(RESULTS, README_DATASET))) == []
+def test_every_published_cell_and_picture_is_what_the_pinned_runs_give() -> None:
+    assert check(RESULTS, readmes_of(RESULTS)) == []
 
 
-def test_each_planted_falsification_is_named(copied: Path) -> None:
-    tables, readme = copied / "tables", copied / "README.md"
+def test_each_falsification_is_named(copied: Path) -> None:
+    tables, readme = copied / "tables", copied.parent / "README.md"
     falsify(readme, r"0\.8\d{3} ±", "0.9999 ±")
     falsify(readme, r"commit [0-9a-f]{7}", "commit fffffff")
+    falsify(readme, r"of 40 with", "of 41 with")
+    falsify(readme, r"Linux, Python", "Answers in 3 µs, Linux, Python")
     falsify(tables / "trainers.md", r"(\| compiled +\| +)\d", r"\g<1>9")
     falsify(tables / "reproduction.md", r"\| reproduced", "| better")
     falsify(tables / "selftest.md", r"16 of 20", "20 of 20")
@@ -54,24 +58,77 @@ def test_each_planted_falsification_is_named(copied: Path) -> None:
     (tables / "invented.md").write_text("# Ours is best\n", encoding="utf-8")
     falsify(copied / "pictures" / "headline-light.svg", r"\"sd\":0\.0\d", '"sd":0.01')
     (copied / "pictures" / "curves-dark.svg").unlink()
-    with reading_once():
-        found = check(copied, [readme])
-        found += check_pictures(copied, read_stored(copied, README_DATASET))
-    told = "\n".join(found)
+    told = "\n".join(found := check(copied, [readme]))
     for part in (
         "'0.9999 ± 0.00",
         "commit fffffff",
+        "of 41 with",
+        "'3 µs' looks measured",
         "trainers.md, line ",
         "reproduction.md, line ",
         "'better' stands there",
         "'20 of 20 (",
         "fashion_mnist.md: it is missing",
-        "invented.md: no stored run says what it says",
-        "headline-light.svg: it shows other numbers than the stored runs give: points 0 sd is",
+        "invented.md: no pinned run says what it says",
+        "headline-light.svg: it shows other numbers than the pinned runs give: points 0 sd is",
         "curves-dark.svg: it is missing",
     ):
         assert part in told, told
-    assert len(found) == 9
+    assert len(found) == 11
+
+
+def test_a_page_made_from_a_run_that_is_not_pinned_is_named(copied: Path) -> None:
+    pins = read_pins(copied)
+    assert pins
+    write_pins(copied, {kind: pin for kind, pin in pins.items() if kind != "runtimes"})
+    told = "\n".join(check(copied, []))
+    assert "runtimes.md: no pinned run says what it says" in told
+
+
+def test_figures_of_several_machines_are_refused(copied: Path) -> None:
+    raw = copied / "raw"
+    raw.unlink()
+    shutil.copytree(RESULTS / "raw", raw, ignore=shutil.ignore_patterns("versions", "selftest"))
+    (path,) = raw.glob("*/runtimes/*.json")
+    name = read_shown(copied).kinds["runtimes"][0].machine["name"]
+    path.write_text(path.read_text(encoding="utf-8").replace(name, "another-machine"), encoding="utf-8")
+    assert any("would mix figures of different machines" in line for line in check(copied, []))
+
+
+def test_pins_of_no_run_of_a_part_or_of_no_kind_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "raw" / "machine" / "part.json"
+    path.parent.mkdir(parents=True)
+    command = "pytest bench/ --benchmark-only --models=deep_mlp"
+    path.write_text(json.dumps(run_content([train_row()], command=command)), encoding="utf-8")
+    (tmp_path / "published.toml").write_text(
+        '[suite]\nruns = ["part", "gone"]\n[invented]\nruns = []\n', encoding="utf-8"
+    )
+    told = "\n".join(check(tmp_path, []))
+    assert "only part of a run: --models deep_mlp" in told
+    assert "'gone': no readable run file is that" in told
+    assert "unknown kind of run 'invented'" in told
+
+
+@pytest.mark.parametrize("text", ["{", "[suite]\nruns = 3\n", "[suite]\nwithdrawn = 3\n", "suite = 1\n"])
+def test_pins_that_cannot_be_read_are_one_line(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "published.toml").write_text(text, encoding="utf-8")
+    assert main(["report", "--check", "--published", str(tmp_path)]) == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "published.toml" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("It answers in 7 µs.", 1),
+        ("20 of 20 were caught, in 1.12 times the time.", 2),
+        ("An accuracy of 0.8662.", 1),
+        ("In at most 1 of 100 duels; Python 3.10–3.13; 95 % intervals; 3 minutes; a margin of 3 %.", 0),
+        ("```sh\nsleep 0.25\n```\n`0.1234` [x](y0.99)", 0),
+    ],
+)
+def test_figures_that_look_measured_may_not_stand_in_prose(text: str, found: int) -> None:
+    assert len(list(check_prose(Path("README.md"), text))) == found
 
 
 def test_a_changed_timing_is_seen_in_every_table_that_shows_it(tmp_path: Path) -> None:
@@ -80,7 +137,8 @@ def test_a_changed_timing_is_seen_in_every_table_that_shows_it(tmp_path: Path) -
     content = run_content([train_row(), infer_row()])
     path.write_text(json.dumps(content), encoding="utf-8")
     assert main(["report", "--results", str(tmp_path)]) == 0
-    assert check(tmp_path, []) == []
+    (tmp_path / "published.toml").write_text('[suite]\nruns = ["run"]\n', encoding="utf-8")
+    assert [line for line in check(tmp_path, []) if "pictures" not in line] == []
     content["benchmarks"][1]["stats"]["data"] = [2 * value for value in content["benchmarks"][1]["stats"]["data"]]
     path.write_text(json.dumps(content), encoding="utf-8")
     found = check(tmp_path, [])
@@ -91,17 +149,17 @@ def test_a_difference_names_row_and_column() -> None:
     made = "| Model | p50 |\n|:--|--:|\n| a | 1 µs |\n| b | 2 µs |\n\nof today"
     published = made.replace("2 µs", "1 µs").replace("today", "yesterday")
     assert list(differences("page", published, made, first_line=1)) == [
-        "page, line 4, b, 'p50': '1 µs' stands there; the stored runs give '2 µs'",
-        "page, line 6: 'of yesterday' stands there; the stored runs give 'of today'",
+        "page, line 4, b, 'p50': '1 µs' stands there; the pinned runs give '2 µs'",
+        "page, line 6: 'of yesterday' stands there; the pinned runs give 'of today'",
     ]
 
 
 def test_lines_that_are_missing_or_too_many_are_named() -> None:
     assert list(differences("page", "one", "one\ntwo", first_line=1)) == [
-        "page, line 2: nothing stands there; the stored runs give 'two'"
+        "page, line 2: nothing stands there; the pinned runs give 'two'"
     ]
     assert list(differences("page", "one\ntwo", "one", first_line=1)) == [
-        "page, line 2: 'two' stands there; the stored runs give nothing"
+        "page, line 2: 'two' stands there; the pinned runs give nothing"
     ]
 
 

@@ -7,23 +7,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.reports.published import README_DATASET, RESULTS_TABLE
 
 from bench.__main__ import main
-from bench.main_page import choose_run
-from bench.records import read_runs
+from bench.reports.kinds import read_shown
+from bench.reports.pins import read_pins
 from bench.reports.readme import markers
+from bench.reports.sections import RESULTS_TABLE, headline
 from tests.fake_runs import infer_row, run_content, train_row
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "results"
 README_START, README_END = markers(RESULTS_TABLE)
+PLAIN = "pytest bench/ --benchmark-only"
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    store(tmp_path, "whole", [train_row(), infer_row()], started_at="2026-01-01")
-    return tmp_path
+    """A user's own results, with one whole run."""
+    folder = tmp_path / "own"
+    store(folder, "whole", [train_row(), infer_row()], started_at="2026-01-01")
+    return folder
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A checkout's folder of published results, with a README beside it."""
+    folder = tmp_path / "checkout" / "results"
+    store(folder, "old", [train_row(), infer_row()], started_at="2025-01-01")
+    (folder / "published.toml").write_text('[suite]\nruns = ["old"]\n', encoding="utf-8")
+    readme = folder.parent / "README.md"
+    readme.write_text(f"above\n{README_START}\nold\n{README_END}\nbelow\n", encoding="utf-8")
+    return folder
 
 
 def store(results: Path, name: str, rows: list[dict[str, Any]], **about: Any) -> None:
@@ -32,80 +45,145 @@ def store(results: Path, name: str, rows: list[dict[str, Any]], **about: Any) ->
     path.write_text(json.dumps(run_content(rows, **about)), encoding="utf-8")
 
 
+def report(published: Path, results: Path, *words: str) -> int:
+    return main(["report", "--published", str(published), "--results", str(results), *words])
+
+
 def chosen(results: Path) -> str | None:
-    run = choose_run(read_runs(results)[0], README_DATASET)
+    run = headline(read_shown(results))
     return run.file if run else None
 
 
-def test_the_newest_of_equally_complete_runs_is_shown(results: Path) -> None:
+def test_the_newest_of_whole_runs_is_shown(results: Path) -> None:
     store(results, "newer", [train_row(), infer_row()], started_at="2026-01-02")
     assert chosen(results) == "newer.json"
 
 
-def test_a_part_or_quick_run_never_takes_the_place_of_a_whole_one(results: Path) -> None:
-    store(results, "part", [train_row()], started_at="2026-01-03")
-    store(results, "quick", [train_row(), infer_row()], started_at="2026-01-04", quick=True)
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"quick": True, "command": f"{PLAIN} --quick"},
+        {"complete": False},
+        {"command": f"{PLAIN} --models=deep_mlp"},
+        {"command": f"{PLAIN} -k train"},
+        {"command": f"{PLAIN} --seeds=1"},
+        {"cases_planned": ["train[deep_mlp]", "infer[deep_mlp,batch=1,threads=1]", "train[gone]"]},
+        {"device": "cpu:1", "threads": 1, "command": f"{PLAIN} --device=cpu:1"},
+        {"trainer": "fit", "command": f"{PLAIN} --trainer=fit"},
+        {"dataset": "mnist", "command": f"{PLAIN} --dataset=mnist"},
+    ],
+)
+def test_a_part_or_a_run_with_other_options_never_takes_the_place_of_a_whole_one(
+    results: Path, about: dict[str, Any]
+) -> None:
+    store(results, "newer", [train_row(), infer_row()], started_at="2026-01-04", **about)
     assert chosen(results) == "whole.json"
 
 
-def test_a_machine_with_more_cores_has_more_rows_but_not_more_say(results: Path) -> None:
-    rows = [train_row(), infer_row(), infer_row(threads=2)]
-    store(results, "older", rows, started_at="2025-12-31")
-    assert chosen(results) == "whole.json"
+def test_a_new_model_or_one_less_does_not_keep_an_older_run(results: Path) -> None:
+    store(results, "fewer", [train_row()], started_at="2026-01-02")
+    assert chosen(results) == "fewer.json"
 
 
-def test_a_run_on_one_thread_does_not_take_the_place_of_one_on_all_cores(results: Path) -> None:
-    store(results, "one-thread", [train_row(), infer_row()], started_at="2026-01-02", device="cpu:1", threads=1)
-    assert chosen(results) == "whole.json"
+def test_where_no_run_is_whole_the_fullest_part_is_shown(tmp_path: Path) -> None:
+    command = f"{PLAIN} --models=deep_mlp"
+    store(tmp_path, "more", [train_row(), infer_row()], started_at="2026-01-01", command=command)
+    store(tmp_path, "less", [train_row()], started_at="2026-01-02", command=command)
+    assert chosen(tmp_path) == "more.json"
 
 
-def test_a_run_of_a_single_seed_does_not_take_the_place_of_one_of_several(results: Path) -> None:
-    store(results, "one-seed", [train_row(values_s=(10.0,)), infer_row()], started_at="2026-01-02")
-    assert chosen(results) == "whole.json"
-    more = [train_row(values_s=(10.0,) * 4, test_accuracies=[0.8] * 4), infer_row()]
-    store(results, "four-seeds", more, started_at="2025-12-31")
-    assert chosen(results) == "whole.json"
+def test_your_own_run_changes_nothing_that_is_published(results: Path, published: Path) -> None:
+    before = {path: path.read_bytes() for path in published.parent.rglob("*") if path.is_file()}
+    assert report(published, results) == 0
+    assert "| deep_mlp" in (results / "tables" / "fashion_mnist.md").read_text(encoding="utf-8")
+    assert before == {path: path.read_bytes() for path in published.parent.rglob("*") if path.is_file()}
 
 
-def test_a_run_on_an_older_tensorflow_does_not_take_the_place_of_one_on_a_newer(results: Path) -> None:
-    rows = [train_row(), infer_row()]
-    store(results, "old-release", rows, started_at="2026-01-02", packages={"tensorflow": "2.9.3"})
-    assert chosen(results) == "whole.json"
-    store(results, "new-release", rows, started_at="2025-12-31", packages={"tensorflow": "2.22.0"})
-    assert chosen(results) == "new-release.json"
-
-
-def test_report_writes_the_tables_and_the_readme_section(results: Path, tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"above\n{README_START}\nold\n{README_END}\nbelow\n", encoding="utf-8")
-    assert main(["report", "--results", str(results), "--readme", "--readme-path", str(readme)]) == 0
-    text = readme.read_text(encoding="utf-8")
+def test_publishing_pins_the_run_and_makes_pages_and_readme_anew(results: Path, published: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert report(published, results, "--publish", "whole") == 0
+    pins = read_pins(published)
+    assert pins
+    assert pins["suite"].runs == ("whole",)
+    assert (published / "raw" / "machine" / "whole.json").exists()
+    text = (published.parent / "README.md").read_text(encoding="utf-8")
     assert text.startswith(f"above\n{README_START}\n\n| Model")
     assert text.endswith(f"{README_END}\nbelow\n")
-    assert "old" not in text
-    assert "| deep_mlp" in (results / "tables" / "fashion_mnist.md").read_text(encoding="utf-8")
+    assert "whole.json" in text
+    assert report(published, results, "--check") == 0
 
 
-@pytest.mark.parametrize("text", ["", README_START, README_END, f"{README_END}\n{README_START}"])
-def test_a_readme_without_its_markers_is_left_alone(
-    results: Path, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("about", "why"),
+    [
+        ({"quick": True}, "quick"),
+        ({"complete": False}, "interrupted"),
+        ({"command": f"{PLAIN} --models=deep_mlp"}, "--models deep_mlp"),
+    ],
+)
+def test_a_part_of_a_run_is_not_published(
+    results: Path, published: Path, about: dict[str, Any], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    readme = tmp_path / "README.md"
+    store(results, "part", [train_row()], **about)
+    before = (published / "published.toml").read_text(encoding="utf-8")
+    assert report(published, results, "--publish", "part") == 4
+    assert why in capsys.readouterr().err
+    assert (published / "published.toml").read_text(encoding="utf-8") == before
+    assert not (published / "raw" / "machine" / "part.json").exists()
+
+
+def test_a_run_that_is_not_there_is_named(results: Path, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(published, results, "--publish", "gone") == 4
+    assert "'gone'" in capsys.readouterr().err
+
+
+def test_pruning_names_what_nothing_published_cites_and_deletes_it_when_told(
+    results: Path, published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(published, "unused", [train_row()])
+    (published / "raw" / "machine" / "broken.json").write_text("{", encoding="utf-8")
+    assert report(published, results, "--prune") == 0
+    out = capsys.readouterr().out
+    assert "unused.json" in out
+    assert "broken.json" in out
+    assert "old.json" not in out
+    assert report(published, results, "--prune", "--yes") == 0
+    assert sorted(path.name for path in (published / "raw").rglob("*.json")) == ["old.json"]
+
+
+@pytest.mark.parametrize("text", [README_START, README_END, f"{README_END}\n{README_START}"])
+def test_a_readme_without_its_markers_is_left_alone(
+    results: Path, published: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = published.parent / "README.md"
     readme.write_text(text, encoding="utf-8")
-    assert main(["report", "--results", str(results), "--readme", "--readme-path", str(readme)]) == 2
+    assert report(published, results, "--readme") == 4
     assert "marker" in capsys.readouterr().err
     assert readme.read_text(encoding="utf-8") == text
 
 
-def test_a_broken_run_file_is_named_and_skipped(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_run_file_is_named_and_skipped(
+    results: Path, published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (results / "raw" / "machine" / "broken.json").write_text("{", encoding="utf-8")
-    assert main(["report", "--results", str(results)]) == 0
+    assert report(published, results) == 0
     assert "broken.json: not a densebench run file" in capsys.readouterr().err
 
 
-def test_a_report_of_nothing_says_what_makes_something(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "--results", str(tmp_path)]) == 2
-    assert "holds no full run to report" in capsys.readouterr().err
+def test_without_a_run_of_your_own_the_published_one_is_shown(
+    tmp_path: Path, published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(published, tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "No run of your own" in out
+    assert "old.json" in out
+
+
+def test_a_folder_that_does_not_exist_is_named(
+    tmp_path: Path, published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(published, tmp_path / "nope") == 4
+    assert "nope does not exist" in capsys.readouterr().err
 
 
 def test_reports_import_no_framework() -> None:

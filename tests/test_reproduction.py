@@ -8,7 +8,6 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from bench.reproduction.command import choose, load_datasets
 from bench.reproduction.details import details_page
 from bench.reproduction.judge import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, judge, sample
 from bench.reproduction.measure import count_answers, train_side_by_side
-from bench.reproduction.page import choose_reproduction, reproduction_page, reproduction_table
+from bench.reproduction.page import reproduction_page, reproduction_table
 from bench.reproduction.repetition import Repetition, Result, class_scores
 from bench.reproduction.store import read_results
 from models import RECIPES
@@ -362,14 +361,3 @@ def test_a_hostile_run_file_is_a_harmless_page(tmp_path: Path) -> None:
         path.write_text(json.dumps({"benchmarks": [benchmark], "densebench": about}))
         with pytest.raises(RunFileError, match="cannot be read"):
             read_results(read_run(path))
-
-
-def test_pages_show_the_fullest_run_that_was_finished() -> None:
-    def run(started_at: str, timings: int, *, quick: bool = False, complete: bool = True) -> Any:
-        row = SimpleNamespace(faults=(), values_s=(1.0,) * timings)
-        return SimpleNamespace(started_at=started_at, quick=quick, complete=complete, records=[row])
-
-    best = run("2", 110)
-    runs = [run("1", 110), best, run("3", 5), run("4", 200, quick=True), run("5", 200, complete=False)]
-    assert choose_reproduction(runs) is best
-    assert choose_reproduction(runs[3:]) is None

@@ -49,13 +49,13 @@ def test_each_device_is_held_against_one_thread(tmp_path: Path) -> None:
 
 
 def test_the_caption_has_the_commands_that_make_all_its_runs(tmp_path: Path) -> None:
-    for backend, options in (("tensorflow", ""), ("jax", ""), ("torch", " --seeds=1")):
+    for backend, options in (("tensorflow", ""), ("jax", ""), ("torch", " --seeds=5")):
         for device, threads in (("cpu:1", 1), ("cpu", 2)):
             command = f"pytest bench/ --benchmark-only --backend={backend} --device={device}{options}"
             store(tmp_path, device, threads, 1.0, backend=backend, command=command)
     caption = devices_caption(choose_device_runs(read_runs(tmp_path)[0]))
     assert "`python -m bench run --device all --backend tensorflow,jax`" in caption
-    assert "`python -m bench run --device all --backend torch -- --seeds=1`" in caption
+    assert "`python -m bench run --device all --backend torch -- --seeds=5`" in caption
     assert caption.count("`python -m bench run") == 2
 
 

@@ -16,12 +16,13 @@ from bench.errors import DensebenchError
 from bench.machine import RESIDENT, process_memory
 from bench.progress import Progress
 from bench.records import read_run
+from bench.reports.kinds import KINDS
 from bench.runtimes import RUNTIMES
 from bench.runtimes.artifacts import ARTIFACTS
 from bench.runtimes.cases import Case, run_content
 from bench.runtimes.certificate import examine
 from bench.runtimes.command import mark_missing, measure, plan_cases
-from bench.runtimes.page import choose_runtimes_run, runtimes_page
+from bench.runtimes.page import runtimes_page
 from bench.runtimes.prepare import EXPECTED, Order, prepare
 from bench.runtimes.worker import Settings, cold_start, time_calls, work
 from models import RECIPES
@@ -236,7 +237,7 @@ def test_a_runtime_that_fails_is_not_tried_again() -> None:
 def test_quick_runs_are_never_published(tmp_path: Path) -> None:
     run = read_run(stored(measured({"NumPy": found()}), tmp_path / "run.json"))
     quick = read_run(stored(measured({"NumPy": found()}), tmp_path / "quick.json", quick=True, started_at="2030-01-01"))
-    assert choose_runtimes_run([run, quick]) is run
+    assert KINDS["runtimes"].choose([run, quick]) == [run]
     assert "Quick run" in runtimes_page(quick)
 
 

@@ -19,7 +19,6 @@ from bench.progress import Progress
 from bench.selftest.page import gate_table, rules_table, selftest_page
 from bench.selftest.rates import Rate, detectable_slowdown, mean_split
 from bench.selftest.rules import RULES
-from bench.selftest.store import by_id, choose_selftest, read_fought
 from bench.selftest.trials import Limits, Trial, choose_plants, fight_trials, plan_trials
 from tests.fake_duel import BLOCK_S, INFER, MARGINS, TRAIN
 from tests.fake_selftest import FakeGround, fought, row, table
@@ -204,17 +203,3 @@ def test_a_loss_of_accuracy_counts_where_it_was_called_worse_and_says_how_large_
     duels = [fought(row(case=TRAIN, loss=loss), "labels:50%", number) for number, loss in enumerate((0.05, 0.03, 0.0))]
     (cells,) = table(gate_table(duels))
     assert cells[1:4] == ["–", "–", "2 of 3 (9–99 %), 2.7 points"]
-
-
-def test_the_readme_tells_what_the_quiet_self_test_found() -> None:
-    stored = read_fought(ROOT / "results")[0]
-    shown = choose_selftest(stored)[0].about["selftest"]["id"]
-    (quiet,) = (duels for name, duels in by_id(stored).items() if name != shown)
-    caught = sum(one.outcome.time.verdict == "slower" for one in quiet)
-    assert {one.plant for one in quiet} == {"train:5%"}
-    assert all(sum(block.process_s + block.turns_s for block in one.row.blocks) < 120 for one in quiet)
-    for name in ("README.md", "README.ko.md"):
-        assert (
-            f"{caught} of {len(quiet)}"
-            in (ROOT / name).read_text(encoding="utf-8").split("<!-- densebench: self-test")[0]
-        )

@@ -16,12 +16,13 @@ from bench import rung_worker, trainer_ladder
 from bench.errors import DensebenchError
 from bench.progress import Progress
 from bench.records import Run, read_run, read_runs
+from bench.reports.kinds import make_pages, read_shown
 from bench.rung_worker import serve
 from bench.rungs import LADDERS, RUNGS, WIDTHS, Rung
 from bench.rungs.numpy_limit import step_products
 from bench.rungs.task import Ready, Task, Unavailable, make_ready
 from bench.rungs.tensorflow_rungs import steps_per_execution
-from bench.trainer_report import FOLDER, flops_per_image, make_trainer_page, trainer_page, trainer_table
+from bench.trainer_report import FOLDER, flops_per_image, trainer_page, trainer_table
 from bench.worker_process import Worker, WorkerError, on_cpus, own_cpus
 from models import RECIPES
 from tests.fake_runs import MACHINE, PACKAGES
@@ -191,15 +192,17 @@ def test_run_files_of_the_ladder_are_not_taken_for_runs_of_the_suite(tmp_path: P
 def test_the_page_shows_the_newest_of_the_most_complete_runs(tmp_path: Path) -> None:
     cases, part = measured()[0], measured(missing="jax")[0]
     stored(tmp_path, cases, "whole.json")
-    stored(tmp_path, part, "part.json", started_at="2026-01-03")
+    stored(tmp_path, part, "part.json", started_at="2026-01-03", complete=False)
     stored(tmp_path, cases, "quick.json", started_at="2026-01-04", quick=True)
     stored(tmp_path, cases, "other.json", started_at="2026-01-05", dataset="mnist")
-    stored(tmp_path, cases, "one-thread.json", started_at="2026-01-06", device="cpu:1")
+    command = "python -m bench trainers --device=cpu:1"
+    stored(tmp_path, cases, "one-thread.json", started_at="2026-01-06", device="cpu:1", command=command)
     (tmp_path / "raw" / "machine" / FOLDER / "broken.json").write_text("{", encoding="utf-8")
-    pages, complaints = make_trainer_page(tmp_path)
-    assert "run file `whole.json`" in pages["trainers"]
-    assert "broken.json" in complaints[0]
-    assert make_trainer_page(tmp_path / "nothing") == ({}, [])
+    shown = read_shown(tmp_path)
+    assert [run.file for run in shown.kinds["trainers"]] == ["whole.json"]
+    assert "run file `whole.json`" in make_pages(shown)[0]["trainers"]
+    assert "broken.json" in shown.complaints[0]
+    assert make_pages(read_shown(tmp_path / "nothing")) == ({}, [])
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.__main__ import main
-from bench.records import reading_once
+from bench.reports.kinds import read_shown
 from bench.web.page import SECTIONS, build_page, embed, make_sections
 from bench.web.sections.curves import parting, sound
 from bench.web.sections.images import sound_gallery
 from bench.web.sections.ladder import pareto, rungs
 from bench.web.sections.latency import SHARES, thin
-from bench.web.stored import MOST_RUNS, read_stored
-from bench.web.view import Panel, Section, plain, plot_text, time_axis
+from bench.web.stored import MOST_RUNS, Stored, make_stored
+from bench.web.view import YOURS, Panel, Section, plain, plot_text, time_axis
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
 ROOT = Path(__file__).parent.parent
@@ -32,10 +31,14 @@ def store(results: Path, content: dict[str, Any], name: str = "run", folder: str
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+def read_stored(results: Path) -> Stored:
+    """What the page of a folder of results shows."""
+    return make_stored(read_shown(results), page=results / "report")
+
+
 def make(results: Path) -> tuple[list[Section], list[str], str]:
     """Chapters, complaints and the page without Plotly."""
-    with reading_once():
-        stored = read_stored(results, "fashion_mnist")
+    stored = read_stored(results)
     sections, complaints = make_sections(stored)
     return sections, [*stored.complaints, *complaints], build_page(stored, sections, "")
 
@@ -234,7 +237,7 @@ def test_a_thinned_distribution_is_made_of_timings_that_were_taken() -> None:
 
 def test_the_front_is_what_nothing_beats_on_both(tmp_path: Path) -> None:
     store(tmp_path, run_content([train_row(name) for name in ("a", "b", "c", "d", "e")]))
-    a, b, c, d, e = rungs(read_stored(tmp_path, "fashion_mnist").main)
+    a, b, c, d, e = rungs(read_stored(tmp_path).main)
     points = [(a, 3.0, 0.9), (b, 1.0, 0.7), (c, 2.0, 0.6), (d, 2.0, 0.8), (e, 3.0, 0.9)]
     assert [one.model for one, _ in pareto(points)] == ["b", "d", "a"]
 
@@ -270,7 +273,11 @@ def test_a_time_axis_has_ticks_that_people_read() -> None:
     assert time_axis("t", [0.9, 3.0])["ticktext"] == ["500 ms", "1 s", "2 s", "5 s"]
 
 
-def test_a_report_of_nothing_says_what_makes_something(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.rmtree(tmp_path)
-    assert main(["report", "--html", "--results", str(tmp_path)]) == 2
-    assert "pytest bench/ --benchmark-only" in capsys.readouterr().err
+def test_your_own_runs_stand_beside_the_published_ones_and_are_told_apart(tmp_path: Path) -> None:
+    store(tmp_path, run_content([train_row(), infer_row()], started_at="2026-02-01"), "mine")
+    own, public = read_shown(tmp_path), read_shown(ROOT / "results")
+    stored = make_stored(public, own, page=tmp_path / "report")
+    assert {run.file: run.origin for run in stored.main}["mine.json"] == YOURS
+    assert {run.origin for run in stored.main} == {YOURS, "published"}
+    assert stored.headline in public.kinds["suite"]
+    assert all((tmp_path / "report" / link).resolve().exists() for link in stored.links.values())

@@ -46,7 +46,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "ko": {
         "ship": "**`{best}`와 ONNX Runtime**: 테스트 이미지의 {best_accuracy}를 맞히고, 스레드 하나로 이미지 한 장에 "
-        "{best_p50}가 걸립니다.{fast} 모델보다 런타임의 차이가 더 큽니다. `{model}`에서 ONNX Runtime은 {runtimes} 빠릅니다.",
+        "{best_p50}가 걸립니다.{fast} 모델보다 런타임의 차이가 더 큽니다. "
+        "`{model}`에서 ONNX Runtime은 {runtimes} 빠릅니다.",
         "fast": " `{name}`는 {points} 포인트를 내주고 {p50}로 줄입니다.",
         "runtime": "{other}보다 답이 {times}배, 준비가 {starts}배",
         "latencies": " 이 지연 시간은 각각 프로세스 하나에서 잰 것이므로, 1.3배가 안 되는 차이는 차이로 보지 마세요.",

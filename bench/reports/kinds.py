@@ -164,8 +164,12 @@ def read_shown(results: Path, pins: Mapping[str, Pin] | None = None) -> Shown:
         runs = stored[kind.folder]
         candidates[name] = runs if pins is None else _pinned(runs, pins.get(name, Pin()))
         read, more = _read_all(kind, candidates[name])
-        kinds[name] = kind.choose(read)
         complaints += more
+        try:
+            kinds[name] = kind.choose(read)
+        except SHAPE_ERRORS as error:
+            kinds[name] = []
+            complaints.append(_unexpected(name, error))
     complaints += [] if pins is None else _complaints_about_pins(pins, candidates)
     return Shown(results, kinds, candidates, stored, pins, list(dict.fromkeys(complaints)))
 
@@ -182,8 +186,12 @@ def make_pages(shown: Shown) -> tuple[dict[str, str], list[str]]:
         try:
             pages |= kind.pages(shown.kinds[name])
         except SHAPE_ERRORS as error:
-            complaints.append(f"{name}: a stored run holds something of an unexpected shape: {str(error)[:LONGEST]!r}")
+            complaints.append(_unexpected(name, error))
     return pages, complaints
+
+
+def _unexpected(kind: str, error: Exception) -> str:
+    return f"{kind}: a stored run holds something of an unexpected shape: {str(error)[:LONGEST]!r}"
 
 
 def _pinned(runs: Sequence[Run], pin: Pin) -> list[Run]:
