@@ -1,9 +1,11 @@
 """Makes the lock file of a TensorFlow release: `tox -e lock-versions -- tf222`, or without a name all that there are.
 
-`gpu` is the lock of `tox -e gpu`: that of `bench.txt` with the GPU builds of TensorFlow and ONNX Runtime.
+`gpu` is the lock of `tox -e gpu`: that of `bench.txt` with the GPU builds of TensorFlow and ONNX Runtime. `jax`,
+`torch`, `trainers` and `runtimes` are `bench.txt` and what else their environments compare.
 
-Python 3.11, which every release from 2.12 on runs on. Whatever TensorFlow does not itself force has one version in all
-of them, or a comparison of releases would compare more than TensorFlow: that of `bench.txt`, but for onnx.
+A release's lock is for Python 3.11, which every release from 2.12 on runs on. Whatever TensorFlow does not itself force
+has one version in all of them, or a comparison of releases would compare more than TensorFlow: that of `bench.txt`, but
+for onnx.
 """
 
 from __future__ import annotations
@@ -33,20 +35,30 @@ GPU_BUILDS = {"tensorflow-cpu": "tensorflow[and-cuda]", "onnxruntime": "onnxrunt
 """What `tox -e gpu` has instead of the CPU's build."""
 ONNX = "onnx==1.17.0"
 """The one version that every release from 2.12 to 2.21 can be installed and exported with."""
+EXTRAS = {"jax": ["jax"], "torch": ["torch"], "trainers": ["jax", "torch"], "runtimes": ["runtimes"]}
+"""The locks that hold more than `bench.txt`, and the extras of pyproject.toml that they add to it."""
+TORCH = "torch==2.13.0"
+"""The PyTorch that the published tables were measured with."""
+# PyTorch's build for Linux in itself pins the CUDA packages that it runs with, several GB of them. In a lock they would
+# be fetched by its CPU build as well, which has the same version and wants none.
+CUDA = ("cuda-", "nvidia-", "triton")
 
 
 def main(names: list[str]) -> int:
     """Make the lock files; the number of those that could not be made."""
     failures = 0
-    if names == ["gpu"]:
-        return make_gpu()
     for name in names or sorted(path.stem for path in LOCKS.glob("tf*.txt")):
         match = re.fullmatch(r"tf(\d)(\d+)", name)
-        if not match:
-            sys.stderr.write(f"{name!r} names no release: tf221 is TensorFlow 2.21.\n")
+        if name == "gpu":
+            failures += make_gpu() != 0
+        elif name in EXTRAS:
+            failures += make_extras(name) != 0
+        elif match:
+            failures += make(name, f"{match[1]}.{match[2]}") != 0
+        else:
+            known = ", ".join(["gpu", *EXTRAS])
+            sys.stderr.write(f"{name!r} is no lock: tf221 is that of TensorFlow 2.21; the others are {known}.\n")
             failures += 1
-            continue
-        failures += make(name, f"{match[1]}.{match[2]}") != 0
     return failures
 
 
@@ -73,6 +85,21 @@ def make_gpu() -> int:
         command += ["--python-version", "3.10", "--override", str(without), "--constraints", str(constraints)]
         command += ["--no-header", "--no-emit-index-url", "--no-annotate", "--quiet", "-o", str(LOCKS / "gpu.txt")]
         return subprocess.run(command, input="\n".join(wanted), text=True, check=False).returncode  # noqa: S603
+
+
+def make_extras(name: str) -> int:
+    """Resolve `bench.txt` and more, for every Python, without CUDA's packages; the resolver's exit status."""
+    lock = LOCKS / f"{name}.txt"
+    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--extra", "report", "--universal"]
+    command += [word for extra in EXTRAS[name] for word in ("--extra", extra)]
+    command += ["--upgrade", "--python-version", "3.10"]
+    command += ["--constraints", str(LOCKS / "bench.txt"), "--constraints", "-"]
+    command += ["--no-header", "--no-emit-index-url", "--no-annotate", "--quiet", "-o", str(lock)]
+    status = subprocess.run(command, input=TORCH, text=True, check=False).returncode  # noqa: S603  fixed words
+    if status == 0:
+        lines = lock.read_text(encoding="utf-8").splitlines(keepends=True)
+        lock.write_text("".join(line for line in lines if not line.startswith(CUDA)), encoding="utf-8")
+    return status
 
 
 def _gpu_build(line: str) -> str:
