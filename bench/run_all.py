@@ -1,4 +1,4 @@
-"""`python -m bench run --device all`: the main job on each device, one process after the other, and their table."""
+"""`python -m bench devices`: the main job on each device, one process after the other, and their table."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.arguments import words_of
 from bench.backends import BACKENDS, missing_packages
 from bench.device_table import choose_device_runs, devices_page, make_devices_page
 from bench.devices import available_threads, parse_device
 from bench.errors import DensebenchError, unknown_name
+from bench.exit_status import gravest
 from bench.files import write_pages
 from bench.gpu import count_gpus, find_gap
 from bench.progress import Progress
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
     """Run the main job on each device, and print the table of what is stored.
 
     Returns:
-        0, or the exit status of the first run that failed; the others are made all the same.
+        The gravest exit status of all runs; one that fails keeps no other from being made.
 
     Raises:
         DensebenchError: a device is unknown, or is not there.
@@ -64,12 +66,12 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
     for (name, device), status in zip(jobs, statuses, strict=True):
         if status:
             progress.done(f"{name}, {device}: the run ended with status {status}")
-    return next(filter(None, statuses), 0)
+    return gravest(statuses)
 
 
 def choose_backends(text: str) -> list[str]:
     """The backends that the user named, or all that are installed. Raises DensebenchError."""
-    names = [word.strip() for word in text.split(",") if word.strip()]
+    names = words_of(text)
     if text == ALL:
         names = [name for name in BACKENDS if not missing_packages(name)]
     for name in names:
@@ -92,7 +94,7 @@ def choose_devices(text: str) -> list[str]:
     if text == ALL:
         cpus = [parse_device(f"cpu:{count}").name for count in sorted({1, available_threads()})]
         return cpus + [f"gpu:{index}" for index in range(count_gpus()) if find_gap(index) is None]
-    names = [parse_device(word.strip()).name for word in text.split(",") if word.strip()]
+    names = [parse_device(word).name for word in words_of(text)]
     for name in names:
         index = parse_device(name).index
         if index is not None and (gap := find_gap(index)):

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.about import about_run
+from bench.arguments import add_common
 from bench.datasets import Dataset, load_dataset
 from bench.devices import Device, claim_device, parse_device
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, NotSavedError
+from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import write_atomically, write_pages
 from bench.machine import machine_name
 from bench.progress import Progress
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     import argparse
 
 DEFAULT_BLOCKS = 5
+DATASETS = ("fashion_mnist", "mnist")
+"""Those whose images fill whole batches."""
 SETTLE_S = 0.3
 """Before each repetition: idle threads of the process that worked last may still spin."""
 
@@ -50,6 +54,7 @@ class Case:
         prepared: the worker's answer once the rung is ready: `epochs` per repetition, `train_images`, `facts`.
         unavailable: why this machine cannot measure it, though nothing is broken.
         failed: what went wrong.
+        invalid: whether that is a model that has not learnt enough.
     """
 
     position: int
@@ -63,6 +68,7 @@ class Case:
     test_accuracy: float | None = None
     unavailable: str | None = None
     failed: str | None = None
+    invalid: bool = False
 
     @property
     def name(self) -> str:
@@ -85,14 +91,21 @@ class Asked(Protocol):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--blocks", type=int, default=DEFAULT_BLOCKS, metavar="N", help="repetitions of every rung")
-    parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
-    parser.add_argument("--dataset", default="fashion_mnist", choices=("fashion_mnist", "mnist"))
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    add_common(parser, "device", "data-dir")
+    parser.add_argument("--dataset", default=DATASETS[0], choices=DATASETS)
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure the ladder, store it, write its page and print it; 1 where a rung failed, else 0."""
+    """Measure the ladder, store it, write its page and print it.
+
+    Returns:
+        `ALARM` where a rung trained no model worth timing; else `FAILED` where one failed, and `FINE` where none did.
+
+    Raises:
+        DensebenchError: an option is wrong, or the data cannot be had.
+        NotSavedError: a block cannot be stored.
+    """
     device = parse_device(arguments.device)
     if device.kind != "cpu":
         raise DensebenchError(f"--device {arguments.device!r}: the trainers are compared on cpu or cpu:N only.")
@@ -107,7 +120,10 @@ def run(arguments: argparse.Namespace) -> int:
     about = _about(arguments, dataset, device, started_at) | {"order_seed": seed, "orders": orders}
 
     def save(*, complete: bool) -> None:
-        write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+        try:
+            write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+        except OSError as error:
+            raise NotSavedError(f"{path}: {error.strerror or error}. The blocks before are saved.") from error
 
     mark_missing(cases)
     with open_workers(cases, arguments, device) as workers:
@@ -119,7 +135,9 @@ def run(arguments: argparse.Namespace) -> int:
     lines = [*complaints, trainer_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]
     for line in lines:
         progress.done(line)
-    return 1 if any(case.failed for case in cases) else 0
+    if any(case.invalid for case in cases):
+        return ALARM
+    return FAILED if any(case.failed for case in cases) else FINE
 
 
 def plan_cases() -> list[Case]:
@@ -199,6 +217,7 @@ def measure(  # noqa: PLR0913  who takes part, in which order, and what a test r
         if answer := _ask(case, workers, {"do": "score", "case": case.name}):
             case.test_accuracy = answer["test_accuracy"]
             case.failed = accuracy_fault(case, dataset)
+            case.invalid = case.failed is not None
 
 
 def accuracy_fault(case: Case, dataset: str) -> str | None:

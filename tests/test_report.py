@@ -92,7 +92,7 @@ def test_a_readme_without_its_markers_is_left_alone(
 ) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(text, encoding="utf-8")
-    assert main(["report", "--results", str(results), "--readme", "--readme-path", str(readme)]) == 2
+    assert main(["report", "--results", str(results), "--readme", "--readme-path", str(readme)]) == 4
     assert "marker" in capsys.readouterr().err
     assert readme.read_text(encoding="utf-8") == text
 
@@ -104,7 +104,7 @@ def test_a_broken_run_file_is_named_and_skipped(results: Path, capsys: pytest.Ca
 
 
 def test_a_report_of_nothing_says_what_makes_something(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "--results", str(tmp_path)]) == 2
+    assert main(["report", "--results", str(tmp_path)]) == 4
     assert "holds no full run to report" in capsys.readouterr().err
 
 

@@ -54,9 +54,9 @@ def test_the_caption_has_the_commands_that_make_all_its_runs(tmp_path: Path) -> 
             command = f"pytest bench/ --benchmark-only --backend={backend} --device={device}{options}"
             store(tmp_path, device, threads, 1.0, backend=backend, command=command)
     caption = devices_caption(choose_device_runs(read_runs(tmp_path)[0]))
-    assert "`python -m bench run --device all --backend tensorflow,jax`" in caption
-    assert "`python -m bench run --device all --backend torch -- --seeds=1`" in caption
-    assert caption.count("`python -m bench run") == 2
+    assert "`python -m bench devices --device all --backend tensorflow,jax`" in caption
+    assert "`python -m bench devices --device all --backend torch -- --seeds=1`" in caption
+    assert caption.count("`python -m bench devices") == 2
 
 
 def test_a_row_that_ran_elsewhere_is_invalid_and_no_base(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_each_device_has_a_process_of_its_own_and_a_failure_stops_no_other(
         store(tmp_path, device, 1 if device == "cpu:1" else 4, 1.0)
         return int(device == "cpu:1")
 
-    words = ["run", "--results", str(tmp_path), "--", "--models", "deep_mlp"]
+    words = ["devices", "--results", str(tmp_path), "--", "--models", "deep_mlp"]
     arguments = parse(words)
     assert run_all.run(arguments, start) == 1
     assert [list(command[:4]) for command in started] == [["-m", "pytest", "bench/", "--benchmark-only"]] * 2
@@ -128,5 +128,5 @@ def test_each_device_has_a_process_of_its_own_and_a_failure_stops_no_other(
 
 
 def test_a_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--device", "tpu"]) == 2
+    assert main(["devices", "--device", "tpu"]) == 4
     assert len(capsys.readouterr().err.splitlines()) == 1

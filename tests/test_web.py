@@ -272,5 +272,5 @@ def test_a_time_axis_has_ticks_that_people_read() -> None:
 
 def test_a_report_of_nothing_says_what_makes_something(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(tmp_path)
-    assert main(["report", "--html", "--results", str(tmp_path)]) == 2
+    assert main(["report", "--html", "--results", str(tmp_path)]) == 4
     assert "pytest bench/ --benchmark-only" in capsys.readouterr().err

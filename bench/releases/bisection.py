@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from bench.arguments import duration_s
 from bench.datasets import Dataset, load_dataset
 from bench.duels.arena import ProcessArena
 from bench.duels.blocks import SIDES
 from bench.duels.cases import Case, choose_cases
-from bench.duels.command import Keeper, add_duel_arguments, duel_device, parse_duration, parse_margins
+from bench.duels.command import Keeper, add_duel_arguments, duel_device, parse_margins
 from bench.duels.duel import Margins, Outcome, Row, fight_alone, outcomes
 from bench.duels.papers import about_duel
 from bench.duels.runs import FOLDER, run_content
@@ -23,6 +24,7 @@ from bench.duels.sides import find_side
 from bench.duels.table import ratio_text
 from bench.duels.verdicts import CANNOT_TELL, Finding
 from bench.errors import DensebenchError
+from bench.exit_status import ALARM, FAILED, FINE, UNTOLD
 from bench.machine import machine_name
 from bench.progress import Progress
 from bench.releases.bisection_page import bisection_page
@@ -53,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, store each duel, and print what was found.
 
     Returns:
-        0 where the case did not change, 1 where one release changed it, 2 where that cannot be told or is a range.
+        `FINE` where the case did not change, `ALARM` where one release changed it; where that cannot be told or is a
+        range, `FAILED` if a duel failed and `UNTOLD` otherwise.
 
     Raises:
         DensebenchError: an option is wrong, or the data cannot be had.
@@ -65,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise DensebenchError(
             f"--case {arguments.case!r} must name one case, and its {arguments.look_for} must be measured."
         )
-    parse_duration(arguments.budget)
-    parse_duration(arguments.time_limit)
+    duration_s(arguments.budget, "--budget")
+    duration_s(arguments.time_limit, "--time-limit")
     dataset = load_dataset(arguments.dataset, arguments.data_dir)
     progress = Progress(sys.stdout)
     fighter = Fighter(arguments, device, cases[0], dataset, margins, progress)
@@ -78,8 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
 def exit_status(found: Found) -> int:
     """The exit status that an answer calls for."""
     if found.steps[0].word in UNCHANGED:
-        return 0
-    return 1 if found.after and not found.between else 2
+        return FINE
+    if found.after and not found.between:
+        return ALARM
+    return FAILED if any(step.word == "failed" for step in found.steps) else UNTOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ class Fighter:
                 arena,
                 self.margins,
                 seed=about["duel"]["seed"],
-                budget_s=parse_duration(self.arguments.budget),
+                budget_s=duration_s(self.arguments.budget, "--budget"),
                 progress=self.progress,
             )
             about["packages_by_side"] |= arena.packages
@@ -118,7 +123,7 @@ class Fighter:
 
     def _arena(self, sides: dict[str, Any], seed: int) -> ProcessArena:
         arguments = self.arguments
-        timeout_s = parse_duration(arguments.time_limit)
+        timeout_s = duration_s(arguments.time_limit, "--time-limit")
         return ProcessArena(
             sides, arguments.dataset, arguments.data_dir, self.device.threads, seed, timeout_s=timeout_s
         )

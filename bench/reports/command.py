@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bench.errors import DensebenchError
+from bench.exit_status import ALARM, FINE
 from bench.files import write_pages
 from bench.records import reading_once
 from bench.reports.check import check
@@ -18,7 +19,6 @@ from bench.web.page import write_report
 from bench.web.stored import read_stored
 
 READMES = (Path("README.md"), Path("README.ko.md"))
-DIFFERENT = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,16 +65,16 @@ def _write(arguments: argparse.Namespace, readmes: list[Path]) -> int:
             refresh_readme(readme, sections)
         written += readmes
     print("\nWrote:", *written, sep="\n  ")
-    return 0
+    return FINE
 
 
 def _check(results: Path, readmes: list[Path]) -> int:
-    """Print what differs; 1 where anything does."""
+    """Print what differs; `ALARM` where anything does."""
     found = [*check(results, readmes), *check_pictures(results, read_stored(results, README_DATASET))]
     for line in found:
         print(line)
     if found:
         print(f"\n{len(found)} differences. `python -m bench report --readme` makes tables and README anew.")
-        return DIFFERENT
+        return ALARM
     print("Every published table is what the stored runs give.")
-    return 0
+    return FINE

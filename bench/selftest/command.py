@@ -12,16 +12,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.arguments import duration_s
 from bench.datasets import load_dataset
 from bench.duels.arena import ProcessArena, check_packages
 from bench.duels.blocks import SIDES
 from bench.duels.cases import DEFAULT_CASES, choose_cases
-from bench.duels.command import add_duel_arguments, duel_device, parse_duration, parse_margins, public_word
+from bench.duels.command import add_duel_arguments, duel_device, parse_margins, public_word
 from bench.duels.papers import about_duel
 from bench.duels.runs import run_content
 from bench.duels.sides import find_side
 from bench.duels.verdicts import ALARM_ERROR
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, NotSavedError
+from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import write_atomically, write_pages
 from bench.machine import machine_name
 from bench.progress import Progress
@@ -44,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--side", default=sys.executable, help="as a duel's BASE (default: this Python)")
     parser.add_argument("--cases", help=f"names or patterns with commas between (default: {', '.join(DEFAULT_CASES)})")
-    parser.add_argument("--plants", default=DEFAULT_PLANTS, help=f"what is planted (default: {DEFAULT_PLANTS})")
+    parser.add_argument("--plants", default=DEFAULT_PLANTS, help="what is planted (default: %(default)s)")
     parser.add_argument("--duels", type=int, default=DEFAULT_DUELS, help="of each kind (default: %(default)s)")
     parser.add_argument("--budget", default="2m", help="of one duel: 90s, 5m or 1h (default: %(default)s)")
     parser.add_argument("--total", default="20m", help="of all; --resume goes on later (default: %(default)s)")
@@ -57,13 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Fight, store each duel that has ended, and print the page.
 
     Returns:
-        0; or 1 where the false alarms are too many for the promise of at most 1 in 100 to be true.
+        `ALARM` where the false alarms are too many for the promise of at most 1 in 100 to be true; else `FAILED` where
+        a duel failed, and `FINE` where none did.
 
     Raises:
         DensebenchError: an option is wrong, the side or the data cannot be had, or a duel cannot be stored.
     """
     device, margins = duel_device(arguments.device), parse_margins(arguments)
-    limits = Limits(parse_duration(arguments.budget), parse_duration(arguments.total))
+    limits = Limits(duration_s(arguments.budget, "--budget"), duration_s(arguments.total, "--total"))
     if arguments.duels < 1 or limits.total_s < limits.duel_s:
         raise DensebenchError(
             f"--duels {arguments.duels} and --total {arguments.total} leave no time for a single duel."
@@ -87,7 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
         progress.done(f"{left} duels are left; --resume goes on with them." if left else "All duels are done.")
     finally:
         known = _conclude(arguments.results, about["selftest"]["id"], progress)
-    return 1 if false_alarms(known).interval()[0] > ALARM_ERROR else 0
+    if false_alarms(known).interval()[0] > ALARM_ERROR:
+        return ALARM
+    return FINE if all(one.counts for one in known) else FAILED
 
 
 def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tuple[dict[str, Any], list[Fought]]:
@@ -117,7 +122,7 @@ def _arenas(
 ) -> Callable[[Trial], AbstractContextManager[Ground]]:
     """What makes the arena of a trial: the same side twice, HEAD with what is planted."""
     side = find_side(arguments.side)
-    timeout_s = parse_duration(arguments.time_limit)
+    timeout_s = duration_s(arguments.time_limit, "--time-limit")
 
     def arena(trial: Trial) -> AbstractContextManager[ProcessArena]:
         sides, seed = dict.fromkeys(SIDES, side), trial.seed(about["duel"]["seed"])
@@ -132,7 +137,8 @@ def _keep(arguments: argparse.Namespace, about: dict[str, Any], trial: Trial, gr
     """Store a duel that has ended.
 
     Raises:
-        DensebenchError: it cannot be written, or the side has changed since the first duel.
+        NotSavedError: it cannot be written.
+        DensebenchError: the side has changed since the first duel.
     """
     check_packages(about["packages_by_side"], ground.packages)
     about["packages_by_side"] = {**about["packages_by_side"], **ground.packages}
@@ -149,7 +155,7 @@ def _keep(arguments: argparse.Namespace, about: dict[str, Any], trial: Trial, gr
     try:
         write_atomically(path, encode_run(run_content([row], own, complete=True)))
     except OSError as error:
-        raise DensebenchError(f"{path}: {error.strerror or error}. The duels before are saved.") from error
+        raise NotSavedError(f"{path}: {error.strerror or error}. The duels before are saved.") from error
 
 
 def _conclude(results: Path, name: str, progress: Progress) -> list[Fought]:
