@@ -51,7 +51,9 @@ class Case:
     Attributes:
         position: its place in the tables.
         blocks: which block each of `values_s` belongs to.
-        prepared: the worker's answer once the rung is ready: `epochs` per repetition, `train_images`, `facts`.
+        accuracies: the test accuracy (0-1) after each repetition; empty for a limit.
+        prepared: the worker's answer once the rung is ready: `epochs` per repetition, `warm_up_epochs` before them,
+            `train_images`, `facts`.
         unavailable: why this machine cannot measure it, though nothing is broken.
         failed: what went wrong.
         invalid: whether that is a model that has not learnt enough.
@@ -64,8 +66,8 @@ class Case:
     values_s: list[float] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     contamination: list[Any] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
     prepared: Mapping[str, Any] = field(default_factory=dict)
-    test_accuracy: float | None = None
     unavailable: str | None = None
     failed: str | None = None
     invalid: bool = False
@@ -195,7 +197,7 @@ def measure(  # noqa: PLR0913  who takes part, in which order, and what a test r
     save: Callable[[], None],
     settle: Callable[[], None] = lambda: time.sleep(SETTLE_S),
 ) -> None:
-    """Prepare all cases, repeat each once per block, and score what they have trained; `save` after each block.
+    """Prepare all cases, repeat each once per block, and judge what they have trained; `save` after each block.
 
     A case that fails is left out from then on; all others are measured.
     """
@@ -212,10 +214,10 @@ def measure(  # noqa: PLR0913  who takes part, in which order, and what a test r
                 case.values_s.append(answer["value_s"])
                 case.blocks.append(block)
                 case.contamination.append(answer["contamination"])
+                case.accuracies += [] if answer["test_accuracy"] is None else [answer["test_accuracy"]]
         save()
     for case in cases:
-        if answer := _ask(case, workers, {"do": "score", "case": case.name}):
-            case.test_accuracy = answer["test_accuracy"]
+        if case.well:
             case.failed = accuracy_fault(case, dataset)
             case.invalid = case.failed is not None
 
@@ -226,14 +228,14 @@ def accuracy_fault(case: Case, dataset: str) -> str | None:
         return None
     recipe = RECIPES[case.recipe]
     floor = recipe.accuracy_floors[dataset] if epochs_trained(case) >= recipe.training.epochs else QUICK_FLOOR
-    if case.test_accuracy is not None and case.test_accuracy >= floor:
+    if case.accuracies and case.accuracies[-1] >= floor:
         return None
-    return f"test accuracy {case.test_accuracy} is below the floor of {floor}"
+    return f"test accuracy {case.accuracies[-1] if case.accuracies else None} is below the floor of {floor}"
 
 
 def epochs_trained(case: Case) -> int:
-    """How many epochs the timed repetitions were."""
-    return len(case.values_s) * int(case.prepared.get("epochs", 0))
+    """How many epochs the warm-up and the timed repetitions were."""
+    return int(case.prepared.get("warm_up_epochs", 0)) + len(case.values_s) * int(case.prepared.get("epochs", 0))
 
 
 def run_content(cases: Sequence[Case], about: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
@@ -274,7 +276,9 @@ def _papers(case: Case) -> dict[str, Any]:
         "blocks": case.blocks,
         "epochs_run": [case.prepared["epochs"]] * len(case.values_s) if case.values_s else [],
         "epochs_trained": epochs_trained(case),
-        "test_accuracies": [] if case.test_accuracy is None else [case.test_accuracy],
+        "warm_up_epochs": case.prepared.get("warm_up_epochs"),
+        "test_accuracies": case.accuracies[-1:],
+        "accuracies_by_block": case.accuracies,
         "contamination": case.contamination,
         "quick": False,
     }
