@@ -106,6 +106,21 @@ def names(text: str | None, known: Iterable[str], noun: str) -> list[str]:
     return [name for name in every if name in wanted]
 
 
+def existing_results(path: Path, making: str) -> Path:
+    """The folder of results, which must be there.
+
+    Args:
+        path: what stood behind ``--results``.
+        making: the command that makes results.
+
+    Raises:
+        DensebenchError: there is no such folder.
+    """
+    if not path.is_dir():
+        raise DensebenchError(f"the results folder {path} does not exist. `{making}` makes it.")
+    return path
+
+
 def words_of(text: str) -> list[str]:
     """The words between commas, without the spaces around them and without empty ones."""
     return [word.strip() for word in text.split(",") if word.strip()]

@@ -17,7 +17,7 @@ from bench.errors import DensebenchError, unknown_name
 from bench.exit_status import gravest
 from bench.files import write_pages
 from bench.gpu import count_gpus, find_gap
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.records import DEFAULT_BACKEND, read_runs
 from bench.settings import DEFAULT_RESULTS
 from bench.worker_process import ROOT
@@ -53,11 +53,17 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
         (name, device) for device in choose_devices(arguments.device) for name in choose_backends(arguments.backend)
     ]
     progress = Progress(sys.stdout)
-    statuses = []
-    for name, device in jobs:
-        words = [f"--backend={name}", f"--device={device}", f"--results={arguments.results}", *arguments.options]
-        progress.done(f"\n=== {name}, {device}: pytest bench/ --benchmark-only {shlex.join(words)}")
-        statuses.append((start or _start)([sys.executable, "-m", "pytest", "bench/", "--benchmark-only", *words]))
+    statuses: list[int] = []
+
+    def kept() -> str:
+        left = ", ".join(f"--backend {name} --device {device}" for name, device in jobs[len(statuses) :])
+        return f"Kept: {len(statuses)} of {len(jobs)} runs, and what the last one says above. Left: {left}."
+
+    with kept_on_interrupt(progress, kept):
+        for name, device in jobs:
+            words = [f"--backend={name}", f"--device={device}", f"--results={arguments.results}", *arguments.options]
+            progress.done(f"\n=== {name}, {device}: pytest bench/ --benchmark-only {shlex.join(words)}")
+            statuses.append((start or _start)([sys.executable, "-m", "pytest", "bench/", "--benchmark-only", *words]))
     runs, complaints = read_runs(arguments.results)
     if shown := choose_device_runs(runs):
         progress.done(f"\n{devices_page(shown)}")
@@ -106,4 +112,9 @@ def choose_devices(text: str) -> list[str]:
 
 def _start(command: Sequence[str]) -> int:
     """The exit status of one run, which writes to this process's own output."""
-    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603  no shell reads the words
+    process = subprocess.Popen(command, cwd=ROOT)  # noqa: S603  no shell reads the words
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # it was interrupted as well, and saves what it has
+        raise

@@ -25,7 +25,7 @@ from bench.errors import DensebenchError, NotSavedError
 from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import write_atomically, write_pages
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.records import SCHEMA, read_run
 from bench.runfile import encode_run, reserve_run_path, round_timings
 from bench.rungs import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
@@ -127,8 +127,14 @@ def run(arguments: argparse.Namespace) -> int:
         except OSError as error:
             raise NotSavedError(f"{path}: {error.strerror or error}. The blocks before are saved.") from error
 
+    def kept() -> str:
+        blocks = min((len(case.values_s) for case in cases if case.well), default=0)
+        if not blocks:
+            return "No block was complete, so nothing is kept."
+        return f"Kept: {blocks} of {arguments.blocks} blocks, in {path}; the same command begins anew."
+
     mark_missing(cases)
-    with open_workers(cases, arguments, device) as workers:
+    with kept_on_interrupt(progress, kept), open_workers(cases, arguments, device) as workers:
         measure(cases, workers, orders, dataset=dataset.name, progress=progress, save=lambda: save(complete=False))
         _show_errors(cases, workers, progress)
     save(complete=True)

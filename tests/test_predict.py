@@ -236,7 +236,10 @@ def test_a_model_that_cannot_be_asked_stops_the_command_with_one_line(
         (broken, "broken.onnx: ONNX Runtime cannot run it: "),
         (text, "text.onnx: ONNX Runtime cannot load it as a model: "),
         ("none.onnx", "none.onnx: the model cannot be read: No such file or directory."),
-        ("deep_mlp", "results/onnx holds no export of deep_mlp. `pytest bench/ --benchmark-only --models deep_mlp` ma"),
+        (
+            "deep_mlp",
+            "the results folder results does not exist. `pytest bench/ --benchmark-only --models deep_mlp` makes it",
+        ),
         ("deep_mpl", "unknown model 'deep_mpl'. Did you mean 'deep_mlp'"),
     ):
         assert ask(path, "shirt.png") == 4

@@ -108,6 +108,12 @@ def test_a_report_of_nothing_says_what_makes_something(tmp_path: Path, capsys: p
     assert "holds no full run to report" in capsys.readouterr().err
 
 
+def test_results_that_do_not_exist_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["report"], ["report", "--check"], ["predict", "deep_mlp", "test:0"]):
+        assert main([*words, "--results", "/nowhere"]) == 4
+        assert "the results folder /nowhere does not exist. `pytest bench/ --benchmark-only" in capsys.readouterr().err
+
+
 def test_reports_import_no_framework() -> None:
     code = (
         "import sys; from bench.__main__ import main; main(['report', '--results', 'nowhere']);"

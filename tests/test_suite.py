@@ -106,6 +106,7 @@ def test_a_run_file_names_neither_this_host_nor_its_folders(
         (["--device", "tpu"], "unknown device 'tpu'"),
         (["--device", "cpu:999"], "asks for 999 threads"),
         (["--trainer", "jax"], "unknown trainer 'jax'. Known: compiled, fit."),
+        (["--modles", "deep_mlp"], "did you mean: --models (--modles)"),
         (["--seeds", "0"], "--seeds '0' is not a number of trainings"),
         (["--seeds", "many"], "--seeds 'many' is not a number of trainings"),
         (["--dataset", "mnist", "--data-dir", "/nowhere"], "--data-dir names '/nowhere'"),

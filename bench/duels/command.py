@@ -30,8 +30,9 @@ from bench.duels.sides import find_side
 from bench.duels.table import VERDICTS, duel_page, exit_status, verdicts
 from bench.errors import DensebenchError
 from bench.files import write_atomically
+from bench.formats import format_counted
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.runfile import encode_run, reserve_run_path
 from bench.settings import DEFAULT_RESULTS
 
@@ -117,8 +118,16 @@ def run(arguments: argparse.Namespace) -> int:
         keeper.save(content(complete=False))
 
     progress.done(f"each finished block is saved to {keeper.path}; --resume goes on from there")
+
+    def kept() -> str:
+        blocks = sum(len(row.blocks) for row in rows)
+        if not blocks:
+            return "No block was complete, so nothing is kept."
+        where = f"{format_counted(blocks, 'block')} in {keeper.path}"
+        return f"Kept: {where}; the same command goes on with `--resume {keeper.path}`."
+
     start_s = monotonic()
-    with closing(arena):
+    with kept_on_interrupt(progress, kept), closing(arena):
         scout_all(rows, arena, progress)
         check_packages(about["packages_by_side"], arena.packages)
         about["packages_by_side"] |= arena.packages

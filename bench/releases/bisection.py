@@ -7,8 +7,9 @@ import secrets
 import shlex
 import sys
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.arguments import duration_s
@@ -25,8 +26,9 @@ from bench.duels.table import ratio_text
 from bench.duels.verdicts import CANNOT_TELL, Finding
 from bench.errors import DensebenchError
 from bench.exit_status import ALARM, FAILED, FINE, UNTOLD
+from bench.formats import format_counted
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.releases.bisection_page import bisection_page
 from bench.releases.known import releases_between
 from bench.releases.search import CHANGED, UNCHANGED, Found, Step, search
@@ -73,7 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = load_dataset(arguments.dataset, arguments.data_dir)
     progress = Progress(sys.stdout)
     fighter = Fighter(arguments, device, cases[0], dataset, margins, progress)
-    found = search(releases, fighter.step)
+    with kept_on_interrupt(progress, fighter.kept):
+        found = search(releases, fighter.step)
     progress.done(f"\n{bisection_page(cases[0].name, found)}\n")
     return exit_status(found)
 
@@ -89,7 +92,11 @@ def exit_status(found: Found) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Fighter:
-    """What all duels of a search have in common."""
+    """What all duels of a search have in common.
+
+    Attributes:
+        paths: the run files of its duels so far.
+    """
 
     arguments: argparse.Namespace
     device: Device
@@ -97,6 +104,14 @@ class Fighter:
     dataset: Dataset
     margins: Margins
     progress: Progress
+    paths: list[Path] = field(default_factory=list)
+
+    def kept(self) -> str:
+        """What a search that is stopped leaves, in one line."""
+        if not self.paths:
+            return "No duel has begun, so nothing is kept."
+        count = format_counted(len(self.paths), "duel")
+        return f"Kept: {count} in {self.paths[-1].parent}; the same command begins the search anew."
 
     def step(self, base: Release, head: Release) -> Step:
         """One duel of two releases, stored; a release that has no environment or no such case is told in its step."""
@@ -107,17 +122,22 @@ class Fighter:
         except DensebenchError as error:
             return Step(base, head, "failed", NOT_MEASURED, str(error))
         with closing(self._arena(sides, about["duel"]["seed"])) as arena:
-            fight_alone(
-                row,
-                arena,
-                self.margins,
-                seed=about["duel"]["seed"],
-                budget_s=duration_s(self.arguments.budget, "--budget"),
-                progress=self.progress,
-            )
-            about["packages_by_side"] |= arena.packages
-        about["packages"] = about["packages_by_side"].get(SIDES[1], {})
-        self._keeper(about).finish(run_content([row], about, complete=True))
+            complete = False
+            try:
+                fight_alone(
+                    row,
+                    arena,
+                    self.margins,
+                    seed=about["duel"]["seed"],
+                    budget_s=duration_s(self.arguments.budget, "--budget"),
+                    progress=self.progress,
+                )
+                complete = True
+            finally:
+                about["packages_by_side"] |= arena.packages
+                about["packages"] = about["packages_by_side"].get(SIDES[1], {})
+                if complete or row.blocks:
+                    self._store(row, about, complete=complete)
         (known,) = outcomes([row], self.margins)
         return make_step(base, head, row, known, self.arguments.look_for)
 
@@ -137,11 +157,13 @@ class Fighter:
         duel = {**names, "plant": None, "seed": secrets.randbelow(2**16)}
         return about_duel(self.device, datetime.now(timezone.utc), self.dataset, command=shlex.join(words), duel=duel)
 
-    def _keeper(self, about: dict[str, Any]) -> Keeper:
+    def _store(self, row: Row, about: dict[str, Any], *, complete: bool) -> None:
         label = f"{about['dataset']}-{about['device'].replace(':', '')}-duel"
         started_at = datetime.fromisoformat(about["started_at"])
         folder = f"{machine_name()}/{FOLDER}"
-        return Keeper(reserve_run_path(self.arguments.results, folder, label, started_at), self.progress)
+        keeper = Keeper(reserve_run_path(self.arguments.results, folder, label, started_at), self.progress)
+        keeper.finish(run_content([row], about, complete=complete))
+        self.paths.append(keeper.path)
 
 
 def make_step(base: Release, head: Release, row: Row, known: Outcome, look_for: str) -> Step:

@@ -8,7 +8,8 @@ import random
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,7 +25,7 @@ from bench.errors import DensebenchError, NotSavedError
 from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import write_atomically, write_pages
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.releases.known import Release, find_release, known_releases
 from bench.releases.probe import PROBE, Asked
 from bench.releases.store import FOLDER, with_release
@@ -86,23 +87,38 @@ def run(arguments: argparse.Namespace) -> int:
     if not jobs:
         raise DensebenchError("--rounds 0 and --probes 0 leave nothing to do.")
     progress = Progress(sys.stdout)
-    troubles, invalid = 0, 0
-    try:
+    troubles, invalid, stored = 0, 0, 0
+
+    def kept() -> str:
+        left = ",".join(dict.fromkeys(job.release.name for job in jobs[stored:]))
+        return (
+            f"Kept: {stored} of {len(jobs)} runs; with `--releases {left}` the same command makes those that are left."
+        )
+
+    with kept_on_interrupt(progress, kept), _pages_at_the_end(arguments.results, progress):
         for number, job in enumerate(jobs, start=1):
             progress.done(f"[{number}/{len(jobs)}] TensorFlow {job.release.name}, {job.what}")
             content, trouble = attempt(job, device, arguments, timeout_s)
             _store(arguments.results, with_release(content, job.release, trouble))
+            stored += 1
             troubles += bool(trouble)
             invalid += bool(content["densebench"]["invalid"])
             progress.done(f"  {trouble or 'done'}")
-    finally:
-        pages, complaints = make_versions_page(arguments.results)
-        for text in pages.values():
-            progress.done(f"\n{text}")
-        progress.done("\n  ".join([*complaints, "Wrote:", *map(str, write_pages(arguments.results, pages))]))
     if invalid:
         return ALARM
     return FAILED if troubles else FINE
+
+
+@contextmanager
+def _pages_at_the_end(results: Path, progress: Progress) -> Iterator[None]:
+    """However the runs end, the page of all that are stored is printed and written."""
+    try:
+        yield
+    finally:
+        pages, complaints = make_versions_page(results)
+        for text in pages.values():
+            progress.done(f"\n{text}")
+        progress.done("\n  ".join([*complaints, "Wrote:", *map(str, write_pages(results, pages))]))
 
 
 def plan_jobs(releases: Sequence[Release], what: Sequence[str], rounds: int) -> list[Job]:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from bench.arguments import existing_results
 from bench.errors import DensebenchError
 from bench.exit_status import ALARM, FINE
 from bench.files import write_pages
@@ -36,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DensebenchError: no run is stored, or a README lacks a marker.
     """
+    existing_results(arguments.results, "pytest bench/ --benchmark-only")
     readmes = arguments.readme_path or [path for path in READMES if path.exists()]
     with reading_once():
         return _check(arguments.results, readmes) if arguments.check else _write(arguments, readmes)

@@ -20,7 +20,7 @@ from bench.files import write_atomically, write_pages
 from bench.formats import format_counted
 from bench.ladder import InvalidRow, Ladder
 from bench.machine import machine_name
-from bench.progress import Progress, logging_to
+from bench.progress import Progress, kept_on_interrupt, logging_to
 from bench.records import read_run
 from bench.reproduction.details import details_page
 from bench.reproduction.measure import Training, assess, examine, train_side_by_side
@@ -153,11 +153,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _train(reproduction: Reproduction) -> None:
     try:
-        reproduction.train()
-        reproduction.save(complete=True)
-    except KeyboardInterrupt:
-        reproduction.progress.done(f"Stopped. {_stored(reproduction)}")
-        raise
+        with kept_on_interrupt(reproduction.progress, lambda: _stored(reproduction)):
+            reproduction.train()
+            reproduction.save(complete=True)
     except OSError as error:
         raise NotSavedError(
             f"{error.filename or reproduction.path}: {error.strerror}. {_stored(reproduction)}"

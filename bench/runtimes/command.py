@@ -24,7 +24,7 @@ from bench.errors import DensebenchError, NotSavedError
 from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import write_atomically, write_pages
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.records import read_run
 from bench.runfile import encode_run, reserve_run_path
 from bench.runtimes import RUNTIMES
@@ -105,7 +105,13 @@ def run(arguments: argparse.Namespace) -> int:
         except OSError as error:
             raise NotSavedError(f"{path}: {error.strerror or error}. The rounds before are saved.") from error
 
-    with tempfile.TemporaryDirectory() as folder:
+    def kept() -> str:
+        rounds = min((len(case.starts) for case in cases if case.well), default=0)
+        if not rounds:
+            return "No round was complete, so nothing is kept."
+        return f"Kept: {rounds} of {arguments.rounds} rounds, in {path}; the same command begins anew."
+
+    with kept_on_interrupt(progress, kept), tempfile.TemporaryDirectory() as folder:
         progress.update("training the models")
         prepare_all(cases, arguments, folder)
         measure(

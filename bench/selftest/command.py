@@ -25,8 +25,9 @@ from bench.duels.verdicts import ALARM_ERROR
 from bench.errors import DensebenchError, NotSavedError
 from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import write_atomically, write_pages
+from bench.formats import format_counted
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.runfile import encode_run, reserve_run_path
 from bench.selftest.page import false_alarms, make_selftest_page, selftest_page
 from bench.selftest.store import FOLDER, Fought, by_id, read_fought, to_go_on_with
@@ -76,20 +77,27 @@ def run(arguments: argparse.Namespace) -> int:
     about, before = _begin(arguments, device, limits)
     done = {one.key for one in before}
     progress.done(f"{len(trials)} duels, {len(done)} of them done; each one that ends is saved to {_folder(arguments)}")
-    try:
-        left = fight_trials(
-            trials,
-            done,
-            _arenas(arguments, device, about),
-            margins,
-            limits,
-            drawn=about["duel"]["seed"],
-            keep=lambda trial, ground, row: _keep(arguments, about, trial, ground, row),
-            progress=progress,
-        )
-        progress.done(f"{left} duels are left; --resume goes on with them." if left else "All duels are done.")
-    finally:
-        known = _conclude(arguments.results, about["selftest"]["id"], progress)
+    known: list[Fought] = []
+
+    def kept() -> str:
+        where = f"{format_counted(len(known), 'duel')} in {_folder(arguments)}"
+        return f"Kept: {where}; the same command goes on with --resume." if known else "No duel has ended yet."
+
+    with kept_on_interrupt(progress, kept):
+        try:
+            left = fight_trials(
+                trials,
+                done,
+                _arenas(arguments, device, about),
+                margins,
+                limits,
+                drawn=about["duel"]["seed"],
+                keep=lambda trial, ground, row: _keep(arguments, about, trial, ground, row),
+                progress=progress,
+            )
+            progress.done(f"{left} duels are left; --resume goes on with them." if left else "All duels are done.")
+        finally:
+            known = _conclude(arguments.results, about["selftest"]["id"], progress)
     if false_alarms(known).interval()[0] > ALARM_ERROR:
         return ALARM
     return FINE if all(one.counts for one in known) else FAILED
