@@ -1,89 +1,126 @@
-"""`python -m bench`: what works on stored runs, or on no run at all."""
+"""`python -m bench COMMAND`: the list of all commands, of which only the one that is called is imported."""
 
 from __future__ import annotations
 
-import argparse
+import importlib
 import sys
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from bench import race, run_all, trainer_ladder
-from bench.duels import command as duel
-from bench.duels import compare
-from bench.errors import DensebenchError
-from bench.prediction import command as prediction
-from bench.releases import bisection, versions
-from bench.reports import command as reports
-from bench.reproduction import command as reproduction
-from bench.runtimes import command as runtimes
-from bench.selftest import command as selftest
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
-
-class Command(Protocol):
-    """A module that is a command."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Give a parser the command's options."""
-
-    def run(self, arguments: argparse.Namespace) -> int:
-        """Do it; the exit status."""
-
-
-USAGE_ERROR = 2
-INTERRUPTED = 130
-
-
-def doctor(arguments: argparse.Namespace) -> int:
-    """Print what this machine offers."""
-    from bench.doctor import examine  # noqa: PLC0415  imports TensorFlow, which a report must not
-
-    for line in examine(arguments.data_dir):
-        print(line, flush=True)
-    return 0
-
-
-COMMANDS: dict[str, tuple[str, Command]] = {
-    "run": ("the main job on each device, and the table across them", run_all),
-    "reproduce": ("train the tutorials' recipes, and hold their figures against ours", reproduction),
-    "predict": ("what an exported model makes of your own pictures", prediction),
-    "duel": ("two environments against each other: slower, faster, same, cannot tell", duel),
-    "compare": ("a duel's verdicts from stored runs, with wider intervals", compare),
-    "versions": ("the main job on each release of TensorFlow, and the table across them", versions),
-    "bisect": ("the TensorFlow release in which a case changed, by duels over the releases", bisection),
-    "selftest": ("how often duels are wrong on this machine, and what they catch", selftest),
-    "runtimes": ("what to deploy: every runtime on every model, from its start to its thousandth answer", runtimes),
-    "trainers": ("every way to train, side by side, and the machine's own limit", trainer_ladder),
-    "report": ("tables, README and the HTML report from the stored runs, and whether they agree", reports),
-    "race": ("time to the tutorial's accuracy, by fit and by the compiled trainer", race),
+PROGRAM = "python -m bench"
+GROUPS = {
+    "measure": "train, export and time; each result is stored",
+    "judge": "did it get slower, faster or worse, and how sure is that?",
+    "look": "at what is stored, at one picture, at this machine",
 }
-"""What has a module of its own, beside `doctor` above."""
 
 
-def parse(words: list[str] | None) -> argparse.Namespace:
-    """The command line as a namespace whose `command` is the function to call."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("doctor", help="what this machine offers: devices, packages, noise, data sources")
-    command.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
-    command.set_defaults(command=doctor)
-    for name, (text, module) in COMMANDS.items():
-        command = commands.add_parser(name, help=text)
-        module.add_arguments(command)
-        command.set_defaults(command=module.run)
-    return parser.parse_args(words)
+class Command(NamedTuple):
+    """A command: its group, what it does and how long that takes, and its module with `add_arguments` and `run`."""
+
+    group: str
+    text: str
+    module: str
 
 
-def main(words: list[str] | None = None) -> int:
+COMMANDS: dict[str, Command] = {
+    "devices": Command(
+        "measure", "the suite on each device and backend, and the table across them (2 minutes each)", "bench.run_all"
+    ),
+    "trainers": Command(
+        "measure", "every way to train, side by side, and the machine's own limit (5 minutes)", "bench.trainer_ladder"
+    ),
+    "runtimes": Command(
+        "measure", "every runtime that can answer with a model (15 minutes; --quick: 2)", "bench.runtimes.command"
+    ),
+    "versions": Command(
+        "measure", "the suite on each release of TensorFlow (an hour; 20 GB of disk)", "bench.releases.versions"
+    ),
+    "reproduce": Command(
+        "measure",
+        "the tutorials' recipes, their figures against ours (20 minutes; --quick: 2)",
+        "bench.reproduction.command",
+    ),
+    "duel": Command(
+        "judge",
+        "two environments against each other: slower, faster, same (--budget: 5 minutes)",
+        "bench.duels.command",
+    ),
+    "bisect": Command(
+        "judge", "the TensorFlow release in which a case changed (4 duels: 20 minutes)", "bench.releases.bisection"
+    ),
+    "selftest": Command(
+        "judge", "how often duels are wrong on this machine (--total: 20 minutes)", "bench.selftest.command"
+    ),
+    "report": Command(
+        "look", "tables, README and HTML from the stored runs, and their check (seconds)", "bench.reports.command"
+    ),
+    "compare": Command("look", "stored runs of two sides beside each other (seconds)", "bench.duels.compare"),
+    "predict": Command(
+        "look", "what an exported model makes of your own pictures (seconds)", "bench.prediction.command"
+    ),
+    "doctor": Command("look", "what this machine offers, and what may disturb it (seconds)", "bench.doctor"),
+}
+"""In the order in which they are listed."""
+
+
+def overview() -> str:
+    """The commands in their groups, as `python -m bench` prints them."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"usage: {PROGRAM} COMMAND [OPTION ...]"]
+    for group, about in GROUPS.items():
+        lines += ["", f"{group}: {about}"]
+        lines += [f"  {name:{width}}{one.text}" for name, one in COMMANDS.items() if one.group == group]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"`{PROGRAM} COMMAND --help` lists a command's options.",
+            "The suite itself is `pytest bench/ --benchmark-only` (2 minutes; --quick: 1).",
+        ]
+    )
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The command line as a namespace whose `command` is the function to call.
+
+    Raises:
+        DensebenchError: there is no such command.
+    """
+    from bench.arguments import Parser  # the list of commands needs no other module
+    from bench.errors import unknown_name
+
+    name, *options = words
+    if name not in COMMANDS:
+        raise unknown_name("command", name, COMMANDS)
+    module = importlib.import_module(COMMANDS[name].module)
+    parser = Parser(f"{PROGRAM} {name}", module.__doc__)
+    module.add_arguments(parser)
+    parser.set_defaults(command=module.run)
+    return parser.parse_words(options)
+
+
+def main(words: Sequence[str] | None = None) -> int:
     """The exit status of one command; the user's mistakes are one line on standard error."""
-    arguments = parse(words)
+    words = sys.argv[1:] if words is None else words
+    if not words or words[0] in {"-h", "--help"}:
+        print(overview())
+        return 0
+    from bench.errors import DensebenchError
+    from bench.exit_status import INTERRUPTED, USAGE
+
     try:
+        arguments = parse(words)
         status: int = arguments.command(arguments)
     except DensebenchError as error:
         print(f"error: {error}", file=sys.stderr)
-        return USAGE_ERROR
+        return error.status
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return USAGE_ERROR
+        return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     return status

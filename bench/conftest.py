@@ -17,6 +17,7 @@ from bench.backends import backend, claim_backend
 from bench.datasets import Dataset, load_dataset
 from bench.devices import claim_device
 from bench.errors import DensebenchError
+from bench.exit_status import FAILED, INTERRUPTED, USAGE
 from bench.files import short
 from bench.formats import format_counted
 from bench.gpu import describe_gpu
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STAGES = ("train", "infer")
+OWN_STATUS: dict[int, int] = {
+    pytest.ExitCode.INTERRUPTED: INTERRUPTED,
+    pytest.ExitCode.NO_TESTS_COLLECTED: USAGE,
+}
+"""pytest's exit statuses that are others here."""
 CASE_PARAMETERS = {"batch": "batch_size", "threads": "threads"}
 SETTINGS = pytest.StashKey[Settings]()
 PROGRESS = pytest.StashKey[Progress]()
@@ -151,12 +157,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Save the run for the last time; where its folder cannot take it, in the temporary folder."""
     rows = session.config.stash.get(ROWS, None)
     session.config.stash[PROGRESS].clear()
+    session.exitstatus = OWN_STATUS.get(session.exitstatus, session.exitstatus)
     if rows is None or not rows.timed:
         return
     complete = len(rows.done) == len(rows.planned)
     rows.save(complete=complete)
     if rows.save_error:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.exitstatus = session.exitstatus or FAILED
         rows.rescue(Path(tempfile.gettempdir()), complete=complete)
 
 

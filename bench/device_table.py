@@ -92,7 +92,9 @@ def _commands(runs: Sequence[Run]) -> list[str]:
         backends = asked.setdefault(tuple(words), [])
         backends += [run.backend] if run.backend not in backends else []
     return [
-        " ".join(["python -m bench run --device all --backend", ",".join(backends), *(["--", *words] if words else [])])
+        " ".join(
+            ["python -m bench devices --device all --backend", ",".join(backends), *(["--", *words] if words else [])]
+        )
         for words, backends in asked.items()
     ]
 

@@ -1,12 +1,15 @@
-"""What this machine offers to a measurement, and what may disturb it."""
+"""`python -m bench doctor`: what this machine offers to a measurement, and what may disturb it."""
 
 from __future__ import annotations
 
+import argparse
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.arguments import add_common
 from bench.contamination import contamination, take_snapshot
 from bench.datasets import DATASETS, probe_sources
 from bench.devices import available_threads, import_tensorflow
@@ -16,6 +19,19 @@ from bench.machine import describe_machine, machine_name, package_versions
 
 WATCH_S = 1.0
 QUIET_LOAD_PER_CPU = 0.25
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_common(parser, "data-dir")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings as they come in; 0."""
+    for line in examine(arguments.data_dir):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    return 0
 
 
 def examine(data_dir: Path | None) -> Iterator[str]:

@@ -66,6 +66,16 @@ class Progress:
 
 
 @contextmanager
+def kept_on_interrupt(progress: Progress, kept: Callable[[], str]) -> Iterator[None]:
+    """On Ctrl-C one last line says what is kept and how to go on, which `kept` returns; the interrupt goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        progress.done(f"Stopped. {kept()}")
+        raise
+
+
+@contextmanager
 def logging_to(progress: Progress) -> Iterator[None]:
     """What the suite's modules log meanwhile (data sources, trainers) becomes lines of progress."""
     logger, handler = logging.getLogger("densebench"), _ProgressHandler(progress)

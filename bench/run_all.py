@@ -1,4 +1,4 @@
-"""`python -m bench run --device all`: the main job on each device, one process after the other, and their table."""
+"""`python -m bench devices`: the main job on each device, one process after the other, and their table."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.arguments import words_of
 from bench.backends import BACKENDS, missing_packages
 from bench.device_table import choose_device_runs, devices_page
 from bench.devices import available_threads, parse_device
 from bench.errors import DensebenchError, unknown_name
+from bench.exit_status import gravest
 from bench.files import ROOT
 from bench.gpu import count_gpus, find_gap
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.records import DEFAULT_BACKEND, read_runs
 from bench.reports.own import refresh_pages
 from bench.runfile import DEFAULT_RESULTS
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
     """Run the main job on each device, and print the table of what is stored.
 
     Returns:
-        0, or the exit status of the first run that failed; the others are made all the same.
+        The gravest exit status of all runs; one that fails keeps no other from being made.
 
     Raises:
         DensebenchError: a device is unknown, or is not there.
@@ -51,11 +53,17 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
         (name, device) for device in choose_devices(arguments.device) for name in choose_backends(arguments.backend)
     ]
     progress = Progress(sys.stdout)
-    statuses = []
-    for name, device in jobs:
-        words = [f"--backend={name}", f"--device={device}", f"--results={arguments.results}", *arguments.options]
-        progress.done(f"\n=== {name}, {device}: pytest bench/ --benchmark-only {shlex.join(words)}")
-        statuses.append((start or _start)([sys.executable, "-m", "pytest", "bench/", "--benchmark-only", *words]))
+    statuses: list[int] = []
+
+    def kept() -> str:
+        left = ", ".join(f"--backend {name} --device {device}" for name, device in jobs[len(statuses) :])
+        return f"Kept: {len(statuses)} of {len(jobs)} runs, and what the last one says above. Left: {left}."
+
+    with kept_on_interrupt(progress, kept):
+        for name, device in jobs:
+            words = [f"--backend={name}", f"--device={device}", f"--results={arguments.results}", *arguments.options]
+            progress.done(f"\n=== {name}, {device}: pytest bench/ --benchmark-only {shlex.join(words)}")
+            statuses.append((start or _start)([sys.executable, "-m", "pytest", "bench/", "--benchmark-only", *words]))
     runs, complaints = read_runs(arguments.results)
     if shown := choose_device_runs(runs):
         progress.done(f"\n{devices_page(shown)}")
@@ -63,12 +71,12 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
     for (name, device), status in zip(jobs, statuses, strict=True):
         if status:
             progress.done(f"{name}, {device}: the run ended with status {status}")
-    return next(filter(None, statuses), 0)
+    return gravest(statuses)
 
 
 def choose_backends(text: str) -> list[str]:
     """The backends that the user named, or all that are installed. Raises DensebenchError."""
-    names = [word.strip() for word in text.split(",") if word.strip()]
+    names = words_of(text)
     if text == ALL:
         names = [name for name in BACKENDS if not missing_packages(name)]
     for name in names:
@@ -91,7 +99,7 @@ def choose_devices(text: str) -> list[str]:
     if text == ALL:
         cpus = [parse_device(f"cpu:{count}").name for count in sorted({1, available_threads()})]
         return cpus + [f"gpu:{index}" for index in range(count_gpus()) if find_gap(index) is None]
-    names = [parse_device(word.strip()).name for word in text.split(",") if word.strip()]
+    names = [parse_device(word).name for word in words_of(text)]
     for name in names:
         index = parse_device(name).index
         if index is not None and (gap := find_gap(index)):
@@ -103,4 +111,9 @@ def choose_devices(text: str) -> list[str]:
 
 def _start(command: Sequence[str]) -> int:
     """The exit status of one run, which writes to this process's own output."""
-    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603  no shell reads the words
+    process = subprocess.Popen(command, cwd=ROOT)  # noqa: S603  no shell reads the words
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # it was interrupted as well, and saves what it has
+        raise

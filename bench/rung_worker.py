@@ -55,25 +55,27 @@ class Worker:
             images, labels = split.train_images, split.train_labels
         task = Task(chosen, batch_size, WIDTHS[recipe], images, labels, self.threads)
         ready = self.ready[case] = RUNGS[rung].prepare(task)
-        return {"epochs": ready.epochs, "train_images": ready.images, "facts": dict(ready.facts)}
+        own = {"warm_up_epochs": ready.warm_up_epochs, "facts": dict(ready.facts)}
+        return {"epochs": ready.epochs, "train_images": ready.images, **own}
 
     def repeat(self, *, case: str) -> dict[str, Any]:
-        """One repetition: its seconds, and what disturbed it."""
-        before = take_snapshot()
-        value_s = self.ready[case].repeat()
-        return {"value_s": value_s, "contamination": contamination(before, take_snapshot())}
+        """One repetition: its seconds, what disturbed it, and, outside the clock, the test accuracy after it."""
+        ready, before = self.ready[case], take_snapshot()
+        value_s = ready.repeat()
+        told = contamination(before, take_snapshot())
+        return {"value_s": value_s, "contamination": told, "test_accuracy": self._score(ready)}
 
-    def score(self, *, case: str) -> dict[str, Any]:
-        """The test accuracy of what a rung has trained; ``None`` for a limit."""
-        predict = self.ready[case].predict
+    def _score(self, ready: Ready) -> float | None:
+        """The test accuracy (0-1) of what a rung has trained so far; ``None`` for a limit."""
+        predict = ready.predict
         if predict is None:
-            return {"test_accuracy": None}
+            return None
         scores = predict(scale(self.dataset.test_images))
         if scores.shape != (len(self.dataset.test_labels), scores.shape[1]):
             raise AssertionError(f"{len(scores)} of {len(self.dataset.test_labels)} images were scored")
         if not np.isfinite(scores).all():
             raise FloatingPointError("the scores are not numbers")
-        return {"test_accuracy": float(np.mean(scores.argmax(axis=1) == self.dataset.test_labels))}
+        return float(np.mean(scores.argmax(axis=1) == self.dataset.test_labels))
 
 
 def serve(worker: Worker, requests: Iterable[str], send: Callable[[str], None]) -> None:
@@ -81,7 +83,6 @@ def serve(worker: Worker, requests: Iterable[str], send: Callable[[str], None]) 
     actions: dict[str, Callable[..., dict[str, Any]]] = {
         "prepare": worker.prepare,
         "repeat": worker.repeat,
-        "score": worker.score,
     }
     for line in requests:
         request = json.loads(line)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.arguments import names, unknown_options
 from bench.backends import BACKENDS
 from bench.datasets import DATASETS
 from bench.devices import Device, parse_device
@@ -78,6 +80,10 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--results", metavar="DIR", default=str(DEFAULT_RESULTS), help="where results go (default: results/local)"
     )
+    own = [name for option in group.options for name in option.names()]
+    meant = {word: close for word, close in unknown_options(sys.argv[1:], own).items() if close}
+    if meant:  # pytest shows it where it does not know an option either
+        parser.extra_info["did you mean"] = ", ".join(f"{close[0]} ({word})" for word, close in meant.items())
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -87,13 +93,12 @@ def read_settings(config: pytest.Config) -> Settings:
         DensebenchError: a name is unknown or a number is out of range.
     """
     option = config.option
-    recipes = tuple(RECIPES) if option.models is None else _parse_models(option.models)
     if option.dataset is not None and option.dataset not in DATASETS:
         raise unknown_name("data set", option.dataset, DATASETS)
     if option.trainer not in KERAS_TRAINERS:
         raise unknown_name("trainer", option.trainer, KERAS_TRAINERS)
     return Settings(
-        recipes=recipes,
+        recipes=tuple(names(option.models, RECIPES, "model")),
         dataset=option.dataset,
         data_dir=Path(option.data_dir) if option.data_dir else None,
         device=parse_device(option.device),
@@ -104,16 +109,6 @@ def read_settings(config: pytest.Config) -> Settings:
         results=Path(option.results),
         command=_command(config),
     )
-
-
-def _parse_models(text: str) -> tuple[str, ...]:
-    wanted = [name.strip() for name in text.split(",") if name.strip()]
-    if not wanted:
-        raise DensebenchError(f"--models {text!r} names no model. Known: {', '.join(RECIPES)}.")
-    for name in wanted:
-        if name not in RECIPES:
-            raise unknown_name("model", name, RECIPES)
-    return tuple(name for name in RECIPES if name in wanted)
 
 
 def _parse_seeds(text: str | None, *, quick: bool) -> int:

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.about import about_run
+from bench.arguments import add_common
 from bench.datasets import Dataset, load_dataset
 from bench.devices import Device, claim_device, parse_device
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, NotSavedError
+from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import short, write_atomically
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.records import SCHEMA, read_run
 from bench.reports.own import refresh_pages
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path, round_timings
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 DEFAULT_BLOCKS = 5
+DATASETS = ("fashion_mnist", "mnist")
+"""Those whose images fill whole batches."""
 SETTLE_S = 0.3
 """Before each repetition: idle threads of the process that worked last may still spin."""
 
@@ -48,9 +52,12 @@ class Case:
     Attributes:
         position: its place in the tables.
         blocks: which block each of `values_s` belongs to.
-        prepared: the worker's answer once the rung is ready: `epochs` per repetition, `train_images`, `facts`.
+        accuracies: the test accuracy (0-1) after each repetition; empty for a limit.
+        prepared: the worker's answer once the rung is ready: `epochs` per repetition, `warm_up_epochs` before them,
+            `train_images`, `facts`.
         unavailable: why this machine cannot measure it, though nothing is broken.
         failed: what went wrong.
+        invalid: whether that is a model that has not learnt enough.
     """
 
     position: int
@@ -60,10 +67,11 @@ class Case:
     values_s: list[float] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     contamination: list[Any] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
     prepared: Mapping[str, Any] = field(default_factory=dict)
-    test_accuracy: float | None = None
     unavailable: str | None = None
     failed: str | None = None
+    invalid: bool = False
 
     @property
     def name(self) -> str:
@@ -86,14 +94,21 @@ class Asked(Protocol):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--blocks", type=int, default=DEFAULT_BLOCKS, metavar="N", help="repetitions of every rung")
-    parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
-    parser.add_argument("--dataset", default="fashion_mnist", choices=("fashion_mnist", "mnist"))
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    add_common(parser, "device", "data-dir")
+    parser.add_argument("--dataset", default=DATASETS[0], choices=DATASETS)
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure the ladder, store it, write its page and print it; 1 where a rung failed, else 0."""
+    """Measure the ladder, store it, write its page and print it.
+
+    Returns:
+        `ALARM` where a rung trained no model worth timing; else `FAILED` where one failed, and `FINE` where none did.
+
+    Raises:
+        DensebenchError: an option is wrong, or the data cannot be had.
+        NotSavedError: a block cannot be stored.
+    """
     device = parse_device(arguments.device)
     if device.kind != "cpu":
         raise DensebenchError(f"--device {arguments.device!r}: the trainers are compared on cpu or cpu:N only.")
@@ -108,17 +123,28 @@ def run(arguments: argparse.Namespace) -> int:
     about = _about(arguments, dataset, device, started_at) | {"order_seed": seed, "orders": orders}
 
     def save(*, complete: bool) -> None:
-        write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+        try:
+            write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+        except OSError as error:
+            raise NotSavedError(f"{path}: {error.strerror or error}. The blocks before are saved.") from error
+
+    def kept() -> str:
+        blocks = min((len(case.values_s) for case in cases if case.well), default=0)
+        if not blocks:
+            return "No block was complete, so nothing is kept."
+        return f"Kept: {blocks} of {arguments.blocks} blocks, in {path}; the same command begins anew."
 
     mark_missing(cases)
-    with open_workers(cases, arguments, device) as workers:
+    with kept_on_interrupt(progress, kept), open_workers(cases, arguments, device) as workers:
         measure(cases, workers, orders, dataset=dataset.name, progress=progress, save=lambda: save(complete=False))
         _show_errors(cases, workers, progress)
     save(complete=True)
     written = [short(path), *refresh_pages(arguments.results, "trainers", path.name)]
     for line in [trainer_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]:
         progress.done(line)
-    return 1 if any(case.failed for case in cases) else 0
+    if any(case.invalid for case in cases):
+        return ALARM
+    return FAILED if any(case.failed for case in cases) else FINE
 
 
 def plan_cases() -> list[Case]:
@@ -176,7 +202,7 @@ def measure(  # noqa: PLR0913  who takes part, in which order, and what a test r
     save: Callable[[], None],
     settle: Callable[[], None] = lambda: time.sleep(SETTLE_S),
 ) -> None:
-    """Prepare all cases, repeat each once per block, and score what they have trained; `save` after each block.
+    """Prepare all cases, repeat each once per block, and judge what they have trained; `save` after each block.
 
     A case that fails is left out from then on; all others are measured.
     """
@@ -193,11 +219,12 @@ def measure(  # noqa: PLR0913  who takes part, in which order, and what a test r
                 case.values_s.append(answer["value_s"])
                 case.blocks.append(block)
                 case.contamination.append(answer["contamination"])
+                case.accuracies += [] if answer["test_accuracy"] is None else [answer["test_accuracy"]]
         save()
     for case in cases:
-        if answer := _ask(case, workers, {"do": "score", "case": case.name}):
-            case.test_accuracy = answer["test_accuracy"]
+        if case.well:
             case.failed = accuracy_fault(case, dataset)
+            case.invalid = case.failed is not None
 
 
 def accuracy_fault(case: Case, dataset: str) -> str | None:
@@ -206,14 +233,14 @@ def accuracy_fault(case: Case, dataset: str) -> str | None:
         return None
     recipe = RECIPES[case.recipe]
     floor = recipe.accuracy_floors[dataset] if epochs_trained(case) >= recipe.training.epochs else QUICK_FLOOR
-    if case.test_accuracy is not None and case.test_accuracy >= floor:
+    if case.accuracies and case.accuracies[-1] >= floor:
         return None
-    return f"test accuracy {case.test_accuracy} is below the floor of {floor}"
+    return f"test accuracy {case.accuracies[-1] if case.accuracies else None} is below the floor of {floor}"
 
 
 def epochs_trained(case: Case) -> int:
-    """How many epochs the timed repetitions were."""
-    return len(case.values_s) * int(case.prepared.get("epochs", 0))
+    """How many epochs the warm-up and the timed repetitions were."""
+    return int(case.prepared.get("warm_up_epochs", 0)) + len(case.values_s) * int(case.prepared.get("epochs", 0))
 
 
 def run_content(cases: Sequence[Case], about: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
@@ -254,7 +281,9 @@ def _papers(case: Case) -> dict[str, Any]:
         "blocks": case.blocks,
         "epochs_run": [case.prepared["epochs"]] * len(case.values_s) if case.values_s else [],
         "epochs_trained": epochs_trained(case),
-        "test_accuracies": [] if case.test_accuracy is None else [case.test_accuracy],
+        "warm_up_epochs": case.prepared.get("warm_up_epochs"),
+        "test_accuracies": case.accuracies[-1:],
+        "accuracies_by_block": case.accuracies,
         "contamination": case.contamination,
         "quick": False,
     }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bench.formats import format_accuracy, format_counted, format_rate
+from bench.fields import within
+from bench.formats import format_accuracy, format_counted, format_duration, format_rate
+from bench.records import Record, Run
 from bench.tables import NOT_MEASURED, escape, markdown_table, provenance
+from models import RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +30,7 @@ HEADLINE_RECIPE = "deep_mlp"
 PUBLISHED_DATASET = "fashion_mnist"
 VERSIONS = (("TensorFlow", "tensorflow"), ("JAX", "jax"), ("PyTorch", "torch"), ("NumPy", "numpy"))
 GIGA = 1e9
+TIME_TO_ACCURACY = "Time to accuracy (epochs)"
 
 Blocks = dict[int, float]
 """Block number to what was reached in it."""
@@ -49,7 +54,7 @@ def trainer_page(run: Run) -> str:
 
 
 def trainer_table(run: Run, recipes: Sequence[str]) -> str:
-    """A row per model, batch size and rung: rate, ratio to `fit`, shares of both limits, accuracy."""
+    """A row per model, batch size and rung: rate, ratio to `fit`, shares of both limits, accuracy and time to it."""
     headers = [
         "Model",
         "Batch",
@@ -59,6 +64,7 @@ def trainer_table(run: Run, recipes: Sequence[str]) -> str:
         f"of the {BATCH_LIMIT}",
         f"of the {PRODUCT_LIMIT}",
         "Test accuracy (epochs)",
+        TIME_TO_ACCURACY,
     ]
     records = sorted((record for record in run.records if record.recipe in recipes), key=lambda record: record.position)
     return markdown_table(headers, [_row(run, record) for record in records], text_columns=(0, 2))
@@ -96,7 +102,23 @@ def trainer_explanation(run: Run) -> str:
         "could train on if training were nothing but the matrix products that it cannot do without (forward, "
         "gradient of each kernel, and gradient of the inputs of each layer but the first): at the rate of large "
         "square matrices, and at that of products of the training's own shapes. More than 100% means that a rung's "
-        f"own library multiplies such matrices faster than NumPy's. NumPy reached {'; '.join([best, *reached])}."
+        f"own library multiplies such matrices faster than NumPy's. {_targets(run)} NumPy reached "
+        f"{'; '.join([best, *reached])}."
+    )
+
+
+def _targets(run: Run) -> str:
+    """The sentence about the last column."""
+    recipes = dict.fromkeys(record.recipe for record in run.records)
+    floors = [
+        f"{RECIPES[name].accuracy_floors[run.dataset]} for {name}"
+        for name in recipes
+        if name in RECIPES and run.dataset in RECIPES[name].accuracy_floors
+    ]
+    return (
+        f"The last column has the training time until the test accuracy, taken outside the clock after each "
+        f"repetition, is first at least the recipe's floor ({', '.join(floors)}); the epochs that warmed a rung up "
+        f"count as many of its own."
     )
 
 
@@ -125,7 +147,7 @@ def flops_per_image(widths: Sequence[int]) -> int:
 def _row(run: Run, record: Record) -> list[str]:
     start = [record.recipe, str(record.batch_size), rung_title(record)]
     if record.faults or not record.values_s:
-        return [*start, _status(record), *[NOT_MEASURED] * 4]
+        return [*start, _status(record), *[NOT_MEASURED] * 5]
     reached = rates(record)
     return [
         *start,
@@ -133,7 +155,29 @@ def _row(run: Run, record: Record) -> list[str]:
         _compare(reached, rates_of(run, record, BASELINE), _spread),
         *(_compare(reached, rates_of(run, record, limit), _percent) for limit in (BATCH_LIMIT, PRODUCT_LIMIT)),
         _accuracy(record),
+        time_to_accuracy(record),
     ]
+
+
+def time_to_accuracy(record: Record) -> str:
+    """Training seconds until the test accuracy is first seen to be the recipe's floor, or more, and epochs in brackets.
+
+    The tutorials print no accuracy on test images, so the target is the one below which a recipe's figures are not
+    believed. Repetitions count whole, as accuracies are taken after them; the epochs that warmed the rung up are
+    counted at its median time per epoch. A dash: not reached, or stored before accuracies were.
+    """
+    accuracies, warm_up = within(record.papers, "accuracies_by_block", 0, 1), record.papers.get("warm_up_epochs")
+    target = RECIPES[record.recipe].accuracy_floors.get(record.dataset) if record.recipe in RECIPES else None
+    if target is None or not isinstance(warm_up, int) or len(accuracies) != len(record.values_s):
+        return NOT_MEASURED
+    reached = next((count for count, accuracy in enumerate(accuracies, start=1) if accuracy >= target), None)
+    if reached is None:
+        return NOT_MEASURED
+    epoch_s = statistics.median(
+        value_s / epochs for value_s, epochs in zip(record.values_s, record.epochs_run, strict=True)
+    )
+    training_s = warm_up * epoch_s + math.fsum(record.values_s[:reached])
+    return f"{format_duration(training_s)} ({warm_up + sum(record.epochs_run[:reached])})"
 
 
 def rates(record: Record) -> Blocks:

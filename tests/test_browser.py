@@ -209,7 +209,9 @@ def test_hostile_text_stays_text(chromium: Any, tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     about = {"commit": evil, "machine": {"name": evil, "cpu": evil, "cpus": 2}, "device": evil}
     path.write_text(json.dumps(run_content(rows, **about)), encoding="utf-8")
-    visit = Visit(chromium, write_report(tmp_path, "fashion_mnist")[0])
+    visit = Visit(
+        chromium, write_report(make_stored(read_shown(tmp_path), page=tmp_path / "report"), tmp_path / "report")[0]
+    )
     visit.see_all()
     assert visit.errors == []
     assert evil in visit.column("headline", 0)[0]

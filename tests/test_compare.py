@@ -112,49 +112,66 @@ def compare(*words: str | Path) -> int:
     return main(["compare", *map(str, words)])
 
 
-def test_what_was_found_is_printed_and_exits_with_its_status(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def cells(page: str, case: str) -> list[str]:
+    (line,) = [line for line in page.replace("\\", "").splitlines() if line.startswith(f"| {case} ")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_runs_stand_side_by_side_without_a_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slow = stored(tmp_path, "b.json", infer_row(values_s=(12e-6,) * 3), packages={**PACKAGES, "tensorflow": "2.22.0"})
     fast = stored(tmp_path, "a.json", infer_row())
-    assert compare(fast, slow) == 1
-    page = capsys.readouterr().out
-    assert "1.500 (1.306–1.723)" in page
+    assert compare(fast, slow) == compare(slow, fast) == compare(fast, fast) == 0
+    page = capsys.readouterr().out.split("**No verdict")[1]
+    assert cells(page, INFER) == [INFER, "8.00 µs", "12.0 µs", "1.500", "–", "1, 1", ""]
+    assert "`python -m bench duel` tells whether anything changed" in page
     assert "| tensorflow | 2.21.0 | 2.22.0 |" in " ".join(page.split())
-    assert "its noise is assumed to be 5 %, not measured" in page
-    assert "not interleaved" in page
-    assert compare(slow, fast) == 0
-    assert compare(fast, fast) == 2
-    assert compare(fast, slow, "--fail-on", "worse") == 0
+    assert not {"slower", "faster", "same", "cannot tell", "assumed"} & set(" ".join(page.split()).split("| "))
 
 
-def test_folders_hold_several_runs_of_a_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for side, factor in (("a", 1.0), ("b", 1.001)):
+def test_several_runs_of_a_side_give_the_ratio_an_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for side, factor in (("a", 1.0), ("b", 1.1)):
         runs(tmp_path / side, *(factor * value_s for value_s in (1.0, 1.001, 0.999, 1.0)))
     assert compare(tmp_path / "a", tmp_path / "b") == 0
-    page = capsys.readouterr().out
-    assert "assumed" not in page
-    assert "4, 4" in page
+    row = cells(capsys.readouterr().out, INFER)
+    assert row[3].startswith("1.100 (1.09")
+    assert row[5] == "4, 4"
+
+
+def test_trainings_show_their_mean_accuracies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base, head = (
+        stored(tmp_path, "a.json", train_row()),
+        stored(tmp_path, "b.json", train_row(test_accuracies=[0.8] * 3)),
+    )
+    assert compare(base, head) == 0
+    assert cells(capsys.readouterr().out, "train[deep_mlp]")[4] == "0.8700 → 0.8000"
 
 
 @pytest.mark.parametrize(("owner", "word", "status"), [("a", "MISSING", 1), ("b", "NEW", 2)])
-def test_a_case_of_one_side_only_is_an_alarm(
+def test_a_case_of_one_side_only_is_said(
     owner: str, word: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for side in ("a", "b"):
-        for number in range(2):
-            rows = [infer_row(values_s=(8e-6,) * 3), *([train_row()] if side == owner else [])]
-            stored(tmp_path / side, f"{number}.json", *rows)
+        rows = [infer_row(values_s=(8e-6,) * 3), *([train_row()] if side == owner else [])]
+        stored(tmp_path / side, "run.json", *rows)
     assert compare(tmp_path / "a", tmp_path / "b") == status
-    assert f"**{word}: train[deep_mlp]:" in capsys.readouterr().out.replace("\\", "")
+    page = capsys.readouterr().out
+    assert f"**{word}: train[deep_mlp]:" in page.replace("\\", "")
+    assert cells(page, "train[deep_mlp]")[-1] == word.lower()
+    assert compare(tmp_path / "a", tmp_path / "b", "--fail-on", word.lower()) == 1
 
 
 def test_an_invalid_row_is_never_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = stored(tmp_path, "a.json", infer_row())
     bad = stored(tmp_path, "b.json", invalid=[refuse(infer_row(), "3 of 10000 predictions changed")])
-    assert compare(good, bad) == 2
-    page = capsys.readouterr().out
-    assert "HEAD: 3 of 10000 predictions changed" in page.replace("\\", "")
+    assert compare(good, bad) == 1
+    assert "HEAD: 3 of 10000 predictions changed" in capsys.readouterr().out.replace("\\", "")
+    assert compare(good, bad, "--fail-on", "new") == 3
+
+
+def test_words_that_a_comparison_has_no_more_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = stored(tmp_path, "a.json", infer_row())
+    assert compare(run, run, "--fail-on", "slower") == 4
+    assert "unknown verdict 'slower'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -171,7 +188,7 @@ def test_runs_with_nothing_to_compare_them_by_are_refused(
 ) -> None:
     base = stored(tmp_path, "a.json", infer_row())
     head = stored(tmp_path, "b.json", infer_row(), **change)
-    assert compare(base, head) == 2
+    assert compare(base, head) == 4
     assert complaint in capsys.readouterr().err
 
 
@@ -179,7 +196,7 @@ def test_what_is_no_run_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[st
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.json").write_text("{", encoding="utf-8")
     for path, complaint in (("empty", "holds no run file"), ("text.json", "not a densebench run"), ("gone", "No such")):
-        assert compare(tmp_path / path, tmp_path / path) == 2
+        assert compare(tmp_path / path, tmp_path / path) == 4
         assert complaint in capsys.readouterr().err
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from bench.duels.command import parse_duration, parse_share
 from bench.duels.runs import read_duel
-from bench.errors import DensebenchError
 from tests.fake_duel import ABOUT
 
 CASE = "infer[logistic_regression,batch=1,threads=1]"
@@ -68,7 +66,7 @@ def test_another_duel_is_not_gone_on_with(
     before = only_run(finished).read_bytes()
     if words[-1] == "cpu" and ABOUT["threads"] == 1:
         pytest.skip("this machine has one CPU")
-    assert duel("--resume", str(only_run(finished)), *words, results=finished) == 2
+    assert duel("--resume", str(only_run(finished)), *words, results=finished) == 4
     assert "that duel is another one" in (told := capsys.readouterr().err)
     assert complaint in told
     assert only_run(finished).read_bytes() == before
@@ -86,24 +84,6 @@ def test_a_duel_goes_on_from_its_file(finished: Path, tmp_path: Path) -> None:
 
 
 # Options.
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90.0), ("5m", 300.0), ("1.5h", 5400.0)])
-def test_durations_have_units(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["90", "0m", "-1m", "m", "5 m", ""])
-def test_anything_else_is_no_duration(text: str) -> None:
-    with pytest.raises(DensebenchError, match="is no duration: 90s, 5m and 1h are"):
-        parse_duration(text)
-
-
-def test_shares_are_percent_or_plain() -> None:
-    assert parse_share("3%", "--margin") == parse_share("0.03", "--margin") == 0.03
-    for text in ("0", "150%", "3 %", "many", "-1%", ""):
-        with pytest.raises(DensebenchError, match=r"--margin '.*' is no share"):
-            parse_share(text, "--margin")
 
 
 @pytest.mark.parametrize(
@@ -124,11 +104,11 @@ def test_shares_are_percent_or_plain() -> None:
 def test_bad_input_gets_one_clear_line_before_anything_is_measured(
     words: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert duel(*words, results=tmp_path / "results") == 2
+    assert duel(*words, results=tmp_path / "results") == 4
     assert complaint in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
 
 
 def test_a_side_that_is_no_interpreter_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert duel(results=tmp_path / "results", python="/nowhere/python") == 2
+    assert duel(results=tmp_path / "results", python="/nowhere/python") == 4
     assert "/nowhere/python is no Python interpreter" in capsys.readouterr().err

@@ -38,6 +38,11 @@ class Installer:
             make_python(Path(command[-1]))
 
 
+@pytest.fixture(autouse=True)
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda _name: tmp_path / "cache")
@@ -75,6 +80,19 @@ def test_an_environment_of_tox_is_used_where_it_is_and_made_where_it_is_not(tmp_
         assert find_side("tf219", root=tmp_path, run=run).python == tmp_path / ".tox/tf219/bin/python"
     (command,) = made
     assert command.endswith("-e tf219 --notest")
+
+
+@pytest.mark.parametrize(("word", "program"), [("tf219", "tox"), ("tensorflow==2.20.0", "uv")])
+def test_a_program_that_is_missing_is_said_with_what_installs_it(
+    word: str, program: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(
+        DensebenchError, match=rf"{program}, which .* not installed: `python3 -m pip install {program}`"
+    ):
+        find_side(word, root=tmp_path, run=refuse)
+    assert not cache.exists()
 
 
 def test_an_environment_that_tox_cannot_make_is_said_with_what_would_be_right(tmp_path: Path) -> None:

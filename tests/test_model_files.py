@@ -69,6 +69,23 @@ def test_where_there_is_no_export_the_command_that_makes_one_is_named(tmp_path: 
     assert making_command("deep_mlp", usual, "fashion_mnist") == "pytest bench/ --benchmark-only --models deep_mlp"
 
 
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_model_in_a_format_of_keras_is_refused_with_how_to_export_it(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"mine{ending}"
+    path.write_bytes(b"PK")
+    with pytest.raises(
+        DensebenchError, match=r"an \.onnx file\. To make one: keras\.models\.load_model\('.*'\)\.export"
+    ):
+        find_model(str(path), tmp_path, None)
+
+
+def test_a_folder_is_refused_with_how_to_convert_it(tmp_path: Path) -> None:
+    with pytest.raises(
+        DensebenchError, match=f"To make one: `python -m tf2onnx.convert --saved-model {tmp_path} --output"
+    ):
+        find_model(str(tmp_path), tmp_path, None)
+
+
 def test_a_mistyped_name_is_answered_with_the_closest_ones(tmp_path: Path) -> None:
     with pytest.raises(DensebenchError, match=r"unknown model 'deep_mpl'\. Did you mean 'deep_mlp'"):
         find_model("deep_mpl", tmp_path, None)

@@ -186,6 +186,12 @@ def test_a_folder_that_does_not_exist_is_named(
     assert "nope does not exist" in capsys.readouterr().err
 
 
+def test_results_that_do_not_exist_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["report"], ["report", "--check"], ["predict", "deep_mlp", "test:0"]):
+        assert main([*words, "--results", "/nowhere"]) == 4
+        assert "the results folder /nowhere does not exist. `pytest bench/ --benchmark-only" in capsys.readouterr().err
+
+
 def test_reports_import_no_framework() -> None:
     code = (
         "import sys; from bench.__main__ import main; main(['report', '--results', 'nowhere']);"

@@ -231,7 +231,7 @@ def test_a_stopped_reproduction_goes_on_where_it_was(
     resume = ["reproduce", "--resume", "--results", str(tmp_path)]
     with monkeypatch.context() as patch:
         patch.setattr("bench.about.package_versions", lambda: {"keras": "9.9"})
-        assert main(resume) == 2
+        assert main(resume) == 4
     assert "now it is {'keras': '9.9'}" in capsys.readouterr().err
     assert main(resume) == 0
     assert len(calls) == 5
@@ -241,7 +241,7 @@ def test_a_stopped_reproduction_goes_on_where_it_was(
         for folder in (whole[0], tmp_path)
     ]
     assert answers[0] == answers[1]
-    assert main(resume) == 2
+    assert main(resume) == 4
     assert "holds no reproduction that was stopped" in capsys.readouterr().err
 
 
@@ -287,7 +287,7 @@ def test_a_full_disk_stops_with_one_line_and_keeps_what_was_stored(
         path.write_bytes(content)
 
     monkeypatch.setattr(command, "write_atomically", fill)
-    assert reproduce(tmp_path) == 2
+    assert reproduce(tmp_path) == 3
     assert "No space left on device. Stored so far: 1 training," in capsys.readouterr().err
 
 

@@ -115,7 +115,7 @@ def test_each_device_has_a_process_of_its_own_and_a_failure_stops_no_other(
         store(tmp_path, device, 1 if device == "cpu:1" else 4, 1.0)
         return int(device == "cpu:1")
 
-    words = ["run", "--results", str(tmp_path), "--", "--models", "deep_mlp"]
+    words = ["devices", "--results", str(tmp_path), "--", "--models", "deep_mlp"]
     arguments = parse(words)
     assert run_all.run(arguments, start) == 1
     assert [list(command[:4]) for command in started] == [["-m", "pytest", "bench/", "--benchmark-only"]] * 2
@@ -128,5 +128,5 @@ def test_each_device_has_a_process_of_its_own_and_a_failure_stops_no_other(
 
 
 def test_a_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--device", "tpu"]) == 2
+    assert main(["devices", "--device", "tpu"]) == 4
     assert len(capsys.readouterr().err.splitlines()) == 1

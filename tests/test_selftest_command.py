@@ -67,10 +67,10 @@ def test_the_report_makes_the_same_page(arenas: list[str | None], tmp_path: Path
 def test_another_self_test_is_not_gone_on_with(
     arenas: list[str | None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert selftest(tmp_path, "--resume") == 2
+    assert selftest(tmp_path, "--resume") == 4
     assert "no self-test is stored" in capsys.readouterr().err
     selftest(tmp_path, "--duels", "1", "--plants", "none")
-    assert selftest(tmp_path, "--resume", "--margin", "2%") == 2
+    assert selftest(tmp_path, "--resume", "--margin", "2%") == 4
     assert "margin 0.03, now 0.02" in capsys.readouterr().err
     assert len(arenas) == 2
 
@@ -84,7 +84,7 @@ def test_a_case_that_fails_is_kept_and_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "ProcessArena", lambda *_words: FakeGround(trouble=lose("HEAD", 1, 2)))
-    assert selftest(tmp_path, "--duels", "1", "--plants", "none") == 0
+    assert selftest(tmp_path, "--duels", "1", "--plants", "none") == 3
     assert "FAILED, not counted: 1 duel of train[deep_mlp]" in capsys.readouterr().out
 
 
@@ -99,7 +99,7 @@ def test_a_case_that_fails_is_kept_and_said(
 def test_bad_options_get_one_line(
     words: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert selftest(tmp_path / "results", *words) == 2
+    assert selftest(tmp_path / "results", *words) == 4
     assert complaint in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
 

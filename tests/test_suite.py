@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.exit_status import FAILED, INTERRUPTED
 from bench.records import Run, read_run
 from models import RECIPES
 
@@ -105,6 +106,7 @@ def test_a_run_file_names_neither_this_host_nor_its_folders(
         (["--device", "tpu"], "unknown device 'tpu'"),
         (["--device", "cpu:999"], "asks for 999 threads"),
         (["--trainer", "jax"], "unknown trainer 'jax'. Known: compiled, fit."),
+        (["--modles", "deep_mlp"], "did you mean: --models (--modles)"),
         (["--seeds", "0"], "--seeds '0' is not a number of trainings"),
         (["--seeds", "many"], "--seeds 'many' is not a number of trainings"),
         (["--dataset", "mnist", "--data-dir", "/nowhere"], "--data-dir names '/nowhere'"),
@@ -170,7 +172,7 @@ def test_a_full_disk_loses_nothing_that_was_measured(tmp_path: Path) -> None:
     answer = bench(
         *TINY, "--models", "single_dense", "-k", "train or batch1-", results=tmp_path / "results", fault="disk"
     )
-    assert answer.returncode == pytest.ExitCode.TESTS_FAILED
+    assert answer.returncode == FAILED
     assert "No space left on device" in answer.stdout
     assert not only_run(tmp_path / "results").complete
     (rescued,) = tmp_path.glob("*.json")
@@ -210,7 +212,7 @@ def test_what_was_complete_outlives_the_process(end: signal.Signals, tmp_path: P
     assert run.records[0].case == "train[logistic_regression]"
     assert len(run.records[0].values_s) == 30
     assert len(run.missing) == 13
-    assert process.returncode == (pytest.ExitCode.INTERRUPTED if end == signal.SIGINT else -end)
+    assert process.returncode == (INTERRUPTED if end == signal.SIGINT else -end)
     if end == signal.SIGINT:
         assert "Ended early: 1 of 14 cases are complete." in output
         assert not list(results.rglob("*.tmp"))

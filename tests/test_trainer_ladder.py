@@ -22,7 +22,7 @@ from bench.rungs import LADDERS, RUNGS, WIDTHS, Rung
 from bench.rungs.numpy_limit import step_products
 from bench.rungs.task import Ready, Task, Unavailable, make_ready
 from bench.rungs.tensorflow_rungs import steps_per_execution
-from bench.trainer_report import FOLDER, flops_per_image, trainer_page, trainer_table
+from bench.trainer_report import FOLDER, flops_per_image, time_to_accuracy, trainer_page, trainer_table
 from bench.worker_process import Worker, WorkerError, on_cpus, own_cpus
 from models import RECIPES
 from tests.fake_runs import MACHINE, PACKAGES
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bench.trainer_ladder import Case
 
 IMAGES, FLOPS = 48_000, 319_600
+ACCURACIES = (0.84, 0.849, 0.85, 0.86, 0.87)
+"""After each repetition; the third reaches the floor of deep_mlp."""
 SPEEDS_S = {"fit": 2.0, "fit, jit": 1.0, "JAX scan": 0.5}
 ABOUT: dict[str, Any] = {
     "schema": 1,
@@ -55,6 +57,7 @@ class FakeWorker:
     def __init__(self, log: list[str], trouble: Callable[[Mapping[str, Any]], dict[str, Any] | None]) -> None:
         self.log = log
         self.trouble = trouble
+        self.repeated: dict[str, int] = {}
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self.log.append(f"{request['do']} {request['case']}")
@@ -65,10 +68,11 @@ class FakeWorker:
         if request["do"] == "prepare":
             facts: dict[str, Any] = {"flops": FLOPS * 100_000} if limit else {}
             facts |= {"steps_per_execution": 100} if rung == "fit, jit" else {}
-            return {"epochs": 1, "train_images": 100_000 if limit else IMAGES, "facts": facts}
-        if request["do"] == "repeat":
-            return {"value_s": SPEEDS_S.get(rung, 0.25), "contamination": {}}
-        return {"test_accuracy": None if limit else 0.87}
+            own = {"warm_up_epochs": 0 if limit else 3, "facts": facts}
+            return {"epochs": 1, "train_images": 100_000 if limit else IMAGES, **own}
+        self.repeated[request["case"]] = count = self.repeated.get(request["case"], 0) + 1
+        accuracy = None if limit else ACCURACIES[min(count, len(ACCURACIES)) - 1]
+        return {"value_s": SPEEDS_S.get(rung, 0.25), "contamination": {}, "test_accuracy": accuracy}
 
 
 def fine(_request: Mapping[str, Any]) -> None:
@@ -116,17 +120,18 @@ def test_the_table_has_a_row_per_rung_with_ratios_and_shares(tmp_path: Path) -> 
     header, _, *rows = [" | ".join(cells(line)) for line in trainer_table(run, ["deep_mlp"]).splitlines()]
     assert header == (
         "Model | Batch | Trainer | images/s | ratio to fit (min–max) | of the limit at this batch size"
-        " | of the matrix product limit | Test accuracy (epochs)"
+        " | of the matrix product limit | Test accuracy (epochs) | Time to accuracy (epochs)"
     )
+    steps = "100 steps per execution"
     assert rows == [
-        "deep_mlp | 32 | fit | 24,000 | 1.00 (1.00–1.00) | 6% | 6% | 0.8700 (5)",
-        "deep_mlp | 32 | fit, jit, 100 steps per execution | 48,000 | 2.00 (1.00–2.50) | 12% | 12% | 0.8700 (5)",
-        "deep_mlp | 32 | compiled | 192,000 | 8.00 (4.00–10.00) | 48% | 48% | 0.8700 (5)",
-        "deep_mlp | 32 | JAX scan | 96,000 | 4.00 (2.00–5.00) | 24% | 24% | 0.8700 (5)",
-        "deep_mlp | 32 | PyTorch eager | not installed | – | – | – | –",
-        "deep_mlp | 32 | PyTorch compiled | not installed | – | – | – | –",
-        "deep_mlp | 32 | limit at this batch size | 400,000 | 16.67 (8.33–20.83) | 100% | 100% | –",
-        "deep_mlp | 32 | matrix product limit | 400,000 | 16.67 (8.33–20.83) | 100% | 100% | –",
+        "deep_mlp | 32 | fit | 24,000 | 1.00 (1.00–1.00) | 6% | 6% | 0.8700 (8) | 12.0 s (6)",
+        f"deep_mlp | 32 | fit, jit, {steps} | 48,000 | 2.00 (1.00–2.50) | 12% | 12% | 0.8700 (8) | 6.00 s (6)",
+        "deep_mlp | 32 | compiled | 192,000 | 8.00 (4.00–10.00) | 48% | 48% | 0.8700 (8) | 1.50 s (6)",
+        "deep_mlp | 32 | JAX scan | 96,000 | 4.00 (2.00–5.00) | 24% | 24% | 0.8700 (8) | 3.00 s (6)",
+        "deep_mlp | 32 | PyTorch eager | not installed | – | – | – | – | –",
+        "deep_mlp | 32 | PyTorch compiled | not installed | – | – | – | – | –",
+        "deep_mlp | 32 | limit at this batch size | 400,000 | 16.67 (8.33–20.83) | 100% | 100% | – | –",
+        "deep_mlp | 32 | matrix product limit | 400,000 | 16.67 (8.33–20.83) | 100% | 100% | – | –",
     ]
 
 
@@ -173,15 +178,32 @@ def test_a_rung_that_fails_once_is_asked_nothing_more() -> None:
 
 
 def test_a_rung_that_did_not_learn_is_invalid() -> None:
-    cases, _ = measured(lambda request: {"test_accuracy": 0.1} if request["do"] == "score" else None)
+    answer = {"value_s": 1.0, "contamination": {}, "test_accuracy": 0.1}
+    cases, _ = measured(
+        lambda request: answer if request["do"] == "repeat" and "limit" not in request["case"] else None
+    )
     assert {bool(case.failed) for case in cases if "limit" not in case.rung} == {True}
     assert not any(case.failed for case in cases if "limit" in case.rung)
+    assert all(case.invalid == bool(case.failed) for case in cases)
+
+
+def test_the_time_to_the_accuracy_is_unknown_where_it_is_not_reached_or_was_not_stored(tmp_path: Path) -> None:
+    run = stored(tmp_path, measured(blocks=2)[0])
+    assert {time_to_accuracy(record) for record in run.records if record.recipe == "deep_mlp"} == {"–"}
+    content = trainer_ladder.run_content(measured()[0], ABOUT, complete=True)
+    for row in content["benchmarks"]:
+        del row["extra_info"]["accuracies_by_block"], row["extra_info"]["warm_up_epochs"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    old = read_run(path)
+    assert {time_to_accuracy(record) for record in old.records} == {"–"}
+    assert "0.87" in trainer_page(old)
 
 
 def test_without_fit_there_are_rates_but_no_ratios(tmp_path: Path) -> None:
     cases, _ = measured(missing="tensorflow")
     lines = [cells(line) for line in trainer_page(stored(tmp_path, cases)).splitlines()]
-    assert ["deep_mlp", "32", "JAX scan", "96,000", "–", "24%", "24%", "0.8700 (5)"] in lines
+    assert ["deep_mlp", "32", "JAX scan", "96,000", "–", "24%", "24%", "0.8700 (8)", "3.00 s (6)"] in lines
 
 
 def test_run_files_of_the_ladder_are_not_taken_for_runs_of_the_suite(tmp_path: Path) -> None:
@@ -255,15 +277,14 @@ def test_a_worker_prepares_repeats_and_scores(monkeypatch: pytest.MonkeyPatch) -
     requests = [
         {"do": "prepare", "rung": "fit", **case},
         {"do": "repeat", "case": "a"},
-        {"do": "score", "case": "a"},
         {"do": "prepare", "rung": "compiled", **case},
     ]
     lines: list[str] = []
     serve(rung_worker.Worker("digits", None, 1), map(json.dumps, requests), lines.append)
-    prepared, repeated, scored, lacking = map(json.loads, lines)
-    assert prepared == {"epochs": 2, "train_images": 1149, "facts": {}}
+    prepared, repeated, lacking = map(json.loads, lines)
+    assert prepared == {"epochs": 2, "train_images": 1149, "warm_up_epochs": 0, "facts": {}}
     assert repeated["value_s"] == 0.5
-    assert scored["test_accuracy"] == pytest.approx(0.1, abs=0.02)
+    assert repeated["test_accuracy"] == pytest.approx(0.1, abs=0.02)
     assert lacking == {"unavailable": "no compiler"}
 
 
@@ -275,7 +296,7 @@ def test_a_repetition_is_as_many_epochs_as_fill_a_second() -> None:
 
     task = Task(RECIPES["deep_mlp"], 1, WIDTHS["deep_mlp"], np.zeros((4, 784), np.float32), np.zeros(4, np.int64), 1)
     ready = make_ready(task, prepare_run, lambda images: images, clock=lambda: now[0])
-    assert ready.epochs == 3
+    assert (ready.epochs, ready.warm_up_epochs) == (3, 3)
     assert ready.repeat() == pytest.approx(1.2)
 
 

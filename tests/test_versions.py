@@ -173,7 +173,7 @@ def test_releases_that_fail_are_stored_and_the_others_still_run(
     launched: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--releases", "2.19,2.20,2.21", "--trainers", "fit", "--options", "--models deep_mlp", "--probes", "1"]
-    assert main(["versions", *words, "--dataset", "digits", "--results", str(tmp_path)]) == 2
+    assert main(["versions", *words, "--dataset", "digits", "--results", str(tmp_path)]) == 3
     job = "-m pytest bench/ --benchmark-only --trainer=fit --device=cpu --dataset=digits --models deep_mlp"
     assert f"/tf219/python {job}" in launched
     assert any(command.startswith("/tf219/python -m bench.releases.probe") for command in launched)
@@ -199,7 +199,7 @@ def test_releases_that_fail_are_stored_and_the_others_still_run(
 def test_bad_options_get_one_line(
     words: list[str], complaint: str, launched: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["versions", *words, "--results", str(tmp_path)]) == 2
+    assert main(["versions", *words, "--results", str(tmp_path)]) == 4
     assert complaint in capsys.readouterr().err
     assert launched == []
 

@@ -87,8 +87,7 @@ def compare_runs(
         margins: what still counts as the same.
         pool: the runs of each environment whose spread is pooled; without any, each side's own spread counts.
     """
-    names = dict.fromkeys(record.case for run in (*base, *head) for record in run.records)
-    pairs = {name: (_records(base, name), _records(head, name)) for name in names}
+    pairs = pair_cases(base, head)
     obstacles = {name: obstacle(pair) for name, pair in pairs.items()}
     known: dict[tuple[str, str], Centre | None] = {}
     for name, pair in pairs.items():
@@ -114,6 +113,12 @@ def compare_runs(
         )
         for name, pair in pairs.items()
     ]
+
+
+def pair_cases(base: Sequence[Run], head: Sequence[Run]) -> dict[str, Pair]:
+    """For every case of either side its records in both, one per run; by name, in the order in which they were run."""
+    names = dict.fromkeys(record.case for run in (*base, *head) for record in run.records)
+    return {name: (_records(base, name), _records(head, name)) for name in names}
 
 
 def obstacle(pair: Pair) -> tuple[str, str]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from bench.datasets import DATASETS, load_dataset
+from bench.arguments import add_common, duration_s, names, share
+from bench.datasets import load_dataset
 from bench.devices import Device, parse_device
 from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
 from bench.duels.blocks import SIDES
@@ -27,13 +28,13 @@ from bench.duels.plant import parse_plant
 from bench.duels.runs import FOLDER, read_duel, run_content
 from bench.duels.sides import find_side
 from bench.duels.table import VERDICTS, duel_page, exit_status, verdicts
-from bench.errors import DensebenchError, unknown_name
+from bench.errors import DensebenchError
 from bench.files import write_atomically
+from bench.formats import format_counted
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 
-UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 DEFAULT_FAIL_ON = "slower,worse,missing"
 LARGEST_SEED = 2**31 - 1
 
@@ -75,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("base", metavar="BASE", help="tox environment, requirement, or path to a Python interpreter")
     parser.add_argument("head", metavar="HEAD", help="likewise; the one that is judged")
     parser.add_argument("--cases", help=f"names or patterns with commas between (default: {', '.join(DEFAULT_CASES)})")
-    parser.add_argument("--budget", default="5m", help="90s, 5m or 1h (default: 5m); a settled duel ends sooner")
+    parser.add_argument("--budget", default="5m", help="90s, 3m30s or 1h (default: 5m); a settled duel ends sooner")
     parser.add_argument("--fail-on", default=DEFAULT_FAIL_ON, help=f"what exits with 1 (default: {DEFAULT_FAIL_ON})")
     parser.add_argument("--seed", type=int, help="of trainings and orders (default: drawn, and recorded)")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="go on with the duel of this run file")
@@ -87,9 +88,7 @@ def add_duel_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of whatever fights duels."""
     parser.add_argument("--margin", default="3%", help="what still counts as the same time (default: 3%%)")
     parser.add_argument("--accuracy-margin", default="1%", help="likewise in points of accuracy (default: 1%%)")
-    parser.add_argument("--device", default="cpu", help="cpu (all cores) or cpu:N (N threads) (default: cpu)")
-    parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    add_common(parser, "device", "dataset", "data-dir")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
     parser.add_argument("--time-limit", default=f"{SIDE_TIMEOUT_S:.0f}s", help="after which a silent side is ended")
 
@@ -101,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         DensebenchError: an option is wrong, a side or the data cannot be had, or the duel to go on with is another one.
     """
     device, margins, fail_on = duel_device(arguments.device), parse_margins(arguments), parse_fail_on(arguments.fail_on)
-    budget_s, timeout_s = parse_duration(arguments.budget), parse_duration(arguments.time_limit)
+    budget_s, timeout_s = duration_s(arguments.budget, "--budget"), duration_s(arguments.time_limit, "--time-limit")
     cases = choose_cases(arguments.cases, device.threads)
     parse_plant(arguments.plant)
     progress = Progress(sys.stdout)
@@ -118,8 +117,16 @@ def run(arguments: argparse.Namespace) -> int:
         keeper.save(content(complete=False))
 
     progress.done(f"each finished block is saved to {keeper.path}; --resume goes on from there")
+
+    def kept() -> str:
+        blocks = sum(len(row.blocks) for row in rows)
+        if not blocks:
+            return "No block was complete, so nothing is kept."
+        where = f"{format_counted(blocks, 'block')} in {keeper.path}"
+        return f"Kept: {where}; the same command goes on with `--resume {keeper.path}`."
+
     start_s = monotonic()
-    with closing(arena):
+    with kept_on_interrupt(progress, kept), closing(arena):
         scout_all(rows, arena, progress)
         check_packages(about["packages_by_side"], arena.packages)
         about["packages_by_side"] |= arena.packages
@@ -133,31 +140,6 @@ def run(arguments: argparse.Namespace) -> int:
     keeper.finish(content(complete=True))
     words = [word for _, word in verdicts(rows, found)]
     return exit_status([*words, "failed"] if keeper.error else words, fail_on)
-
-
-def parse_duration(text: str) -> float:
-    """Seconds from ``90s``, ``5m`` or ``1h``.
-
-    Raises:
-        DensebenchError: it is no such thing, or nothing at all.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if match is None or not float(match[1]):
-        raise DensebenchError(f"{text!r} is no duration: 90s, 5m and 1h are.")
-    return float(match[1]) * UNITS_S[match[2]]
-
-
-def parse_share(text: str, option: str) -> float:
-    """A share from ``3%`` or ``0.03``, above 0 and below 1.
-
-    Raises:
-        DensebenchError: it is no such thing.
-    """
-    match = re.fullmatch(r"(\d*\.?\d+)(%?)", text)
-    share = float(match[1]) / (100 if match[2] else 1) if match else 0.0
-    if not 0 < share < 1:
-        raise DensebenchError(f"{option} {text!r} is no share: 3% and 0.03 are.")
-    return share
 
 
 def _begin(arguments: argparse.Namespace, device: Device, rows: list[Row]) -> tuple[dict[str, Any], list[Row]]:
@@ -233,18 +215,12 @@ def duel_device(text: str) -> Device:
 
 def parse_margins(arguments: argparse.Namespace) -> Margins:
     """The margins that the user asked for. Raises DensebenchError."""
-    return Margins(
-        parse_share(arguments.margin, "--margin"), parse_share(arguments.accuracy_margin, "--accuracy-margin")
-    )
+    return Margins(share(arguments.margin, "--margin"), share(arguments.accuracy_margin, "--accuracy-margin"))
 
 
-def parse_fail_on(text: str) -> list[str]:
-    """The verdicts that the user wants to fail on. Raises DensebenchError."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    for word in words:
-        if word not in VERDICTS:
-            raise unknown_name("verdict", word, VERDICTS)
-    return words
+def parse_fail_on(text: str, known: Sequence[str] = VERDICTS) -> list[str]:
+    """The verdicts that the user wants to fail on; none of them for an empty text. Raises DensebenchError."""
+    return names(text, known, "verdict") if text else []
 
 
 def _command(arguments: argparse.Namespace) -> str:

@@ -1,30 +1,35 @@
-"""`python -m bench compare A B`: the verdicts of a duel from stored runs of the suite, with wider intervals."""
+"""`python -m bench compare A B`: stored runs of two sides beside each other, without a verdict."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from bench.duels.apart import ASSUMED_NOISE, SEVERAL, Comparison, compare_runs, median_s
-from bench.duels.command import DEFAULT_FAIL_ON, parse_fail_on, parse_margins
-from bench.duels.table import exit_status, packages_table, percent, ratio_text
+from bench.duels.apart import SEVERAL, median_s, obstacle, pair_cases, time_apart
+from bench.duels.command import parse_fail_on
+from bench.duels.table import exit_status, packages_table
+from bench.duels.verdicts import INTERVAL_ERROR
 from bench.errors import DensebenchError
 from bench.formats import format_accuracy, format_duration
 from bench.records import Run, RunFileError, read_run
 from bench.tables import NOT_MEASURED, escape
 
 if TYPE_CHECKING:
-    from bench.duels.verdicts import Finding
+    from bench.duels.apart import Pair
     from bench.records import Record
 
-HEADERS = ("Case", "BASE", "HEAD", "HEAD / BASE (95 % interval)", "Verdict", "Accuracy BASE → HEAD", "Accuracy", "Runs")
-TEXT = ("Case", "Verdict", "Accuracy")
+HEADERS = ("Case", "BASE", "HEAD", "HEAD / BASE", "Accuracy BASE → HEAD", "Runs", "")
+TEXT = ("Case", "")
+WORDS = ("missing", "new", "failed", "not comparable")
+"""What a case can be called that cannot be set side by side."""
+DEFAULT_FAIL_ON = "missing,failed"
 SAME_IN_ALL: dict[str, Callable[[Run], Any]] = {
     "machine": lambda run: run.machine.get("name"),
     "data set": lambda run: run.dataset,
@@ -33,37 +38,37 @@ SAME_IN_ALL: dict[str, Callable[[Run], Any]] = {
 }
 """What runs must have in common, or they are not compared at all."""
 
-NOT_INTERLEAVED = (
-    "These runs were not interleaved: whatever changed on the machine between them is part of each ratio. "
-    "`python -m bench duel` takes it out."
-)
-ASSUMED = (
-    f"**A single run of a side is one process: its noise is assumed to be {percent(ASSUMED_NOISE)}, not measured.** "
-    f"A folder with several runs per side is judged by their own spread."
+NO_VERDICT = (
+    "**No verdict: these runs were not measured in turns, and runs of the very same packages differ from one hour to "
+    "the next, too. `python -m bench duel` tells whether anything changed.** The 95 % interval of a ratio stands "
+    "beside it where each side has several runs; it holds their spread, not what else changed between them."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("base", type=Path, metavar="A", help="a run file, or a folder of several runs of one side")
-    parser.add_argument("head", type=Path, metavar="B", help="likewise; the one that is judged")
-    parser.add_argument("--margin", default="3%", help="what still counts as the same time (default: 3%%)")
-    parser.add_argument("--accuracy-margin", default="1%", help="likewise in points of accuracy (default: 1%%)")
-    parser.add_argument("--fail-on", default=DEFAULT_FAIL_ON, help=f"what exits with 1 (default: {DEFAULT_FAIL_ON})")
+    parser.add_argument("head", type=Path, metavar="B", help="likewise of the other side")
+    parser.add_argument(
+        "--fail-on",
+        default=DEFAULT_FAIL_ON,
+        metavar="WORDS",
+        help=f"what exits with 1, of: {', '.join(WORDS)} (default: {DEFAULT_FAIL_ON})",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare and print; the exit status that the verdicts call for.
+    """Print the runs side by side; the exit status that cases call for which one side lacks.
 
     Raises:
         DensebenchError: an option is wrong, a file cannot be read, or the runs have nothing to be compared by.
     """
-    margins, fail_on = parse_margins(arguments), parse_fail_on(arguments.fail_on)
+    fail_on = parse_fail_on(arguments.fail_on, WORDS)
     base, head = read_side(arguments.base), read_side(arguments.head)
     check_comparable(base, head)
-    found = compare_runs(base, head, margins)
-    sys.stdout.write(f"{comparison_page(base, head, found)}\n")
-    return exit_status(words(found), fail_on)
+    pairs = pair_cases(base, head)
+    sys.stdout.write(f"{comparison_page(base, head, pairs)}\n")
+    return exit_status([word for pair in pairs.values() if (word := obstacle(pair)[0])], fail_on)
 
 
 def read_side(path: Path) -> list[Run]:
@@ -94,9 +99,9 @@ def check_comparable(base: Sequence[Run], head: Sequence[Run]) -> None:
             raise DensebenchError(f"these runs cannot be compared: their {name} differs ({texts}).")
 
 
-def comparison_page(base: Sequence[Run], head: Sequence[Run], found: Sequence[Comparison]) -> str:
+def comparison_page(base: Sequence[Run], head: Sequence[Run], pairs: Mapping[str, Pair]) -> str:
     """The table, what must be known before believing it, and the packages that differ, as Markdown."""
-    rows = [[escape(cell) for cell in _cells(one)] for one in found]
+    rows = [[escape(cell) for cell in _cells(case, pair)] for case, pair in pairs.items()]
     align = ["left" if header in TEXT else "right" for header in HEADERS]
     table = tabulate(rows, HEADERS, tablefmt="pipe", colalign=align if rows else None, disable_numparse=True)
     packages = {"packages_by_side": {"BASE": base[-1].packages, "HEAD": head[-1].packages}}
@@ -104,45 +109,44 @@ def comparison_page(base: Sequence[Run], head: Sequence[Run], found: Sequence[Co
         f"{side} {', '.join(run.file for run in runs)}" for side, runs in (("BASE", base), ("HEAD", head))
     )
     return "\n\n".join(
-        part for part in [*notices(base, head, found), table, packages_table(packages), escape(files)] if part
+        part for part in [*notices(base, head, pairs), table, packages_table(packages), escape(files)] if part
     )
 
 
-def notices(base: Sequence[Run], head: Sequence[Run], found: Sequence[Comparison]) -> list[str]:
+def notices(base: Sequence[Run], head: Sequence[Run], pairs: Mapping[str, Pair]) -> list[str]:
     """What a reader must know before believing the table."""
-    lines = [NOT_INTERLEAVED]
-    if any(one.time and min(len(one.base), len(one.head)) < SEVERAL for one in found):
-        lines.append(ASSUMED)
+    lines = [NO_VERDICT]
     if any(run.quick for run in (*base, *head)):
         lines.append("**Quick runs: their figures say nothing about the models.**")
-    lines += [f"**{one.word.upper()}: {one.case}: {one.reason}**" for one in found if one.word]
+    for case, pair in pairs.items():
+        word, reason = obstacle(pair)
+        lines += [f"**{word.upper()}: {case}: {reason}**"] if word else []
     return [escape(line) for line in lines]
 
 
-def words(found: Sequence[Comparison]) -> list[str]:
-    """Every word that was found, as ``--fail-on`` names them."""
-    every = [(one.word, one.time, one.accuracy) for one in found]
-    return [
-        word
-        for name, *kinds in every
-        for word in ([name] if name else [kind.verdict for kind in kinds if kind])
-        if word
-    ]
+def _cells(case: str, pair: Pair) -> list[str]:
+    word, runs = obstacle(pair)[0], f"{len(pair[0])}, {len(pair[1])}"
+    if word:
+        return [case, *[NOT_MEASURED] * 4, runs, word]
+    medians = [format_duration(statistics.median(map(median_s, records))) for records in pair]
+    return [case, *medians, _ratio(pair), _accuracies(pair), runs, ""]
 
 
-def _cells(one: Comparison) -> list[str]:
-    runs = f"{len(one.base)}, {len(one.head)}"
-    if one.word or one.time is None:
-        return [one.case, *[NOT_MEASURED] * 3, one.word, *[NOT_MEASURED] * 2, runs]
-    medians = [format_duration(statistics.median(map(median_s, records))) for records in (one.base, one.head)]
-    accuracy = one.accuracy.verdict if one.accuracy else NOT_MEASURED
-    texts = _accuracies(one.base, one.head, one.accuracy)
-    return [one.case, *medians, ratio_text(one.time), one.time.verdict, texts, accuracy, runs]
+def _ratio(pair: Pair) -> str:
+    """HEAD's median over BASE's, with the interval of several runs where each side has them."""
+    found = time_apart(pair)
+    if min(map(len, pair)) < SEVERAL:
+        return f"{math.exp(found.value):.3f}"
+    low, high = found.interval(INTERVAL_ERROR)
+    return f"{math.exp(found.value):.3f} ({math.exp(low):.3f}–{math.exp(high):.3f})"
 
 
-def _accuracies(base: Sequence[Record], head: Sequence[Record], found: Finding | None) -> str:
-    if found is None:
+def _accuracies(pair: Pair) -> str:
+    if pair[0][0].stage != "train":
         return NOT_MEASURED
-    sides = [[accuracy for record in records for accuracy in record.test_accuracies] for records in (base, head)]
-    means = " → ".join(format_accuracy(statistics.fmean(side)) if side else NOT_MEASURED for side in sides)
-    return means if found.low is None else f"{means} ({found.low:+.4f} to {found.high:+.4f})"
+    return " → ".join(_mean_accuracy(records) for records in pair)
+
+
+def _mean_accuracy(records: Sequence[Record]) -> str:
+    accuracies = [accuracy for record in records for accuracy in record.test_accuracies]
+    return format_accuracy(statistics.fmean(accuracies)) if accuracies else NOT_MEASURED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -90,9 +91,9 @@ def _from_path(path: Path) -> Path:
 def _from_tox(name: str, root: Path, run: Callable[[Sequence[str]], None]) -> Path:
     python = root / ".tox" / name / "bin" / "python"
     if not python.exists():
-        tox = [shutil.which("tox")] if shutil.which("tox") else [sys.executable, "-m", "tox"]
+        tox = _program("tox")
         try:
-            run([*(word for word in tox if word), "-e", name, "--notest"])
+            run([*tox, "-e", name, "--notest"])
         except DensebenchError as error:
             raise DensebenchError(
                 f"side {name!r}: {error} A side is a tox environment (`tox list` shows them), a requirement "
@@ -112,7 +113,7 @@ def _from_requirement(requirement: str, run: Callable[[Sequence[str]], None]) ->
     folder = platformdirs.user_cache_path("densebench") / "environments" / f"{name}-py{version}-{digest}"
     python = folder / "bin" / "python"
     if not (folder / COMPLETE).exists():
-        uv = _uv()
+        uv = _program("uv")
         shutil.rmtree(folder, ignore_errors=True)
         try:
             run([*uv, "venv", "--quiet", "--python", version, str(folder)])
@@ -138,6 +139,14 @@ def _name(requirement: str) -> str:
     return re.split(r"[<>=!~;\[ ]", requirement, maxsplit=1)[0].lower()
 
 
-def _uv() -> list[str]:
-    """The words that call uv: the program, or the module beside this interpreter."""
-    return ["uv"] if shutil.which("uv") else [sys.executable, "-m", "uv"]
+def _program(name: str) -> list[str]:
+    """The words that call tox or uv: the program, or the module beside this interpreter.
+
+    Raises:
+        DensebenchError: it is neither; the text says what installs it.
+    """
+    if found := shutil.which(name):
+        return [found]
+    if importlib.util.find_spec(name):
+        return [sys.executable, "-m", name]
+    raise DensebenchError(f"{name}, which makes environments, is not installed: `python3 -m pip install {name}`.")

@@ -11,6 +11,7 @@ from tabulate import tabulate
 from bench.duels.blocks import SIDES
 from bench.duels.noise_split import split_noise
 from bench.duels.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE, Finding
+from bench.exit_status import ALARM, FAILED, FINE, UNTOLD
 from bench.formats import format_accuracy, format_counted, format_duration
 from bench.tables import NOT_MEASURED, escape
 
@@ -33,7 +34,8 @@ HEADERS = (
 )
 VERDICTS = (SLOWER, FASTER, SAME, CANNOT_TELL, WORSE, NON_INFERIOR, "missing", "new", "failed", "not comparable")
 """Every word that a row can end with."""
-UNTOLD = (CANNOT_TELL, "failed", "missing", "new", "not comparable")
+FAILURE = "failed"
+NO_VERDICT = (CANNOT_TELL, "missing", "new", "not comparable")
 TEXT = ("Case", "Verdict", "Accuracy", "To settle it")
 
 
@@ -186,7 +188,9 @@ def verdicts(rows: Sequence[Row], found: Sequence[Outcome]) -> list[tuple[str, s
 
 
 def exit_status(words: Sequence[str], fail_on: Sequence[str]) -> int:
-    """0 where nothing is worse, 1 where a word of `fail_on` was found, 2 where something was not told or failed."""
+    """`ALARM` where a word of `fail_on` was found; else `FAILED` or `UNTOLD` where there is such a word."""
     if any(word in fail_on for word in words):
-        return 1
-    return 2 if any(word in UNTOLD for word in words) else 0
+        return ALARM
+    if FAILURE in words:
+        return FAILED
+    return UNTOLD if any(word in NO_VERDICT for word in words) else FINE

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
+from bench.arguments import add_common
 from bench.datasets import DATASETS, DEFAULT, Dataset, load_dataset
 from bench.errors import DensebenchError
+from bench.exit_status import FINE, USAGE
 from bench.formats import format_accuracy, format_percent
 from bench.prediction.model_files import ModelFile, ask, find_model, making_command
 from bench.prediction.pictures import INVERT_CHOICES, PREPARATIONS, Invert, draw, read_picture
@@ -77,12 +79,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--show", action="store_true", help="draw each image as the model sees it")
     parser.add_argument("--dataset", metavar="NAME", help="an export that was trained on this data set")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    add_common(parser, "data-dir")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR", help="as for pytest")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Classify each image, and print the answers; 0 where all could be read, else 1.
+    """Classify each image, and print the answers; `FINE` where all could be read, else `USAGE`.
 
     Raises:
         DensebenchError: there is no such model, or it cannot be asked; nothing was classified.
@@ -108,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
                 probabilities = _softmax(scores) if softmax else scores
                 answer = answer_lines(subject, probabilities, dataset, colours=_wants_colours(sys.stdout))
                 _say("", *drawing, *answer)
-    return 1 if failures else 0
+    return USAGE if failures else FINE
 
 
 def read_subject(name: str, library: Library) -> Subject:

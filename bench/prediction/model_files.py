@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.arguments import existing_results
 from bench.datasets import DATASETS, DEFAULT
 from bench.devices import Device
 from bench.errors import DensebenchError, unknown_name
@@ -30,6 +31,7 @@ PAPERS = "densebench."
 """What the names of the suite's own metadata properties begin with."""
 ONE_THREAD = Device("cpu", 1)
 SILENT = 4
+KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
 FLOATS = ("tensor(float)", "tensor(double)")
 
 
@@ -77,6 +79,7 @@ def find_model(model: str, results: Path, dataset: str | None) -> ModelFile:
     """
     if dataset is not None and dataset not in DATASETS:
         raise unknown_name("data set", dataset, DATASETS)
+    refuse_keras_model(model)
     if model.endswith(".onnx") or "/" in model:
         return _read_named(Path(model), dataset)
     second_best = None
@@ -88,6 +91,24 @@ def find_model(model: str, results: Path, dataset: str | None) -> ModelFile:
     if second_best is None:
         raise _no_export(model, results, dataset)
     return second_best
+
+
+def refuse_keras_model(model: str) -> None:
+    """Say how a model that is saved in a format of Keras or TensorFlow becomes an ONNX file.
+
+    Raises:
+        DensebenchError: the user named such a file, or a folder.
+    """
+    path, saved = Path(model), "saved_model"
+    load = ""
+    if model.endswith(KERAS_ENDINGS):
+        load = f"keras.models.load_model({model!r}).export({saved!r}) in Python, then "
+    elif path.is_dir() and model not in {*RECIPES, *PUBLISHED}:
+        saved = model
+    else:
+        return
+    convert = f"`python -m tf2onnx.convert --saved-model {saved} --output {path.stem}.onnx`"
+    raise DensebenchError(f"{model}: predict takes a recipe's name or an .onnx file. To make one: {load}{convert}.")
 
 
 def making_command(model: str, results: Path, dataset: str | None) -> str | None:
@@ -182,6 +203,7 @@ def _no_export(model: str, results: Path, dataset: str | None) -> DensebenchErro
     command = making_command(model, results, dataset)
     if command is None:
         return unknown_name("model", model, [*RECIPES, *PUBLISHED])
+    existing_results(results, command)
     of = f"{model} trained on {dataset}" if dataset else model
     return DensebenchError(f"{results / FOLDER} holds no export of {of}. `{command}` makes one.")
 

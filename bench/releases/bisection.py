@@ -7,15 +7,17 @@ import secrets
 import shlex
 import sys
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.arguments import duration_s
 from bench.datasets import Dataset, load_dataset
 from bench.duels.arena import ProcessArena
 from bench.duels.blocks import SIDES
 from bench.duels.cases import Case, choose_cases
-from bench.duels.command import Keeper, add_duel_arguments, duel_device, parse_duration, parse_margins
+from bench.duels.command import Keeper, add_duel_arguments, duel_device, parse_margins
 from bench.duels.duel import Margins, Outcome, Row, fight_alone, outcomes
 from bench.duels.papers import about_duel
 from bench.duels.runs import FOLDER, run_content
@@ -23,8 +25,10 @@ from bench.duels.sides import find_side
 from bench.duels.table import ratio_text
 from bench.duels.verdicts import CANNOT_TELL, Finding
 from bench.errors import DensebenchError
+from bench.exit_status import ALARM, FAILED, FINE, UNTOLD
+from bench.formats import format_counted
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.releases.bisection_page import bisection_page
 from bench.releases.known import releases_between
 from bench.releases.search import CHANGED, UNCHANGED, Found, Step, search
@@ -53,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, store each duel, and print what was found.
 
     Returns:
-        0 where the case did not change, 1 where one release changed it, 2 where that cannot be told or is a range.
+        `FINE` where the case did not change, `ALARM` where one release changed it; where that cannot be told or is a
+        range, `FAILED` if a duel failed and `UNTOLD` otherwise.
 
     Raises:
         DensebenchError: an option is wrong, or the data cannot be had.
@@ -65,12 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise DensebenchError(
             f"--case {arguments.case!r} must name one case, and its {arguments.look_for} must be measured."
         )
-    parse_duration(arguments.budget)
-    parse_duration(arguments.time_limit)
+    duration_s(arguments.budget, "--budget")
+    duration_s(arguments.time_limit, "--time-limit")
     dataset = load_dataset(arguments.dataset, arguments.data_dir)
     progress = Progress(sys.stdout)
     fighter = Fighter(arguments, device, cases[0], dataset, margins, progress)
-    found = search(releases, fighter.step)
+    with kept_on_interrupt(progress, fighter.kept):
+        found = search(releases, fighter.step)
     progress.done(f"\n{bisection_page(cases[0].name, found)}\n")
     return exit_status(found)
 
@@ -78,13 +84,19 @@ def run(arguments: argparse.Namespace) -> int:
 def exit_status(found: Found) -> int:
     """The exit status that an answer calls for."""
     if found.steps[0].word in UNCHANGED:
-        return 0
-    return 1 if found.after and not found.between else 2
+        return FINE
+    if found.after and not found.between:
+        return ALARM
+    return FAILED if any(step.word == "failed" for step in found.steps) else UNTOLD
 
 
 @dataclass(frozen=True, slots=True)
 class Fighter:
-    """What all duels of a search have in common."""
+    """What all duels of a search have in common.
+
+    Attributes:
+        paths: the run files of its duels so far.
+    """
 
     arguments: argparse.Namespace
     device: Device
@@ -92,6 +104,14 @@ class Fighter:
     dataset: Dataset
     margins: Margins
     progress: Progress
+    paths: list[Path] = field(default_factory=list)
+
+    def kept(self) -> str:
+        """What a search that is stopped leaves, in one line."""
+        if not self.paths:
+            return "No duel has begun, so nothing is kept."
+        count = format_counted(len(self.paths), "duel")
+        return f"Kept: {count} in {self.paths[-1].parent}; the same command begins the search anew."
 
     def step(self, base: Release, head: Release) -> Step:
         """One duel of two releases, stored; a release that has no environment or no such case is told in its step."""
@@ -102,23 +122,28 @@ class Fighter:
         except DensebenchError as error:
             return Step(base, head, "failed", NOT_MEASURED, str(error))
         with closing(self._arena(sides, about["duel"]["seed"])) as arena:
-            fight_alone(
-                row,
-                arena,
-                self.margins,
-                seed=about["duel"]["seed"],
-                budget_s=parse_duration(self.arguments.budget),
-                progress=self.progress,
-            )
-            about["packages_by_side"] |= arena.packages
-        about["packages"] = about["packages_by_side"].get(SIDES[1], {})
-        self._keeper(about).finish(run_content([row], about, complete=True))
+            complete = False
+            try:
+                fight_alone(
+                    row,
+                    arena,
+                    self.margins,
+                    seed=about["duel"]["seed"],
+                    budget_s=duration_s(self.arguments.budget, "--budget"),
+                    progress=self.progress,
+                )
+                complete = True
+            finally:
+                about["packages_by_side"] |= arena.packages
+                about["packages"] = about["packages_by_side"].get(SIDES[1], {})
+                if complete or row.blocks:
+                    self._store(row, about, complete=complete)
         (known,) = outcomes([row], self.margins)
         return make_step(base, head, row, known, self.arguments.look_for)
 
     def _arena(self, sides: dict[str, Any], seed: int) -> ProcessArena:
         arguments = self.arguments
-        timeout_s = parse_duration(arguments.time_limit)
+        timeout_s = duration_s(arguments.time_limit, "--time-limit")
         return ProcessArena(
             sides, arguments.dataset, arguments.data_dir, self.device.threads, seed, timeout_s=timeout_s
         )
@@ -132,11 +157,13 @@ class Fighter:
         duel = {**names, "plant": None, "seed": secrets.randbelow(2**16)}
         return about_duel(self.device, datetime.now(timezone.utc), self.dataset, command=shlex.join(words), duel=duel)
 
-    def _keeper(self, about: dict[str, Any]) -> Keeper:
+    def _store(self, row: Row, about: dict[str, Any], *, complete: bool) -> None:
         label = f"{about['dataset']}-{about['device'].replace(':', '')}-duel"
         started_at = datetime.fromisoformat(about["started_at"])
         folder = f"{machine_name()}/{FOLDER}"
-        return Keeper(reserve_run_path(self.arguments.results, folder, label, started_at), self.progress)
+        keeper = Keeper(reserve_run_path(self.arguments.results, folder, label, started_at), self.progress)
+        keeper.finish(run_content([row], about, complete=complete))
+        self.paths.append(keeper.path)
 
 
 def make_step(base: Release, head: Release, row: Row, known: Outcome, look_for: str) -> Step:

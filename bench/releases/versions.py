@@ -7,21 +7,24 @@ import random
 import shlex
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.about import about_run
-from bench.datasets import DATASETS, load_dataset
+from bench.arguments import add_common, duration_s, names, words_of
+from bench.datasets import load_dataset
 from bench.devices import Device, parse_device
 from bench.duels.arena import side_environment
-from bench.duels.command import parse_duration
 from bench.duels.sides import find_side
-from bench.errors import DensebenchError, unknown_name
+from bench.errors import DensebenchError, NotSavedError
+from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import write_atomically
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.releases.known import Release, find_release, known_releases
 from bench.releases.probe import PROBE, Asked
 from bench.releases.store import FOLDER, choose_attempts, read_attempts, with_release
@@ -39,21 +42,17 @@ if TYPE_CHECKING:
 RUN_TIMEOUT = "1h"
 DEFAULT_PROBES = 5
 PROBES_HELP = "fresh processes per release that time the import, the first epoch, memory, predict and calls"
-FAILED_ROWS = 1
-"""pytest's exit status where some rows failed; what the run file has of them says so."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    names = ", ".join(release.name for release in known_releases())
-    parser.add_argument("--releases", help=f"with commas between (default: all: {names})")
+    known = ", ".join(release.name for release in known_releases())
+    parser.add_argument("--releases", help=f"with commas between (default: all: {known})")
     parser.add_argument("--trainers", default=",".join(KERAS_TRAINERS), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=1, help="runs per release and trainer (default: %(default)s)")
     parser.add_argument("--probes", type=int, default=DEFAULT_PROBES, help=f"{PROBES_HELP} (default: %(default)s)")
     parser.add_argument("--options", default="", help="of the main job: '--models deep_mlp --seeds 2'")
-    parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
-    parser.add_argument("--device", default="cpu", help="as for pytest (default: cpu)")
+    add_common(parser, "device", "dataset", "data-dir")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
     parser.add_argument("--time-limit", default=RUN_TIMEOUT, help="after which a run is ended (default: %(default)s)")
 
@@ -74,32 +73,51 @@ def run(arguments: argparse.Namespace) -> int:
     """Run every release, store each run, and print the page.
 
     Returns:
-        0, or 2 where some release did not run to its end.
+        `ALARM` where a row is INVALID; else `FAILED` where some release did not run to its end, and `FINE` otherwise.
 
     Raises:
-        DensebenchError: an option is wrong, or a run cannot be stored.
+        DensebenchError: an option is wrong.
+        NotSavedError: a run cannot be stored.
     """
-    device, timeout_s = parse_device(arguments.device), parse_duration(arguments.time_limit)
+    device, timeout_s = parse_device(arguments.device), duration_s(arguments.time_limit, "--time-limit")
     load_dataset(arguments.dataset, arguments.data_dir)
     releases = choose_releases(arguments.releases)
-    jobs = plan_jobs(releases, choose_trainers(arguments.trainers), arguments.rounds)
+    jobs = plan_jobs(releases, names(arguments.trainers, KERAS_TRAINERS, "trainer"), arguments.rounds)
     jobs += plan_jobs(releases, [PROBE], arguments.probes)
     if not jobs:
         raise DensebenchError("--rounds 0 and --probes 0 leave nothing to do.")
     progress = Progress(sys.stdout)
-    troubles = 0
-    try:
+    troubles, invalid, stored = 0, 0, 0
+
+    def kept() -> str:
+        left = ",".join(dict.fromkeys(job.release.name for job in jobs[stored:]))
+        return (
+            f"Kept: {stored} of {len(jobs)} runs; with `--releases {left}` the same command makes those that are left."
+        )
+
+    with kept_on_interrupt(progress, kept), _pages_at_the_end(arguments.results, progress):
         for number, job in enumerate(jobs, start=1):
             progress.done(f"[{number}/{len(jobs)}] TensorFlow {job.release.name}, {job.what}")
             content, trouble = attempt(job, device, arguments, timeout_s)
             _store(arguments.results, with_release(content, job.release, trouble))
+            stored += 1
             troubles += bool(trouble)
+            invalid += bool(content["densebench"]["invalid"])
             progress.done(f"  {trouble or 'done'}")
+    if invalid:
+        return ALARM
+    return FAILED if troubles else FINE
+
+
+@contextmanager
+def _pages_at_the_end(results: Path, progress: Progress) -> Iterator[None]:
+    """However the runs end, the page of all that are stored is printed and written."""
+    try:
+        yield
     finally:
-        if attempts := choose_attempts(read_attempts(arguments.results)[0]):
+        if attempts := choose_attempts(read_attempts(results)[0]):
             progress.done(f"\n{versions_page(attempts)}")
-        progress.done("\n  ".join(["Wrote:", *refresh_pages(arguments.results, "releases")]))
-    return 2 if troubles else 0
+        progress.done("\n  ".join(["Wrote:", *refresh_pages(results, "releases")]))
 
 
 def plan_jobs(releases: Sequence[Release], what: Sequence[str], rounds: int) -> list[Job]:
@@ -118,16 +136,7 @@ def choose_releases(text: str | None) -> list[Release]:
     """The releases that the user named, earliest first; all without a text. Raises DensebenchError."""
     if text is None:
         return known_releases()
-    return sorted({find_release(word.strip()) for word in text.split(",") if word.strip()})
-
-
-def choose_trainers(text: str) -> list[str]:
-    """The trainers that the user named. Raises DensebenchError."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    for word in words:
-        if word not in KERAS_TRAINERS:
-            raise unknown_name("trainer", word, KERAS_TRAINERS)
-    return words
+    return sorted({find_release(word) for word in words_of(text)})
 
 
 def attempt(job: Job, device: Device, arguments: argparse.Namespace, timeout_s: float) -> tuple[Mapping[str, Any], str]:
@@ -169,7 +178,7 @@ def _probe_words(arguments: argparse.Namespace, folder: str) -> list[str]:
 def launch(command: Sequence[str], timeout_s: float) -> str:
     """Run a job; what went wrong with it, in its own last words, and nothing for rows that are INVALID."""
     try:
-        run_to_end(command, "it", timeout_s=timeout_s, environment=side_environment(), fine=(0, FAILED_ROWS))
+        run_to_end(command, "it", timeout_s=timeout_s, environment=side_environment(), fine=(FINE, ALARM))
     except DensebenchError as error:
         return str(error)
     return ""
@@ -199,4 +208,4 @@ def _store(results: Path, content: Mapping[str, Any]) -> None:
     try:
         write_atomically(path, encode_run(content))
     except OSError as error:
-        raise DensebenchError(f"{path}: {error.strerror or error}. The runs before are saved.") from error
+        raise NotSavedError(f"{path}: {error.strerror or error}. The runs before are saved.") from error

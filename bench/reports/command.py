@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import DensebenchError
+from bench.arguments import existing_results
+from bench.exit_status import ALARM, FINE
 from bench.files import ROOT, short
 from bench.main_page import headline_section
 from bench.reports.check import check
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.reports.kinds import Shown
-
-DIFFERENT = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _prune(published, delete=arguments.yes)
     if arguments.readme:
         return _tell_written(write_published(read_shown(published), readmes_of(published)))
-    if arguments.results != DEFAULT_RESULTS and not arguments.results.is_dir():
-        raise DensebenchError(f"--results {arguments.results} does not exist; the folder that holds `raw` is expected.")
+    if arguments.results != DEFAULT_RESULTS:
+        existing_results(arguments.results, "pytest bench/ --benchmark-only")
     if arguments.publish:
         return _tell_written(publish(arguments.publish, arguments.results, published, readmes_of(published)))
     return _show(read_shown(arguments.results), read_shown(published), html=arguments.html)
@@ -92,19 +91,19 @@ def _show(own: Shown, published: Shown, *, html: bool) -> int:
 def _tell_written(lines: Sequence[str]) -> int:
     if lines:
         print("\nWrote:", *lines, sep="\n  ")
-    return 0
+    return FINE
 
 
 def _check(published: Path) -> int:
-    """Print what differs; 1 where anything does."""
+    """Print what differs; `ALARM` where anything does."""
     found = check(published, readmes_of(published))
     for line in found:
         print(line)
     if found:
         print(f"\n{len(found)} differences. `python -m bench report --readme` makes what is published anew.")
-        return DIFFERENT
+        return ALARM
     print("Everything that is published is what the pinned runs give.")
-    return 0
+    return FINE
 
 
 def _prune(published: Path, *, delete: bool) -> int:
@@ -118,4 +117,4 @@ def _prune(published: Path, *, delete: bool) -> int:
             path.unlink()
     verb = "Deleted" if delete else "Nothing published is made from these; `--prune --yes` deletes them"
     print(f"{verb}: {len(paths)} run files, {size / 1e6:.1f} MB.")
-    return 0
+    return FINE

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.about import about_run
+from bench.arguments import add_common
 from bench.datasets import Dataset, load_dataset
 from bench.devices import Device, claim_device, parse_device, start_tensorflow
-from bench.errors import DensebenchError, unknown_name
+from bench.errors import DensebenchError, NotSavedError, unknown_name
+from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import short, write_atomically
 from bench.formats import format_counted
 from bench.ladder import InvalidRow, Ladder
 from bench.machine import machine_name
-from bench.progress import Progress, logging_to
+from bench.progress import Progress, kept_on_interrupt, logging_to
 from bench.records import read_run
 from bench.reports.own import refresh_pages
 from bench.reproduction.details import details_page
@@ -127,34 +129,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the newest run that was stopped")
     parser.add_argument("--details", action="store_true", help="print everything that the tutorials show, too")
     parser.add_argument("--trainer", default=KERAS_TRAINERS[0], help="as for pytest (default: %(default)s)")
-    parser.add_argument("--device", default="cpu", help="as for pytest (default: cpu)")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    add_common(parser, "device", "data-dir")
     parser.add_argument("--quick", action="store_true", help="protocols cut down to seconds; the figures mean nothing")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reproduce, store and print; 0 where every recipe was trained as it should, else 1.
+    """Reproduce, store and print.
+
+    Returns:
+        `FINE` where every recipe was trained as it should; `ALARM` where one is INVALID, else `FAILED` where the data
+        of one cannot be had.
 
     Raises:
         DensebenchError: an option is wrong, no data can be had, or there is nothing to resume.
+        NotSavedError: a training cannot be stored.
     """
     progress = Progress(sys.stdout)
     with logging_to(progress):
         reproduction = prepare(arguments, progress)
         _train(reproduction)
-    reproduction.save(complete=True)
     return tell(reproduction, arguments.results, details=arguments.details)
 
 
 def _train(reproduction: Reproduction) -> None:
     try:
-        reproduction.train()
-    except KeyboardInterrupt:
-        reproduction.progress.done(f"Stopped. {_stored(reproduction)}")
-        raise
+        with kept_on_interrupt(reproduction.progress, lambda: _stored(reproduction)):
+            reproduction.train()
+            reproduction.save(complete=True)
     except OSError as error:
-        raise DensebenchError(
+        raise NotSavedError(
             f"{error.filename or reproduction.path}: {error.strerror}. {_stored(reproduction)}"
         ) from error
 
@@ -238,7 +242,10 @@ def tell(reproduction: Reproduction, results: Path, *, details: bool) -> int:
     lines += ["Wrote:", *(f"  {one}" for one in written)]
     for line in lines:
         reproduction.progress.done(line)
-    return 1 if any(result.faults for result in reproduction.results.values()) else 0
+    found = reproduction.results.values()
+    if any(result.faults and result.available for result in found):
+        return ALARM
+    return FAILED if any(result.faults for result in found) else FINE
 
 
 def _begin(name: str, missing: dict[str, str]) -> Result:

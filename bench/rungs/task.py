@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SHORTEST_S = 1.0
 """A repetition is made of so many epochs that it lasts at least this long."""
 
+WARM_UP_EPOCHS = 3
+"""What a training rung has trained before its first repetition."""
+
 LEARNING_RATE, EPSILON = 1e-3, 1e-7
 """Keras's defaults for Adam; other frameworks are given the same."""
 
@@ -66,6 +69,7 @@ class Ready:
         images: how many images one pass takes; ``None`` where no images are involved.
         predict: images float32 (n, 784) to scores (n, 10), by what was trained so far; ``None`` where nothing is.
         facts: what else a reader should know.
+        warm_up_epochs: how many passes it has trained already.
     """
 
     repeat: Callable[[], float]
@@ -73,6 +77,7 @@ class Ready:
     images: int | None
     predict: Callable[[NDArray[Any]], NDArray[Any]] | None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    warm_up_epochs: int = 0
 
 
 def make_ready(
@@ -94,9 +99,10 @@ def make_ready(
     """
     once = prepare_run(1)
     once()
-    epochs = max(1, math.ceil(SHORTEST_S / min(time_once(once, clock) for _ in range(2))))
+    epoch_s = min(time_once(once, clock) for _ in range(WARM_UP_EPOCHS - 1))
+    epochs = max(1, math.ceil(SHORTEST_S / epoch_s))
     run = once if epochs == 1 else prepare_run(epochs)
-    return Ready(lambda: time_once(run, clock), epochs, len(task.labels), predict, facts)
+    return Ready(lambda: time_once(run, clock), epochs, len(task.labels), predict, facts, WARM_UP_EPOCHS)
 
 
 def time_once(run: Callable[[], None], clock: Callable[[], float] = time.perf_counter) -> float:

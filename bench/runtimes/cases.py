@@ -50,6 +50,11 @@ class Case:
         return f"{self.recipe.name}, {self.runtime.name}, {self.threads} thread{'s' * (self.threads > 1)}"
 
     @property
+    def invalid(self) -> bool:
+        """Whether its model or its answers are not to be believed; a process that crashed is no answer."""
+        return "failed" in self.facts or bool(self.certificate and self.certificate["faults"])
+
+    @property
     def well(self) -> bool:
         """Whether it can be measured."""
         return self.unavailable is None and self.failed is None

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.about import about_run
-from bench.datasets import DATASETS, load_dataset
+from bench.arguments import add_common, names
+from bench.datasets import load_dataset
 from bench.devices import parse_device
 from bench.duels.arena import side_environment
-from bench.errors import DensebenchError, unknown_name
+from bench.errors import DensebenchError, NotSavedError
+from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import short, write_atomically
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.records import read_run
 from bench.reports.own import refresh_pages
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
@@ -54,9 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", help=f"comma-separated, of: {', '.join(RECIPES)} (default: all)")
     parser.add_argument("--runtimes", help=f"comma-separated, of: {', '.join(RUNTIMES)} (default: all)")
     parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, help="fresh processes of each (default: 3)")
-    parser.add_argument("--device", default="cpu", help="cpu or cpu:N: one thread, and so many (default: cpu)")
-    parser.add_argument("--dataset", default="fashion_mnist", help=f"{' or '.join(DATASETS)} (default: fashion_mnist)")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="as for pytest")
+    add_common(parser, "device", "dataset", "data-dir")
     parser.add_argument("--trainer", default=KERAS_TRAINERS[0], help=f"as for pytest (default: {KERAS_TRAINERS[0]})")
     parser.add_argument("--quick", action="store_true", help="a small, marked run; its figures mean nothing")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
@@ -66,10 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Prepare, measure, store, and print the page.
 
     Returns:
-        0; or 1 where a runtime failed or gave answers that are not to be believed.
+        `ALARM` where a runtime gave answers that are not to be believed; else `FAILED` where one failed, and `FINE`
+        where none did.
 
     Raises:
-        DensebenchError: an option is wrong, the data cannot be had, or nothing can be prepared or stored.
+        DensebenchError: an option is wrong, the data cannot be had, or nothing can be prepared.
+        NotSavedError: a round cannot be stored.
     """
     device = parse_device(arguments.device)
     if device.kind != "cpu":
@@ -98,9 +100,18 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
     def save(*, complete: bool) -> None:
-        write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+        try:
+            write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+        except OSError as error:
+            raise NotSavedError(f"{path}: {error.strerror or error}. The rounds before are saved.") from error
 
-    with tempfile.TemporaryDirectory() as folder:
+    def kept() -> str:
+        rounds = min((len(case.starts) for case in cases if case.well), default=0)
+        if not rounds:
+            return "No round was complete, so nothing is kept."
+        return f"Kept: {rounds} of {arguments.rounds} rounds, in {path}; the same command begins anew."
+
+    with kept_on_interrupt(progress, kept), tempfile.TemporaryDirectory() as folder:
         progress.update("training the models")
         prepare_all(cases, arguments, folder)
         measure(
@@ -116,17 +127,18 @@ def run(arguments: argparse.Namespace) -> int:
     written = [short(path), *refresh_pages(arguments.results, "runtimes", path.name)]
     for line in [runtimes_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]:
         progress.done(line)
-    return 1 if any(case.failed for case in cases) else 0
+    if any(case.invalid for case in cases):
+        return ALARM
+    return FAILED if any(case.failed for case in cases) else FINE
 
 
 def plan_cases(models: str | None, runtimes: str | None, threads: int) -> list[Case]:
     """Every row that there should be, in the table's order. Raises DensebenchError where a name is unknown."""
-    recipes = _choose("model", models, list(RECIPES))
-    names = _choose("runtime", runtimes, list(RUNTIMES))
+    chosen = names(runtimes, RUNTIMES, "runtime")
     return [
         Case(RECIPES[recipe], RUNTIMES[name], count)
-        for recipe in recipes
-        for name in names
+        for recipe in names(models, RECIPES, "model")
+        for name in chosen
         if RECIPES[recipe].framework in RUNTIMES[name].frameworks
         for count in sorted({1, threads})
     ]
@@ -224,19 +236,6 @@ def _start(module: str, words: str, timeout_s: float) -> str:
     """What one of this folder's modules printed. Raises DensebenchError where it failed."""
     command = [sys.executable, "-m", module, words]
     return run_to_end(command, module, timeout_s=timeout_s, environment=side_environment())
-
-
-def _choose(noun: str, text: str | None, known: Sequence[str]) -> list[str]:
-    """The names that the user wants, in the order of `known`. Raises DensebenchError."""
-    if text is None:
-        return list(known)
-    wanted = [word.strip() for word in text.split(",") if word.strip()]
-    for word in wanted:
-        if word not in known:
-            raise unknown_name(noun, word, known)
-    if not wanted:
-        raise DensebenchError(f"--{noun}s {text!r} names no {noun}.")
-    return [name for name in known if name in wanted]
 
 
 def _command(arguments: argparse.Namespace) -> str:

@@ -9,19 +9,22 @@ from contextlib import AbstractContextManager, closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from bench.arguments import duration_s
 from bench.datasets import load_dataset
 from bench.duels.arena import ProcessArena, check_packages
 from bench.duels.blocks import SIDES
 from bench.duels.cases import DEFAULT_CASES, choose_cases
-from bench.duels.command import add_duel_arguments, duel_device, parse_duration, parse_margins, public_word
+from bench.duels.command import add_duel_arguments, duel_device, parse_margins, public_word
 from bench.duels.papers import about_duel
 from bench.duels.runs import run_content
 from bench.duels.sides import find_side
 from bench.duels.verdicts import ALARM_ERROR
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, NotSavedError
+from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import write_atomically
+from bench.formats import format_counted
 from bench.machine import machine_name
-from bench.progress import Progress
+from bench.progress import Progress, kept_on_interrupt
 from bench.reports.own import refresh_pages
 from bench.runfile import encode_run, reserve_run_path
 from bench.selftest.page import false_alarms, selftest_page
@@ -46,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--side", default=sys.executable, help="as a duel's BASE (default: this Python)")
     parser.add_argument("--cases", help=f"names or patterns with commas between (default: {', '.join(DEFAULT_CASES)})")
-    parser.add_argument("--plants", default=DEFAULT_PLANTS, help=f"what is planted (default: {DEFAULT_PLANTS})")
+    parser.add_argument("--plants", default=DEFAULT_PLANTS, help="what is planted (default: %(default)s)")
     parser.add_argument("--duels", type=int, default=DEFAULT_DUELS, help="of each kind (default: %(default)s)")
     parser.add_argument("--budget", default="2m", help="of one duel: 90s, 5m or 1h (default: %(default)s)")
     parser.add_argument("--total", default="20m", help="of all; --resume goes on later (default: %(default)s)")
@@ -59,13 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Fight, store each duel that has ended, and print the page.
 
     Returns:
-        0; or 1 where the false alarms are too many for the promise of at most 1 in 100 to be true.
+        `ALARM` where the false alarms are too many for the promise of at most 1 in 100 to be true; else `FAILED` where
+        a duel failed, and `FINE` where none did.
 
     Raises:
         DensebenchError: an option is wrong, the side or the data cannot be had, or a duel cannot be stored.
     """
     device, margins = duel_device(arguments.device), parse_margins(arguments)
-    limits = Limits(parse_duration(arguments.budget), parse_duration(arguments.total))
+    limits = Limits(duration_s(arguments.budget, "--budget"), duration_s(arguments.total, "--total"))
     if arguments.duels < 1 or limits.total_s < limits.duel_s:
         raise DensebenchError(
             f"--duels {arguments.duels} and --total {arguments.total} leave no time for a single duel."
@@ -75,21 +79,30 @@ def run(arguments: argparse.Namespace) -> int:
     about, before = _begin(arguments, device, limits)
     done = {one.key for one in before}
     progress.done(f"{len(trials)} duels, {len(done)} of them done; each one that ends is saved to {_folder(arguments)}")
-    try:
-        left = fight_trials(
-            trials,
-            done,
-            _arenas(arguments, device, about),
-            margins,
-            limits,
-            drawn=about["duel"]["seed"],
-            keep=lambda trial, ground, row: _keep(arguments, about, trial, ground, row),
-            progress=progress,
-        )
-        progress.done(f"{left} duels are left; --resume goes on with them." if left else "All duels are done.")
-    finally:
-        known = _conclude(arguments.results, about["selftest"]["id"], progress)
-    return 1 if false_alarms(known).interval()[0] > ALARM_ERROR else 0
+    known: list[Fought] = []
+
+    def kept() -> str:
+        where = f"{format_counted(len(known), 'duel')} in {_folder(arguments)}"
+        return f"Kept: {where}; the same command goes on with --resume." if known else "No duel has ended yet."
+
+    with kept_on_interrupt(progress, kept):
+        try:
+            left = fight_trials(
+                trials,
+                done,
+                _arenas(arguments, device, about),
+                margins,
+                limits,
+                drawn=about["duel"]["seed"],
+                keep=lambda trial, ground, row: _keep(arguments, about, trial, ground, row),
+                progress=progress,
+            )
+            progress.done(f"{left} duels are left; --resume goes on with them." if left else "All duels are done.")
+        finally:
+            known = _conclude(arguments.results, about["selftest"]["id"], progress)
+    if false_alarms(known).interval()[0] > ALARM_ERROR:
+        return ALARM
+    return FINE if all(one.counts for one in known) else FAILED
 
 
 def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tuple[dict[str, Any], list[Fought]]:
@@ -119,7 +132,7 @@ def _arenas(
 ) -> Callable[[Trial], AbstractContextManager[Ground]]:
     """What makes the arena of a trial: the same side twice, HEAD with what is planted."""
     side = find_side(arguments.side)
-    timeout_s = parse_duration(arguments.time_limit)
+    timeout_s = duration_s(arguments.time_limit, "--time-limit")
 
     def arena(trial: Trial) -> AbstractContextManager[ProcessArena]:
         sides, seed = dict.fromkeys(SIDES, side), trial.seed(about["duel"]["seed"])
@@ -134,7 +147,8 @@ def _keep(arguments: argparse.Namespace, about: dict[str, Any], trial: Trial, gr
     """Store a duel that has ended.
 
     Raises:
-        DensebenchError: it cannot be written, or the side has changed since the first duel.
+        NotSavedError: it cannot be written.
+        DensebenchError: the side has changed since the first duel.
     """
     check_packages(about["packages_by_side"], ground.packages)
     about["packages_by_side"] = {**about["packages_by_side"], **ground.packages}
@@ -151,7 +165,7 @@ def _keep(arguments: argparse.Namespace, about: dict[str, Any], trial: Trial, gr
     try:
         write_atomically(path, encode_run(run_content([row], own, complete=True)))
     except OSError as error:
-        raise DensebenchError(f"{path}: {error.strerror or error}. The duels before are saved.") from error
+        raise NotSavedError(f"{path}: {error.strerror or error}. The duels before are saved.") from error
 
 
 def _conclude(results: Path, name: str, progress: Progress) -> list[Fought]:

@@ -1,0 +1,187 @@
+"""Ctrl-C: each measuring command keeps what was complete, and its last line says so and how to go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from bench import run_all, trainer_ladder
+from bench.__main__ import main
+from bench.duels import command as duel
+from bench.duels.runs import read_duel
+from bench.duels.sides import Side
+from bench.errors import NotSavedError
+from bench.records import read_run
+from bench.releases import bisection, versions
+from bench.rungs import RUNGS
+from bench.runtimes import command as runtimes
+from bench.selftest import command as selftest
+from tests.fake_duel import INFER
+from tests.fake_runs import infer_row, run_content
+from tests.fake_selftest import FakeGround
+from tests.test_trainer_ladder import FakeWorker
+
+if TYPE_CHECKING:
+    import pytest
+
+DIGITS = ["--dataset", "digits"]
+
+
+def press_ctrl_c_at(number: int) -> Any:
+    """The trouble of an arena in whose block of that number Ctrl-C is pressed."""
+
+    def trouble(_case: str, block: int) -> None:
+        if block == number:
+            raise KeyboardInterrupt
+
+    return trouble
+
+
+def stop(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
+    """The last line of a command that is interrupted."""
+    assert main([str(word) for word in words]) == 130
+    output, errors = capsys.readouterr()
+    assert errors == ""
+    return output.splitlines()[-1]
+
+
+def test_a_duel_keeps_its_blocks_and_names_the_file_to_go_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(duel, "ProcessArena", lambda *_words: FakeGround(trouble=press_ctrl_c_at(3)))
+    monkeypatch.setattr(duel, "find_side", lambda word: Side(word, Path("/nowhere")))
+    line = stop(capsys, "duel", "a", "b", "--cases", INFER.name, *DIGITS, "--results", tmp_path)
+    (path,) = tmp_path.glob("raw/*/duels/*.json")
+    assert line == f"Stopped. Kept: 2 blocks in {path}; the same command goes on with `--resume {path}`."
+    about, (row,) = read_duel(path)
+    assert (len(row.blocks), about["complete"]) == (2, False)
+
+
+def test_a_bisection_keeps_the_duel_that_was_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bisection, "ProcessArena", lambda *_words, **_options: FakeGround(trouble=press_ctrl_c_at(3)))
+    monkeypatch.setattr(bisection, "find_side", lambda word: Side(word, Path("/nowhere")))
+    ends = ["--good", "2.15", "--bad", "2.20", "--case", INFER.name]
+    line = stop(capsys, "bisect", *ends, *DIGITS, "--results", tmp_path)
+    (path,) = tmp_path.glob("raw/*/duels/*.json")
+    assert line == f"Stopped. Kept: 1 duel in {path.parent}; the same command begins the search anew."
+    assert len(read_duel(path)[1][0].blocks) == 2
+
+
+def test_a_self_test_keeps_the_duels_that_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grounds = iter([FakeGround(), FakeGround(trouble=press_ctrl_c_at(1))])
+    monkeypatch.setattr(selftest, "ProcessArena", lambda *_words: next(grounds))
+    words = ["--cases", INFER.name, "--plants", "none", "--duels", "2", *DIGITS, "--results", str(tmp_path)]
+    line = stop(capsys, "selftest", *words)
+    (path,) = tmp_path.glob("raw/*/selftest/*.json")
+    assert line == f"Stopped. Kept: 1 duel in {path.parent}; the same command goes on with --resume."
+
+
+def test_runtimes_keep_the_rounds_that_were_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cold = {"cold_s": 0.5, "import_s": 0.3, "load_s": 0.1, "first_s": 0.1, "resident_bytes": 1}
+    answers = iter([{"cold": cold, "certificate": {"faults": []}, "values_s": {"1": [1e-5]}}])
+
+    def work(*_words: Any) -> Mapping[str, Any]:
+        if answer := next(answers, None):
+            return answer
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runtimes, "prepare_all", lambda *_words: None)
+    monkeypatch.setattr(runtimes, "work_in_process", work)
+    words = ["--models", "deep_mlp", "--runtimes", "NumPy", "--device", "cpu:1", *DIGITS, "--results", str(tmp_path)]
+    line = stop(capsys, "runtimes", *words)
+    (path,) = tmp_path.glob("raw/*/runtimes/*.json")
+    assert line == f"Stopped. Kept: 1 of 3 rounds, in {path}; the same command begins anew."
+    assert not read_run(path).complete
+    assert stop(capsys, "runtimes", *words) == "Stopped. No round was complete, so nothing is kept."
+
+
+def trainers(monkeypatch: pytest.MonkeyPatch, stop_at: int) -> None:
+    """Fake workers, of whose repetitions one is interrupted."""
+    count = iter(range(10_000))
+
+    def trouble(request: Mapping[str, Any]) -> None:
+        if request["do"] == "repeat" and next(count) == stop_at:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def workers(*_words: Any) -> Iterator[dict[str, Any]]:
+        yield {rung.backend: FakeWorker([], trouble) for rung in RUNGS.values()}
+
+    images = SimpleNamespace(name="fashion_mnist", sha256="0", source="a test")
+    monkeypatch.setattr(trainer_ladder, "load_dataset", lambda *_words: images)
+    monkeypatch.setattr(trainer_ladder, "open_workers", workers)
+    monkeypatch.setattr(trainer_ladder, "mark_missing", lambda _cases: None)
+    monkeypatch.setattr(trainer_ladder, "SETTLE_S", 0.0)
+
+
+def test_trainers_keep_the_blocks_that_were_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = len(trainer_ladder.plan_cases())
+    trainers(monkeypatch, stop_at=rows + 3)
+    line = stop(capsys, "trainers", "--results", tmp_path)
+    (path,) = tmp_path.glob("raw/*/trainers/*.json")
+    assert line == f"Stopped. Kept: 1 of 5 blocks, in {path}; the same command begins anew."
+    assert {len(record.values_s) for record in read_run(path).records} == {1}
+
+
+def test_what_trainers_cannot_save_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, _content: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    trainers(monkeypatch, stop_at=-1)
+    monkeypatch.setattr(trainer_ladder, "write_atomically", full)
+    assert main(["trainers", "--results", str(tmp_path)]) == NotSavedError.status == 3
+    assert "No space left on device. The blocks before are saved." in capsys.readouterr().err
+
+
+def test_versions_name_the_releases_that_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands: list[Sequence[str]] = []
+
+    def launch(command: Sequence[str], _timeout_s: float) -> str:
+        commands.append(command)
+        if len(commands) == 2:
+            raise KeyboardInterrupt
+        results = next(Path(word.partition("=")[2]) for word in command if word.startswith("--results="))
+        results.mkdir(exist_ok=True)
+        (results / "run.json").write_text(json.dumps(run_content([infer_row()])), encoding="utf-8")
+        return ""
+
+    monkeypatch.setattr(versions, "find_side", lambda word: Side(word, Path(f"/{word}/python")))
+    monkeypatch.setattr(versions, "launch", launch)
+    words = ["--releases", "2.19,2.20", "--trainers", "fit", "--probes", "0", *DIGITS, "--results", str(tmp_path)]
+    line = stop(capsys, "versions", *words)
+    assert len(list(tmp_path.glob("raw/*/versions/*.json"))) == 1
+    left = "2.20" if "tf219" in commands[0][0] else "2.19"
+    assert line.startswith(f"Stopped. Kept: 1 of 2 runs; with `--releases {left}` the same command makes those")
+
+
+def test_devices_name_the_runs_that_are_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses = iter([0])
+
+    def start(_command: Sequence[str]) -> int:
+        if (status := next(statuses, None)) is not None:
+            return status
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_all, "_start", start)
+    monkeypatch.setattr(run_all, "choose_devices", lambda _text: ["cpu:1", "cpu"])
+    line = stop(capsys, "devices", "--results", "nowhere")
+    assert line.startswith("Stopped. Kept: 1 of 2 runs")
+    assert line.endswith("Left: --backend tensorflow --device cpu.")
