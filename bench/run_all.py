@@ -19,6 +19,7 @@ from bench.gpu import count_gpus, find_gap
 from bench.progress import Progress, kept_on_interrupt
 from bench.records import DEFAULT_BACKEND, read_runs
 from bench.reports.own import refresh_pages
+from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ALL = "all"
+MEMORY_BYTES = 1_500_000_000
+"""Of one run; they come one after the other."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +56,7 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
         (name, device) for device in choose_devices(arguments.device) for name in choose_backends(arguments.backend)
     ]
     progress = Progress(sys.stdout)
+    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results)
     statuses: list[int] = []
 
     def kept() -> str:

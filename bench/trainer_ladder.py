@@ -27,6 +27,7 @@ from bench.machine import machine_name
 from bench.progress import Progress, kept_on_interrupt
 from bench.records import SCHEMA, read_run
 from bench.reports.own import refresh_pages
+from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path, round_timings
 from bench.rungs import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
 from bench.trainer_report import FOLDER, trainer_page
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 DEFAULT_BLOCKS = 5
 DATASETS = ("fashion_mnist", "mnist")
 """Those whose images fill whole batches."""
+MEMORY_BYTES = 4_000_000_000
+"""Of the workers of all backends, which hold their rungs at the same time."""
 SETTLE_S = 0.3
 """Before each repetition: idle threads of the process that worked last may still spin."""
 
@@ -116,6 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise DensebenchError(f"--blocks {arguments.blocks} is not a number of repetitions: a whole number from 1 up.")
     started_at = datetime.now(timezone.utc)
     progress = Progress(sys.stdout)
+    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results)
     dataset = load_dataset(arguments.dataset, arguments.data_dir)
     label = f"{dataset.name}-{device.name.replace(':', '')}-trainers"
     path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)

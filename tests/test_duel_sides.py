@@ -7,7 +7,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from bench.duels.sides import COMPLETE, Side, find_side, run_quietly
+from bench.duels.sides import COMPLETE, Side, find_side, missing_environments, run_quietly
 from bench.errors import DensebenchError
 
 
@@ -67,6 +67,17 @@ def test_a_path_without_an_interpreter_is_said(tmp_path: Path) -> None:
     for word in (str(tmp_path / "nothing"), str(tmp_path / "text"), str(tmp_path)):
         with pytest.raises(DensebenchError, match=r"is no Python interpreter"):
             find_side(word, run=refuse)
+
+
+def test_environments_that_are_still_to_be_made_are_known_before(tmp_path: Path, cache: Path) -> None:
+    make_python(tmp_path / ".tox" / "tf219")
+    words = ["tf219", "tf220", "tf220", "tensorflow==2.20.0", str(tmp_path / "venv")]
+    tox, made = missing_environments(words, root=tmp_path)
+    assert tox == tmp_path / ".tox" / "tf220"
+    assert made.parent == cache
+    side = find_side("tensorflow==2.20.0", run=Installer())
+    assert side.python.parent.parent == made
+    assert missing_environments(words, root=tmp_path) == [tox]
 
 
 def test_an_environment_of_tox_is_used_where_it_is_and_made_where_it_is_not(tmp_path: Path) -> None:

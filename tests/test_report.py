@@ -179,15 +179,8 @@ def test_without_a_run_of_your_own_the_published_one_is_shown(
     assert "old.json" in out
 
 
-def test_a_folder_that_does_not_exist_is_named(
-    tmp_path: Path, published: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert report(published, tmp_path / "nope") == 4
-    assert "nope does not exist" in capsys.readouterr().err
-
-
 def test_results_that_do_not_exist_are_said(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["report"], ["report", "--check"], ["predict", "deep_mlp", "test:0"]):
+    for words in (["report"], ["report", "--html"], ["predict", "deep_mlp", "test:0"]):
         assert main([*words, "--results", "/nowhere"]) == 4
         assert "the results folder /nowhere does not exist. `pytest bench/ --benchmark-only" in capsys.readouterr().err
 

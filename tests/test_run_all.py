@@ -54,9 +54,9 @@ def test_the_caption_has_the_commands_that_make_all_its_runs(tmp_path: Path) -> 
             command = f"pytest bench/ --benchmark-only --backend={backend} --device={device}{options}"
             store(tmp_path, device, threads, 1.0, backend=backend, command=command)
     caption = devices_caption(choose_device_runs(read_runs(tmp_path)[0]))
-    assert "`python -m bench run --device all --backend tensorflow,jax`" in caption
-    assert "`python -m bench run --device all --backend torch -- --seeds=5`" in caption
-    assert caption.count("`python -m bench run") == 2
+    assert "`python -m bench devices --device all --backend tensorflow,jax`" in caption
+    assert "`python -m bench devices --device all --backend torch -- --seeds=5`" in caption
+    assert caption.count("`python -m bench devices") == 2
 
 
 def test_a_row_that_ran_elsewhere_is_invalid_and_no_base(tmp_path: Path) -> None:

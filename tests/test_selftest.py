@@ -191,9 +191,9 @@ def test_three_rules_stand_side_by_side_in_display_order_with_all_cases_below() 
     cells = table(rules_table(duels))
     assert [line[:2] for line in cells] == [
         [TRAIN.name, "5 %"],
-        [INFER.name, "nothing"],
+        [INFER.name, "none"],
         [INFER.name, "5 %"],
-        ["all cases", "nothing"],
+        ["all cases", "none"],
         ["all cases", "5 %"],
     ]
     assert [cell.split(" (")[0] for cell in cells[4][2:]] == ["2 of 2", "1 of 2", "1 of 2"]

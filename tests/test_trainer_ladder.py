@@ -214,7 +214,7 @@ def test_run_files_of_the_ladder_are_not_taken_for_runs_of_the_suite(tmp_path: P
 def test_the_page_shows_the_newest_of_the_most_complete_runs(tmp_path: Path) -> None:
     cases, part = measured()[0], measured(missing="jax")[0]
     stored(tmp_path, cases, "whole.json")
-    stored(tmp_path, part, "part.json", started_at="2026-01-03", complete=False)
+    stored(tmp_path, part, "part.json", started_at="2026-01-03")
     stored(tmp_path, cases, "quick.json", started_at="2026-01-04", quick=True)
     stored(tmp_path, cases, "other.json", started_at="2026-01-05", dataset="mnist")
     command = "python -m bench trainers --device=cpu:1"

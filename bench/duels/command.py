@@ -26,16 +26,19 @@ from bench.duels.duel import Margins, Row, fight, outcomes, scout_all
 from bench.duels.papers import about_duel
 from bench.duels.plant import parse_plant
 from bench.duels.runs import FOLDER, read_duel, run_content
-from bench.duels.sides import find_side
+from bench.duels.sides import find_side, missing_environments
 from bench.duels.table import VERDICTS, duel_page, exit_status, verdicts
 from bench.errors import DensebenchError
 from bench.files import write_atomically
 from bench.formats import format_counted
 from bench.machine import machine_name
 from bench.progress import Progress, kept_on_interrupt
+from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 
 DEFAULT_FAIL_ON = "slower,worse,missing"
+MEMORY_BYTES = 2_500_000_000
+"""Of both sides at the same time."""
 LARGEST_SEED = 2**31 - 1
 
 
@@ -105,7 +108,9 @@ def run(arguments: argparse.Namespace) -> int:
     parse_plant(arguments.plant)
     progress = Progress(sys.stdout)
     about, rows = _begin(arguments, device, [Row(case) for case in cases])
-    sides = {side: find_side(word) for side, word in zip(SIDES, (arguments.base, arguments.head), strict=True)}
+    given = (arguments.base, arguments.head)
+    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results, environments=missing_environments(given))
+    sides = {side: find_side(word) for side, word in zip(SIDES, given, strict=True)}
     seed = about["duel"]["seed"]
     arena = ProcessArena(sides, arguments.dataset, arguments.data_dir, device.threads, seed, arguments.plant, timeout_s)
     keeper = Keeper(_reserve(arguments, about), progress)

@@ -19,7 +19,7 @@ from bench.files import ROOT
 from bench.worker_process import run_to_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 LOCK = ROOT / "bench" / "locks" / "bench.txt"
 INSTALL_TIMEOUT_S = 1800.0
@@ -31,6 +31,7 @@ TENSORFLOW = ("tensorflow", "tensorflow-cpu")
 COMPLETE = "densebench-complete"
 """A file that an environment has once all of it was installed."""
 SHOWN_WORDS = 4
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,23 @@ def find_side(word: str, *, root: Path = ROOT, run: Callable[[Sequence[str]], No
     return Side(word, _from_tox(word, root, run))
 
 
+def missing_environments(words: Iterable[str], *, root: Path = ROOT) -> list[Path]:
+    """The folders of the environments that `find_side` will make for these words, each once."""
+    folders: dict[Path, None] = {}
+    for word in words:
+        if REQUIREMENT.fullmatch(word):
+            folder = _requirement_folder(word, [word, *_beside(word)])
+            there = folder / COMPLETE
+        elif os.sep not in word:
+            folder = root / ".tox" / word
+            there = folder / "bin" / "python"
+        else:
+            continue
+        if not there.exists():
+            folders[folder] = None
+    return list(folders)
+
+
 def _short(command: Sequence[str]) -> str:
     """A command as an error names it: its first words."""
     dots = " …" if len(command) > SHOWN_WORDS else ""
@@ -107,21 +125,25 @@ def _from_tox(name: str, root: Path, run: Callable[[Sequence[str]], None]) -> Pa
 def _from_requirement(requirement: str, run: Callable[[Sequence[str]], None]) -> Path:
     """The interpreter of an environment in the user's cache, made anew unless an earlier one was completed."""
     wanted = [requirement, *_beside(requirement)]
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    digest = hashlib.sha256("\n".join([version, *wanted]).encode()).hexdigest()[:12]
-    name = re.sub(r"[^A-Za-z0-9.]+", "-", requirement)
-    folder = platformdirs.user_cache_path("densebench") / "environments" / f"{name}-py{version}-{digest}"
+    folder = _requirement_folder(requirement, wanted)
     python = folder / "bin" / "python"
     if not (folder / COMPLETE).exists():
         uv = _program("uv")
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            run([*uv, "venv", "--quiet", "--python", version, str(folder)])
+            run([*uv, "venv", "--quiet", "--python", PYTHON, str(folder)])
             run([*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), *wanted])
         except DensebenchError as error:
             raise DensebenchError(f"side {requirement!r} could not be installed: {error}") from error
         (folder / COMPLETE).write_text("\n".join(wanted), encoding="utf-8")
     return python
+
+
+def _requirement_folder(requirement: str, wanted: Sequence[str]) -> Path:
+    """Where the environment of a requirement lies: another one for each Python, and whenever the lock changes."""
+    digest = hashlib.sha256("\n".join([PYTHON, *wanted]).encode()).hexdigest()[:12]
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", requirement)
+    return platformdirs.user_cache_path("densebench") / "environments" / f"{name}-py{PYTHON}-{digest}"
 
 
 def _beside(requirement: str) -> list[str]:

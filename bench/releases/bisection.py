@@ -17,11 +17,11 @@ from bench.datasets import Dataset, load_dataset
 from bench.duels.arena import ProcessArena
 from bench.duels.blocks import SIDES
 from bench.duels.cases import Case, choose_cases
-from bench.duels.command import Keeper, add_duel_arguments, duel_device, parse_margins
+from bench.duels.command import MEMORY_BYTES, Keeper, add_duel_arguments, duel_device, parse_margins
 from bench.duels.duel import Margins, Outcome, Row, fight_alone, outcomes
 from bench.duels.papers import about_duel
 from bench.duels.runs import FOLDER, run_content
-from bench.duels.sides import find_side
+from bench.duels.sides import find_side, missing_environments
 from bench.duels.table import ratio_text
 from bench.duels.verdicts import CANNOT_TELL, Finding
 from bench.errors import DensebenchError
@@ -32,6 +32,7 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.releases.bisection_page import bisection_page
 from bench.releases.known import releases_between
 from bench.releases.search import CHANGED, UNCHANGED, Found, Step, search
+from bench.resources import say_needs
 from bench.runfile import reserve_run_path
 from bench.tables import NOT_MEASURED
 
@@ -74,6 +75,12 @@ def run(arguments: argparse.Namespace) -> int:
     duration_s(arguments.time_limit, "--time-limit")
     dataset = load_dataset(arguments.dataset, arguments.data_dir)
     progress = Progress(sys.stdout)
+    say_needs(
+        progress,
+        memory_bytes=MEMORY_BYTES,
+        results=arguments.results,
+        environments=missing_environments(one.environment for one in releases),
+    )
     fighter = Fighter(arguments, device, cases[0], dataset, margins, progress)
     with kept_on_interrupt(progress, fighter.kept):
         found = search(releases, fighter.step)

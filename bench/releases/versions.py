@@ -19,7 +19,7 @@ from bench.arguments import add_common, duration_s, names, words_of
 from bench.datasets import load_dataset
 from bench.devices import Device, parse_device
 from bench.duels.arena import side_environment
-from bench.duels.sides import find_side
+from bench.duels.sides import find_side, missing_environments
 from bench.errors import DensebenchError, NotSavedError
 from bench.exit_status import ALARM, FAILED, FINE
 from bench.files import write_atomically
@@ -30,6 +30,7 @@ from bench.releases.probe import PROBE, Asked
 from bench.releases.store import FOLDER, choose_attempts, read_attempts, with_release
 from bench.releases.versions_page import versions_page
 from bench.reports.own import refresh_pages
+from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.trainers import KERAS_TRAINERS
 from bench.worker_process import run_to_end
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+MEMORY_BYTES = 1_500_000_000
+"""Of one run of the main job."""
 RUN_TIMEOUT = "1h"
 DEFAULT_PROBES = 5
 PROBES_HELP = "fresh processes per release that time the import, the first epoch, memory, predict and calls"
@@ -87,6 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not jobs:
         raise DensebenchError("--rounds 0 and --probes 0 leave nothing to do.")
     progress = Progress(sys.stdout)
+    made = missing_environments(release.environment for release in releases)
+    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results, environments=made)
     troubles, invalid, stored = 0, 0, 0
 
     def kept() -> str:

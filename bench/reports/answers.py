@@ -28,7 +28,8 @@ PLANTED = 0.05
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "ship": "**`{best}` with ONNX Runtime**: {best_accuracy} of the test images right, {best_p50} for one image on "
-        "one thread.{fast} The runtime costs more than the model: for `{model}`, ONNX Runtime is {runtimes}.",
+        "one thread.{fast}",
+        "runtimes": " The runtime costs more than the model: for `{model}`, ONNX Runtime is {runtimes}.",
         "fast": " `{name}` gives up {points} points for {p50}.",
         "runtime": "{times} times as fast as {other} and ready {starts} times as soon",
         "latencies": " These latencies are of one process each; take differences below a factor of 1.3 for none.",
@@ -46,8 +47,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "ko": {
         "ship": "**`{best}`와 ONNX Runtime**: 테스트 이미지의 {best_accuracy}를 맞히고, 스레드 하나로 이미지 한 장에 "
-        "{best_p50}가 걸립니다.{fast} 모델보다 런타임의 차이가 더 큽니다. "
-        "`{model}`에서 ONNX Runtime은 {runtimes} 빠릅니다.",
+        "{best_p50}가 걸립니다.{fast}",
+        "runtimes": " 모델보다 런타임의 차이가 더 큽니다. `{model}`에서 ONNX Runtime은 {runtimes} 빠릅니다.",
         "fast": " `{name}`는 {points} 포인트를 내주고 {p50}로 줄입니다.",
         "runtime": "{other}보다 답이 {times}배, 준비가 {starts}배",
         "latencies": " 이 지연 시간은 각각 프로세스 하나에서 잰 것이므로, 1.3배가 안 되는 차이는 차이로 보지 마세요.",
@@ -84,9 +85,8 @@ def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -
         best_accuracy=f"{100 * models[best][0]:.1f} %",
         best_p50=format_duration(models[best][1]),
         fast=other,
-        model=README_RECIPE,
-        runtimes=joined or "–",
     )
+    text += words["runtimes"].format(model=README_RECIPE, runtimes=joined) if joined else ""
     return text + words["latencies"]
 
 
@@ -137,10 +137,10 @@ def _models(run: Run) -> dict[str, tuple[float, float]]:
 
 def _against(run: Run | None, other: str) -> dict[str, str] | None:
     """How many times as fast ONNX Runtime is as another runtime, in its answer and in its start."""
-    pairs = [_runtime(run, name) for name in (RUNTIME, other)] if run else []
-    if not all(pairs):
+    ours, theirs = (_runtime(run, name) if run else None for name in (RUNTIME, other))
+    if ours is None or theirs is None:
         return None
-    (single, start), (other_single, other_start) = (pair for pair in pairs if pair)
+    (single, start), (other_single, other_start) = ours, theirs
     return {
         "other": f"`{other}`" if "." in other else other,
         "times": _times(other_single / single),
@@ -148,11 +148,11 @@ def _against(run: Run | None, other: str) -> dict[str, str] | None:
     }
 
 
-def _runtime(run: Run | None, name: str) -> tuple[float, float] | None:
+def _runtime(run: Run, name: str) -> tuple[float, float] | None:
     """Median seconds of one image and of the start, on one thread."""
     rows: dict[str, Record] = {
         record.stage: record
-        for record in (run.records if run else ())
+        for record in run.records
         if record.papers.get("runtime") == name
         and (record.recipe, record.threads) == (README_RECIPE, 1)
         and (record.stage == "start" or record.batch_size == HEADLINE_BATCH)

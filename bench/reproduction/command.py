@@ -36,6 +36,7 @@ from bench.reproduction.store import (
     read_results,
     run_content,
 )
+from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.trainers import KERAS_TRAINERS
 from bench.trainers.keras_model import accept_published_losses
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEFAULT_SEEDS = 5
+MEMORY_BYTES = 3_000_000_000
+"""Of the one process, whose trainings run side by side."""
 
 
 @dataclass
@@ -171,6 +174,7 @@ def prepare(arguments: argparse.Namespace, progress: Progress) -> Reproduction:
         arguments = _options_of(stopped, arguments)
     _check(arguments)
     names, device = choose(arguments.ids), parse_device(arguments.device)
+    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results)
     claim_device(device)
     datasets, missing = load_datasets(names, arguments.data_dir)
     for reason in missing.values():

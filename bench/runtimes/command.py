@@ -26,6 +26,7 @@ from bench.machine import machine_name
 from bench.progress import Progress, kept_on_interrupt
 from bench.records import read_run
 from bench.reports.own import refresh_pages
+from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.runtimes import RUNTIMES
 from bench.runtimes.cases import Case, run_content
@@ -48,6 +49,8 @@ BUDGET_S = 3.0
 """Of one batch size in one process: slow runtimes have fewer timings, and no p99 where they are too few."""
 WORKER_TIMEOUT_S = 300.0
 PREPARE_TIMEOUT_S = 3600.0
+MEMORY_BYTES = 1_500_000_000
+"""Of the process that trains the models; those of the runtimes take less, one after the other."""
 MORE_PACKAGES = ("ai-edge-litert", "openvino", "joblib")
 
 
@@ -81,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     cases = plan_cases(arguments.models, arguments.runtimes, device.threads)
     mark_missing(cases)
     started_at, progress = datetime.now(timezone.utc), Progress(sys.stdout)
+    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results)
     dataset = load_dataset(arguments.dataset, arguments.data_dir)
     label = f"{dataset.name}-{device.name.replace(':', '')}-runtimes{'-quick' if arguments.quick else ''}"
     path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)

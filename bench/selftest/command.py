@@ -14,10 +14,10 @@ from bench.datasets import load_dataset
 from bench.duels.arena import ProcessArena, check_packages
 from bench.duels.blocks import SIDES
 from bench.duels.cases import DEFAULT_CASES, choose_cases
-from bench.duels.command import add_duel_arguments, duel_device, parse_margins, public_word
+from bench.duels.command import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins, public_word
 from bench.duels.papers import about_duel
 from bench.duels.runs import run_content
-from bench.duels.sides import find_side
+from bench.duels.sides import find_side, missing_environments
 from bench.duels.verdicts import ALARM_ERROR
 from bench.errors import DensebenchError, NotSavedError
 from bench.exit_status import ALARM, FAILED, FINE
@@ -26,6 +26,7 @@ from bench.formats import format_counted
 from bench.machine import machine_name
 from bench.progress import Progress, kept_on_interrupt
 from bench.reports.own import refresh_pages
+from bench.resources import say_needs
 from bench.runfile import encode_run, reserve_run_path
 from bench.selftest.page import false_alarms, selftest_page
 from bench.selftest.store import FOLDER, Fought, by_id, read_fought, to_go_on_with
@@ -76,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     trials = plan_trials(choose_cases(arguments.cases, device.threads), arguments.plants, arguments.duels)
     progress = Progress(sys.stdout)
+    made = missing_environments([arguments.side])
+    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results, environments=made)
     about, before = _begin(arguments, device, limits)
     done = {one.key for one in before}
     progress.done(f"{len(trials)} duels, {len(done)} of them done; each one that ends is saved to {_folder(arguments)}")
