@@ -193,11 +193,10 @@ def _write_summary(write: Any, settings: Settings, rows: Rows) -> None:
     for line in beside_published(run):
         write(f"\n{line}", yellow=True)
     written = [short(rows.path), *(short(file) for file in rows.files)]
-    if not settings.quick:
-        try:
-            written += refresh_pages(settings.results, "suite", run.file)
-        except (OSError, DensebenchError) as error:
-            write(f"the tables could not be written: {error}", red=True)
+    try:
+        written += refresh_pages(settings.results, "suite", run)
+    except (OSError, DensebenchError) as error:
+        write(f"the tables could not be written: {error}", red=True)
     write("\nWrote:")
     for line in written:
         write(f"  {line}")

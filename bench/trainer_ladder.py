@@ -143,8 +143,9 @@ def run(arguments: argparse.Namespace) -> int:
         measure(cases, workers, orders, dataset=dataset.name, progress=progress, save=lambda: save(complete=False))
         _show_errors(cases, workers, progress)
     save(complete=True)
-    written = [short(path), *refresh_pages(arguments.results, "trainers", path.name)]
-    for line in [trainer_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]:
+    stored = read_run(path)
+    written = [short(path), *refresh_pages(arguments.results, "trainers", stored)]
+    for line in [trainer_page(stored), "Wrote:", *(f"  {one}" for one in written)]:
         progress.done(line)
     if any(case.invalid for case in cases):
         return ALARM

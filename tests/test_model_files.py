@@ -9,6 +9,7 @@ from onnx import helper
 
 from bench.errors import DensebenchError
 from bench.prediction.model_files import ask, find_model, making_command, read_model
+from bench.runfile import DEFAULT_RESULTS
 from models.published import PUBLISHED
 from tests.fake_models import FULL, QUICK, linear, write_model
 
@@ -62,7 +63,7 @@ def test_where_there_is_no_export_the_command_that_makes_one_is_named(tmp_path: 
         with pytest.raises(DensebenchError) as raised:
             find_model(name, tmp_path, None)
         assert str(raised.value) == f"{tmp_path / 'onnx'} holds no export of {name}. `{command}` makes one."
-    usual = Path("results")
+    usual = DEFAULT_RESULTS
     assert (
         making_command("deep_mlp", usual, "mnist") == "pytest bench/ --benchmark-only --models deep_mlp --dataset mnist"
     )

@@ -70,7 +70,7 @@ def images(world: World) -> list[str]:
 
 
 def ask(*words: str | Path) -> int:
-    return main(["predict", *map(str, words)])
+    return main(["predict", *map(str, words), "--results", "results"])
 
 
 class Stdout(io.TextIOWrapper):
@@ -200,7 +200,7 @@ def test_a_quick_runs_model_is_used_with_a_warning(model: Path, capsys: pytest.C
     assert ask("deep_mlp", "shirt.png") == 0
     assert capsys.readouterr().err == (
         "warning: results/onnx/20261121T080000Z-x/deep_mlp.onnx is from a quick run: hardly trained, so its answers "
-        "mean little. `pytest bench/ --benchmark-only --models deep_mlp` makes a full one.\n"
+        "mean little. `pytest bench/ --benchmark-only --models deep_mlp --results results` makes a full one.\n"
     )
 
 
@@ -238,7 +238,8 @@ def test_a_model_that_cannot_be_asked_stops_the_command_with_one_line(
         ("none.onnx", "none.onnx: the model cannot be read: No such file or directory."),
         (
             "deep_mlp",
-            "the results folder results does not exist. `pytest bench/ --benchmark-only --models deep_mlp` makes it",
+            "the results folder results does not exist. `pytest bench/ --benchmark-only --models deep_mlp "
+            "--results results`",
         ),
         ("deep_mpl", "unknown model 'deep_mpl'. Did you mean 'deep_mlp'"),
     ):

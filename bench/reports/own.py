@@ -26,35 +26,33 @@ STOLEN_S, SWITCHES, LOAD = "steal_s", "involuntary_context_switches", "load_1min
 STAGES = {"train": "training", "infer": "calls of ONNX Runtime"}
 
 
-def refresh_pages(results: Path, kind: str, file: str | None = None) -> list[str]:
+def refresh_pages(results: Path, kind: str, run: Run | None = None) -> list[str]:
     """Make the pages of a kind anew from all runs in a folder; a line for each, as a command tells what it wrote.
 
     Args:
         results: the folder that holds `raw`; one with a `published.toml` is left as it is.
         kind: a key of `KINDS`.
-        file: the run file that is new; where a fuller run is shown in its place, its line says so.
+        run: the one that is new; where a fuller run is shown in its place, a line says so.
     """
     shown = read_shown(results)
     if shown.pins is not None:
         return [
             f"{short(results / 'tables')}: unchanged, made from {FILE}; `python -m bench report --publish` changes it"
         ]
-    found = shown.kinds[kind]
-    lines = [f"skipped: {complaint}" for complaint in shown.complaints]
-    files = {name: one.file for one in found if isinstance(one, Run) for name in KINDS[kind].pages([one])}
-    displaced = file is not None and file not in {one.file for one in found if isinstance(one, Run)}
-    return lines + write_pages(
-        results, KINDS[kind].pages(found), {name: files[name] for name in files if displaced and kind != "devices"}
-    )
+    found, pages = shown.kinds[kind], KINDS[kind].pages
+    lines = [f"skipped: {complaint}" for complaint in shown.complaints] + write_pages(results, pages(found))
+    if run is None or kind == "devices":
+        return lines
+    fuller = [one for one in found if one.dataset == run.dataset and one.file != run.file]
+    return lines + [
+        f"{short(results / 'tables' / name)}.md: unchanged, a fuller run is shown ({one.file})"
+        for one in fuller
+        for name in pages([one])
+    ]
 
 
-def write_pages(results: Path, pages: Mapping[str, str], fuller: Mapping[str, str] | None = None) -> list[str]:
-    """Write pages of tables, by name, as ``results/tables/<name>.md``; a line for each.
-
-    Args:
-        results: the folder that gets them.
-        pages: text by name; one that is there already is not written again.
-        fuller: by name of a page, the file of the run that is shown in place of a new one.
+def write_pages(results: Path, pages: Mapping[str, str]) -> list[str]:
+    """Write pages of tables, by name, as ``results/tables/<name>.md``; the path of each that changed.
 
     Raises:
         OSError: one could not be written; what was there before stays.
@@ -65,8 +63,6 @@ def write_pages(results: Path, pages: Mapping[str, str], fuller: Mapping[str, st
         path = folder / f"{name}.md"
         content = text.encode()
         if path.exists() and path.read_bytes() == content:
-            why = f"a fuller run is shown ({fuller[name]})" if fuller and name in fuller else "it says the same already"
-            lines.append(f"{short(path)}: unchanged, {why}")
             continue
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)

@@ -242,7 +242,7 @@ def tell(reproduction: Reproduction, results: Path, *, details: bool) -> int:
     if details:
         lines.append(details_page(run))
     written = [short(reproduction.path), short(reproduction.exports)]
-    written += refresh_pages(results, "reproduction", run.file)
+    written += refresh_pages(results, "reproduction", run)
     lines += ["Wrote:", *(f"  {one}" for one in written)]
     for line in lines:
         reproduction.progress.done(line)

@@ -128,8 +128,9 @@ def run(arguments: argparse.Namespace) -> int:
             save=lambda: save(complete=False),
         )
     save(complete=True)
-    written = [short(path), *refresh_pages(arguments.results, "runtimes", path.name)]
-    for line in [runtimes_page(read_run(path)), "Wrote:", *(f"  {one}" for one in written)]:
+    stored = read_run(path)
+    written = [short(path), *refresh_pages(arguments.results, "runtimes", stored)]
+    for line in [runtimes_page(stored), "Wrote:", *(f"  {one}" for one in written)]:
         progress.done(line)
     if any(case.invalid for case in cases):
         return ALARM
