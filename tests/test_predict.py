@@ -238,8 +238,10 @@ def test_a_model_that_cannot_be_asked_stops_the_command_with_one_line(
         ("none.onnx", "none.onnx: the model cannot be read: No such file or directory."),
         (
             "deep_mlp",
-            "the results folder results does not exist. `pytest bench/ --benchmark-only --models deep_mlp "
-            "--results results`",
+            (
+                "the results folder results does not exist. `pytest bench/ --benchmark-only --models deep_mlp "
+                "--results results`"
+            ),
         ),
         ("deep_mpl", "unknown model 'deep_mpl'. Did you mean 'deep_mlp'"),
     ):

@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands exist, and its options are the suite's."""
+"""The READMEs tell the truth: their commands exist, their options are the suite's, and they are short."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import COMMANDS, parse
+from bench.exit_status import MEANINGS
 from bench.settings import add_options
+from tests.documented import NOT_RUN, PAGES, Documented, documented, to_run
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md")
-
-
-def commands(start: str) -> list[list[str]]:
-    """The words after `start` of each documented command that begins with it."""
-    text = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-    lines = [part.strip() for block in blocks for line in block.splitlines() for part in line.split("&&")]
-    return [shlex.split(line.removeprefix(start), comments=True) for line in lines if line.startswith(start)]
+README, KOREAN = "README.md", "README.ko.md"
+LONGEST_README, LONGEST_ROW = 12_000, 160
+OF_PYTEST = {"--benchmark-only", "-k"}
 
 
 def expand(factors: str) -> list[str]:
@@ -30,77 +26,102 @@ def expand(factors: str) -> list[str]:
     return [f"{start}{factor}" for factor in rest.rstrip("}").split(",")] if brace else [factors]
 
 
-@pytest.fixture(scope="module")
-def parser() -> pytest.Parser:
-    parser = pytest.Parser(_ispytest=True)
-    add_options(parser)
-    return parser
-
-
-def test_every_documented_tox_environment_exists() -> None:
-    tox = configparser.ConfigParser()
+def environments() -> dict[str, list[str]]:
+    """The words of the last command of each tox environment."""
+    tox = configparser.ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini")
-    named = [words[1] for words in commands("tox") if words[:1] == ["-e"]]
-    assert {"bench", "tests"} <= set(named)
-    assert set(named) <= {name for section in tox.sections() for name in expand(section.removeprefix("testenv:"))}
-
-
-def test_every_documented_bench_command_is_understood() -> None:
-    documented = commands("python -m bench")
-    names = {words[0] for words in documented}
-    assert names == {"report", "doctor", *COMMANDS}
-    for words in documented:
-        assert callable(parse(words).command)
-
-
-def test_every_option_is_documented_and_every_documented_option_exists(parser: pytest.Parser) -> None:
-    options = {option.names()[0] for group in parser._groups for option in group.options}
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"^\| `(--[a-z-]+)", text, re.MULTILINE))
-    assert documented == options
-
-
-ENGLISH, KOREAN = "README.md", "README.ko.md"
-
-
-def outline(name: str) -> dict[str, list[str]]:
-    """What both languages must have in common."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    generated = re.findall(r"<!-- densebench: (?!end).*?<!-- densebench: end of the .*? -->", text, re.DOTALL)
-    for section in generated:
-        text = text.replace(section, "")
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     return {
-        "generated": generated,
-        "commands": [" ".join(shlex.split(line, comments=True)) for block in blocks for line in block.splitlines()],
-        "headings": re.findall(r"^#+", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE),
-        "first columns": [
-            row.split("|")[1].strip()
-            for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-            for row in table.splitlines()[2:]
-        ],
-        "pictures": re.findall(r'(?:src|srcset)="([^"]*)"', text),
-        "links": [link for link in re.findall(r"\]\(([^)]*)\)", text) if not link.startswith("README")],
+        name: shlex.split(tox[section].get("commands", "").strip().splitlines()[-1].replace("{posargs}", ""))
+        for section in tox.sections()
+        if section.startswith("testenv:")
+        for name in expand(section.removeprefix("testenv:"))
     }
 
 
-def test_the_korean_readme_has_the_commands_tables_and_pictures_of_the_english_one() -> None:
-    english, korean = outline(ENGLISH), outline(KOREAN)
-    for part, found in english.items():
-        assert found, part
-        assert korean[part] == found, part
+def understood(words: list[str]) -> bool:
+    """Whether a command's own parser takes it."""
+    known = environments()
+    match words:
+        case ["tox"]:
+            return True
+        case ["tox", "-e", name]:
+            return name in known
+        case ["tox", "-e", name, "--", *options]:
+            return name in known and understood([*known[name], *options])
+        case ["tox", "exec", "-e", name, "--", *command]:
+            return name in known and understood(command)
+        case ["python", "-m", "pytest", *rest]:
+            return understood(["pytest", *rest])
+        case ["python", "-m", "bench", *rest]:
+            return callable(parse(rest).command)
+        case ["pytest", "bench/", *options]:
+            parser = pytest.Parser(_ispytest=True)
+            add_options(parser)
+            _, unknown = parser.parse_known_and_unknown_args(options)
+            return {word for word in unknown if word.startswith("-")} <= OF_PYTEST
+        case ["pytest", *_] | ["pytest-benchmark", "compare", *_] | ["python3", "-m", "pip", "install", *_]:
+            return True
+    return False
 
 
-def test_every_picture_and_every_linked_file_is_there() -> None:
-    for name in (ENGLISH, KOREAN):
-        found = outline(name)
-        for place in [*found["pictures"], *(link for link in found["links"] if "://" not in link)]:
-            assert (ROOT / place.split("#")[0]).exists(), (name, place)
+@pytest.mark.parametrize("one", documented(), ids=lambda one: f"{one.page}: {one.text}")
+def test_every_documented_command_is_understood_by_its_own_parser(one: Documented) -> None:
+    assert understood(one.words)
 
 
-def test_documented_pytest_commands_use_known_options(parser: pytest.Parser) -> None:
-    documented = commands("pytest bench/")
-    assert len(documented) >= 4
-    for words in documented:
-        known, unknown = parser.parse_known_and_unknown_args(words)
-        assert set(unknown) <= {"--benchmark-only", "-k", "train"}, (known, unknown)
+def test_what_is_not_run_has_a_reason_and_all_else_is_run() -> None:
+    every = documented()
+    for start in NOT_RUN:
+        assert any(one.reason == NOT_RUN[start] for one in every), start
+    assert len(to_run()) >= 12
+    for words in to_run():
+        assert understood(words), words
+
+
+def test_every_command_is_documented() -> None:
+    words = [one.words for one in documented()]
+    named = {one[3] for one in words if one[:3] == ["python", "-m", "bench"] and len(one) > 3}
+    assert named == set(COMMANDS)
+
+
+def test_every_option_of_the_suite_is_documented_and_every_documented_option_exists() -> None:
+    parser = pytest.Parser(_ispytest=True)
+    add_options(parser)
+    options = {option.names()[0] for group in parser._groups for option in group.options}
+    text = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(--[a-z-]+)", text, re.MULTILINE)) == options
+
+
+def test_the_exit_statuses_are_those_that_the_commands_end_with() -> None:
+    text = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
+    assert {int(number) for number in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)} == set(MEANINGS)
+
+
+@pytest.mark.parametrize("page", [README, KOREAN])
+def test_a_readme_is_short_and_its_tables_are_narrow(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert len(text) <= LONGEST_README
+    assert max(len(line) for line in text.splitlines() if line.startswith("|")) <= LONGEST_ROW
+
+
+def test_the_korean_readme_has_the_same_commands_tables_and_pictures() -> None:
+    english, korean = ((ROOT / page).read_text(encoding="utf-8") for page in (README, KOREAN))
+    for pattern in (
+        r"<!-- densebench: [a-z ]+table, .*?<!-- densebench: end of [a-z ]+table -->",
+        r"(?:src|srcset)=\"([^\"]*)\"",
+        r"\]\((results/[^)]*)\)",
+    ):
+        found = re.findall(pattern, english, re.DOTALL)
+        assert found
+        assert set(re.findall(pattern, korean, re.DOTALL)) >= set(found) - {"results/README.md"}
+    assert [one.text for one in documented() if one.page == KOREAN] == [
+        one.text for one in documented() if one.page == README
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_picture_and_every_linked_file_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for place in [*re.findall(r"\]\(([^)\s]*)\)", text), *re.findall(r'(?:src|srcset)="([^"]*)"', text)]:
+        if "://" not in place:
+            assert ((ROOT / page).parent / place.split("#")[0]).exists(), (page, place)

@@ -12,7 +12,8 @@ from bench.exit_status import ALARM, FINE
 from bench.files import ROOT, short
 from bench.main_page import headline_section
 from bench.reports.check import check
-from bench.reports.kinds import make_pages, read_shown
+from bench.reports.kinds import KINDS, make_pages, read_shown
+from bench.reports.measure import forget, measure, plan
 from bench.reports.own import write_pages
 from bench.reports.publish import publish, unpinned, write_published
 from bench.reports.sections import headline
@@ -37,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--readme", action="store_true", help="make anew what is published, from the runs that are pinned"
     )
+    what.add_argument(
+        "--measure", nargs="*", metavar="KIND", help=f"measure anew what is published: all, or of {', '.join(KINDS)}"
+    )
     what.add_argument("--prune", action="store_true", help="name run files that nothing published is made from")
     parser.add_argument("--yes", action="store_true", help="with --prune: delete them")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR", help="where your own runs are")
@@ -56,10 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
         return _prune(published, delete=arguments.yes)
     if arguments.readme:
         return _tell_written(write_published(read_shown(published), readmes_of(published)))
+    if arguments.measure is not None:
+        return _measure(read_shown(published), arguments.measure, arguments.results)
     if arguments.results != DEFAULT_RESULTS:
         existing_results(arguments.results, "pytest bench/ --benchmark-only")
     if arguments.publish:
-        return _tell_written(publish(arguments.publish, arguments.results, published, readmes_of(published)))
+        written = publish(arguments.publish, arguments.results, published, readmes_of(published))
+        forget(arguments.results)
+        return _tell_written(written)
     return _show(read_shown(arguments.results), read_shown(published), html=arguments.html)
 
 
@@ -91,6 +99,13 @@ def _show(own: Shown, published: Shown, *, html: bool) -> int:
 def _tell_written(lines: Sequence[str]) -> int:
     if lines:
         print("\nWrote:", *lines, sep="\n  ")
+    return FINE
+
+
+def _measure(published: Shown, kinds: Sequence[str], results: Path) -> int:
+    """Measure anew what is published, and tell what publishes it."""
+    made = measure(plan(published, kinds), results, print)
+    print(f"\nMeasured. To publish it:\n  python -m bench report --publish {' '.join(dict.fromkeys(made))}")
     return FINE
 
 
