@@ -42,8 +42,13 @@ if TYPE_CHECKING:
 DEFAULT_BLOCKS = 5
 DATASETS = ("fashion_mnist", "mnist")
 """Those whose images fill whole batches."""
-MEMORY_BYTES = 4_000_000_000
-"""Of the workers of all backends, which hold their rungs at the same time."""
+MEMORY_BYTES = {
+    "tensorflow": 3_200_000_000,
+    "jax": 1_000_000_000,
+    "torch": 1_000_000_000,
+    "numpy": 300_000_000,
+}
+"""Of each backend's worker with all its rungs; they are there at the same time."""
 SETTLE_S = 0.3
 """Before each repetition: idle threads of the process that worked last may still spin."""
 
@@ -119,11 +124,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise DensebenchError(f"--blocks {arguments.blocks} is not a number of repetitions: a whole number from 1 up.")
     started_at = datetime.now(timezone.utc)
     progress = Progress(sys.stdout)
-    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results)
+    cases = plan_cases()
+    mark_missing(cases)
+    backends = {RUNGS[case.rung].backend for case in cases if case.well}
+    say_needs(progress, memory_bytes=sum(MEMORY_BYTES[one] for one in backends), results=arguments.results)
     dataset = load_dataset(arguments.dataset, arguments.data_dir)
     label = f"{dataset.name}-{device.name.replace(':', '')}-trainers"
     path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
-    cases, orders = plan_cases(), plan_orders(arguments.blocks, seed := secrets.randbelow(2**32))
+    orders = plan_orders(arguments.blocks, seed := secrets.randbelow(2**32))
     about = _about(arguments, dataset, device, started_at) | {"order_seed": seed, "orders": orders}
 
     def save(*, complete: bool) -> None:
@@ -138,7 +146,6 @@ def run(arguments: argparse.Namespace) -> int:
             return "No block was complete, so nothing is kept."
         return f"Kept: {blocks} of {arguments.blocks} blocks, in {path}; the same command begins anew."
 
-    mark_missing(cases)
     with kept_on_interrupt(progress, kept), open_workers(cases, arguments, device) as workers:
         measure(cases, workers, orders, dataset=dataset.name, progress=progress, save=lambda: save(complete=False))
         _show_errors(cases, workers, progress)
