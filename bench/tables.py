@@ -63,7 +63,7 @@ def readme_table(run: Run) -> str:
         f"Test accuracy ({format_counted(seeds, 'seed')})",
         "Training, images/s",
         "One image, p50 / p99",
-        "By the 1000, images/s",
+        "Bulk, images/s",
     ]
     rows = []
     for recipe in _recipes(run.records):

@@ -22,7 +22,7 @@ def build(keras: Any) -> Any:
 RECIPE = Recipe(
     name="dropout_mlp",
     summary="Dense(100, relu), Dropout(0.3), Dense(10, softmax), early stopping",
-    layers="784-100-10, dropout 0.3",
+    layers="784-100-10, dropout",
     framework="keras",
     build=build,
     training=Training(

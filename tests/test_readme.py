@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent
 README, KOREAN = "README.md", "README.ko.md"
 LONGEST_README, LONGEST_ROW = 12_000, 160
 OF_PYTEST = {"--benchmark-only", "-k"}
+OTHERS = [["tox"], ["python", "-m", "tests.documented"], ["pytest-benchmark", "compare"], ["python3", "-m", "pip"]]
+"""Beginnings of commands that have no parser of ours."""
 
 
 def expand(factors: str) -> list[str]:
@@ -42,26 +44,22 @@ def understood(words: list[str]) -> bool:
     """Whether a command's own parser takes it."""
     known = environments()
     match words:
-        case ["tox"]:
-            return True
-        case ["tox", "-e", name]:
-            return name in known
-        case ["tox", "-e", name, "--", *options]:
-            return name in known and understood([*known[name], *options])
+        case ["tox", "-e", name, *rest]:
+            answer = name in known and (not rest or understood([*known[name], *rest[1:]]))
         case ["tox", "exec", "-e", name, "--", *command]:
-            return name in known and understood(command)
+            answer = name in known and understood(command)
         case ["python", "-m", "pytest", *rest]:
-            return understood(["pytest", *rest])
+            answer = rest[:1] != ["bench/"] or understood(["pytest", *rest])
         case ["python", "-m", "bench", *rest]:
-            return callable(parse(rest).command)
+            answer = callable(parse(rest).command)
         case ["pytest", "bench/", *options]:
             parser = pytest.Parser(_ispytest=True)
             add_options(parser)
             _, unknown = parser.parse_known_and_unknown_args(options)
-            return {word for word in unknown if word.startswith("-")} <= OF_PYTEST
-        case ["pytest", *_] | ["pytest-benchmark", "compare", *_] | ["python3", "-m", "pip", "install", *_]:
-            return True
-    return False
+            answer = {word for word in unknown if word.startswith("-")} <= OF_PYTEST
+        case _:
+            answer = any(words[: len(start)] == start for start in OTHERS)
+    return answer
 
 
 @pytest.mark.parametrize("one", documented(), ids=lambda one: f"{one.page}: {one.text}")

@@ -55,7 +55,7 @@ def runtimes_section(run: Run) -> str:
 
 def readme_table(records: Sequence[Record]) -> str:
     """A row per runtime, of one model on one thread: single calls, large batches, the start, and what it takes."""
-    headers = ["Runtime", "One image, p50", "By the 1000, images/s", "Start", "Memory", "File", "Accuracy, points"]
+    headers = ["Runtime", "One image, p50", "Bulk, images/s", "Start", "Memory", "File", "Accuracy, points"]
     rows = []
     for (runtime, _), of_runtime in _by_runtime(records).items():
         by_batch = {record.batch_size: record for record in of_runtime if record.stage == "runtime"}
