@@ -27,6 +27,7 @@ NOT_RUN = {
     "python3 -m pip install": "installs tox, which runs this already",
     "tox -e bench": "CI runs it before these, as README.md has it",
     "tox": "CI runs it before these, as README.md has it",
+    "tox -e documented": "it is what runs these",
     "tox -e gpu": "needs a GPU",
     "tox -e torch": "installs PyTorch: several GB",
     "tox -e trainers": "installs PyTorch: several GB",
@@ -45,11 +46,14 @@ NOT_RUN = {
     "python -m bench reproduce t5_mlp_128 --seeds 10": "10 trainings of 10 epochs; `reproduce t4` is run, with --quick",
 }
 """Beginnings of commands that are parsed only, and why."""
+WHOLE = ("tox", "tox -e bench")
+"""What is left out only where nothing follows."""
 MORE = {
     "tox -e jax": ["--", "--quick"],
     "tox -e runtimes": ["--", "--quick", "--models", "deep_mlp", "--rounds", "1"],
     "tox -e tf219": ["--", "--quick"],
     "tox -e tests -- -k tables": ["-q"],
+    "tox -e bench -- --quick": ["--dataset", "digits"],
     "pytest bench/ --benchmark-only": ["--quick"],
     "python -m bench devices": ["--", "--quick"],
     "python -m bench runtimes": ["--quick", "--models", "deep_mlp", "--rounds", "1"],
@@ -96,7 +100,7 @@ def to_run() -> list[list[str]]:
 
 def _longest(known: dict[str, T], text: str) -> T | None:
     """The value of the longest beginning of a text that is known; ``None`` where none is."""
-    starts = [start for start in known if text == start or (text.startswith(f"{start} ") and start != "tox")]
+    starts = [start for start in known if text == start or (text.startswith(f"{start} ") and start not in WHOLE)]
     return known[max(starts, key=len)] if starts else None
 
 

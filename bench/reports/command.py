@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 def readmes_of(published: Path) -> list[Path]:
     """The READMEs of the checkout that a folder of published results belongs to."""
     root = published.parent
-    return [*sorted(root.glob("README*.md")), *sorted(root.glob("*/README.md"))]
+    return [*sorted(root.glob("README*.md")), *sorted(root.glob("[!.]*/README.md"))]
 
 
 def _show(own: Shown, published: Shown, *, html: bool) -> int:
