@@ -127,7 +127,8 @@ def run_in_batches(session: Any, images: NDArray[np.float32], batch_size: int = 
 
 def make_batch(images: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """The first `size` images, from the start again where there are fewer; contiguous, (size, 784)."""
-    return images[np.arange(size) % len(images)]
+    batch: NDArray[np.float32] = images[np.arange(size) % len(images)]
+    return batch
 
 
 def primed_call(session: Any, images: NDArray[np.float32]) -> Callable[[], Any]:

@@ -25,6 +25,8 @@ from models import RECIPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from numpy.typing import NDArray
+
 
 @dataclass
 class Worker:
@@ -49,7 +51,8 @@ class Worker:
     def prepare(self, *, case: str, rung: str, recipe: str, batch_size: int) -> dict[str, Any]:
         """Make a rung ready: build, compile, warm up; what a repetition of it will be."""
         chosen = RECIPES[recipe]
-        images, labels = np.zeros((0, 784), np.float32), np.zeros(0, np.int64)
+        images: NDArray[np.float32] = np.zeros((0, 784), np.float32)
+        labels: NDArray[np.int64] = np.zeros(0, np.int64)
         if rung not in LIMITS:
             split = make_split(self.dataset, chosen.training)
             images, labels = split.train_images, split.train_labels

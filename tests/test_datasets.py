@@ -79,7 +79,7 @@ def test_the_digits_have_their_shapes_types_and_range() -> None:
     assert (digits.train_images.shape, digits.test_images.shape) == ((1437, 28, 28), (360, 28, 28))
     assert (digits.train_labels.shape, digits.test_labels.shape) == ((1437,), (360,))
     assert {array.dtype for array in (digits.train_images, digits.train_labels)} == {np.dtype(np.uint8)}
-    assert (digits.train_images.min(), digits.train_images.max()) == (0, 255)
+    assert [int(digits.train_images.min()), int(digits.train_images.max())] == [0, 255]
     assert set(np.unique(digits.test_labels)) == set(range(10))
     assert (digits.source, digits.fallback_reason) == ("scikit-learn", None)
 

@@ -35,7 +35,7 @@ def test_a_changed_prediction_is_a_fault_even_where_the_difference_is_small() ->
 
 def test_a_tie_that_falls_the_other_way_is_counted_apart() -> None:
     exported = REFERENCE.copy()
-    exported[1] = [np.float32(0.5) - np.float32(6e-8), 0.5, 0.0]
+    exported[1] = np.array([0.5 - 6e-8, 0.5, 0.0], np.float32)
     certificate = certify(REFERENCE, exported)
     assert (certificate.changed_predictions, certificate.ties) == (0, 1)
     assert certificate.faults == []

@@ -105,7 +105,7 @@ def test_an_index_gets_the_true_label_and_whether_the_answer_is_right(
     names = datasets.DATASETS["fashion_mnist"].class_names
     assert ask(model, *images, *(f"test:{i}" for i in range(TEST)), f"train:{TRAIN - 1}") == 0
     _, *pages = capsys.readouterr().out.split("\n\n")
-    labels = [*ARRAYS["fashion_mnist"][3].tolist(), int(ARRAYS["fashion_mnist"][1][-1])]
+    labels = [*map(int, ARRAYS["fashion_mnist"][3]), int(ARRAYS["fashion_mnist"][1][-1])]
     for name, label, page in zip(("test:0", "test:1", "test:2", "train:4"), labels, pages, strict=True):
         verdict = "right" if names[label] == "Shirt" else "wrong"
         assert page.splitlines()[0] == f"{name}  Shirt 61.2 %  {verdict}, it is {names[label]}"

@@ -203,7 +203,7 @@ def _blacken(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _separate(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Ink taken to white and what is faint to black; smooth in between, so that small pictures keep their edges."""
-    share: NDArray[np.float32] = ink / np.float32(max(1, ink.max()))
+    share: NDArray[np.float32] = ink.astype(np.float32) / np.float32(max(1, int(ink.max())))
     separated: NDArray[np.uint8] = np.rint(((share - PAPER) / (PEN - PAPER)).clip(0, 1) * WHITE).astype(np.uint8)
     return separated
 

@@ -62,7 +62,7 @@ def glorot_uniform(
     widths: Sequence[int], random: np.random.Generator
 ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """A kernel (inputs, units) and a bias per layer, as Keras draws them (Glorot and Bengio 2010, equation 16)."""
-    layers = []
+    layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     for inputs, units in pairwise(widths):
         limit = np.sqrt(6 / (inputs + units))
         kernel = random.uniform(-limit, limit, (inputs, units)).astype(np.float32)
