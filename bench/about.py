@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from bench.files import ROOT
 from bench.machine import describe_machine, package_versions
-from bench.records import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +36,6 @@ def about_run(
 
     commit: dict[str, Any] = get_commit_info("densebench")  # type: ignore[no-untyped-call]  # it ships no types
     return {
-        "schema": SCHEMA,
         "machine": describe_machine(),
         "packages": package_versions() | {name: _version(name) for name in more_packages},
         "started_at": started_at.isoformat(timespec="seconds"),

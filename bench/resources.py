@@ -56,7 +56,7 @@ def say_needs(progress: Progress, *, memory_bytes: int, results: Path, environme
         progress: where it is said.
         memory_bytes: of all its processes together.
         results: the folder of results.
-        environments: the folders of those that it will make, as `bench.duels.sides.missing_environments` finds them.
+        environments: the folders of those that it will make, as `missing_environments` finds them.
 
     Raises:
         DensebenchError: there is not enough of something; the text says of what.

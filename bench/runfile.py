@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
 from bench.files import ROOT
+from bench.records import SCHEMA
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,8 +47,10 @@ def reserve_run_path(results: Path, machine: str, label: str, started_at: dateti
 def encode_run(content: Mapping[str, Any]) -> bytes:
     """A run as strict JSON that people can read and diff: one line per field, but a list of numbers is one line.
 
-    What is not a finite number becomes ``null``, since JSON has no NaN.
+    What is not a finite number becomes ``null``, since JSON has no NaN. The run gets the schema's number.
     """
+    if "densebench" in content:
+        content = {**content, "densebench": {"schema": SCHEMA, **content["densebench"]}}
     text = json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
     return (_NUMBER_LIST.sub(_on_one_line, text) + "\n").encode()
 

@@ -256,7 +256,7 @@ def epochs_trained(case: Case) -> int:
 
 
 def run_content(cases: Sequence[Case], about: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
-    """The run file: pytest-benchmark's shape, with what it has no field for where `bench.records` looks for it."""
+    """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records` reads it."""
     shared = {name: about[name] for name in ("dataset", "dataset_sha256", "device", "threads", "machine", "packages")}
     rows = [(case, {**_papers(case), **shared}, round_timings(case.values_s)) for case in cases]
     return {

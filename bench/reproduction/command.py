@@ -20,6 +20,7 @@ from bench.files import short, write_atomically
 from bench.formats import format_counted
 from bench.ladder import InvalidRow, Ladder
 from bench.machine import machine_name
+from bench.pixels import show_images
 from bench.progress import Progress, kept_on_interrupt, logging_to
 from bench.records import read_run
 from bench.reports.own import refresh_pages
@@ -76,7 +77,8 @@ class Reproduction:
     def save(self, *, complete: bool) -> None:
         """Write the run file as it stands. Raises OSError; what was stored before stays."""
         datasets = {name: ladder.dataset for name, ladder in self.ladders.items()}
-        write_atomically(self.path, encode_run(run_content(self.results, datasets, self.about, complete=complete)))
+        about = {**self.about, "gallery": {name: show_images(dataset) for name, dataset in datasets.items()}}
+        write_atomically(self.path, encode_run(run_content(self.results, datasets, about, complete=complete)))
         self.stored = count_trainings(self.results)
 
     def train(self) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
-from bench.pixels import show_images
 from bench.records import SCHEMA, Run, RunFileError, read_run
 from bench.reproduction.repetition import STAGE, Result, read_result, stored_repetitions
 from bench.runfile import round_timings
@@ -33,7 +32,7 @@ def case_name(recipe: str) -> str:
 def run_content(
     results: Mapping[str, Result], datasets: Mapping[str, Dataset], about: Mapping[str, Any], *, complete: bool
 ) -> dict[str, Any]:
-    """The run file: pytest-benchmark's shape, with what it has no field for where `bench.records` looks for it."""
+    """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records` reads it."""
     rows = [(name, result, _papers(name, result, datasets, about)) for name, result in results.items()]
     timings = {name: round_timings([one.fit_s for one in result.repetitions]) for name, result, _ in rows}
     sound = [row for row in rows if row[1].repetitions and not row[1].faults]
@@ -45,7 +44,6 @@ def run_content(
         ],
         "densebench": {
             **about,
-            "gallery": {name: show_images(dataset) for name, dataset in datasets.items()},
             "complete": complete,
             "cases_planned": [case_name(name) for name in results],
             "invalid": [{**papers, "values_s": timings[name]} for name, _, papers in unsound],

@@ -6,7 +6,6 @@ import math
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.duels.cases import known_cases
 from bench.duels.noise_split import split_noise
 from bench.duels.plant import parse_plant
 from bench.duels.table import percent
@@ -15,10 +14,12 @@ from bench.formats import format_counted, format_duration
 from bench.selftest.rates import Rate, detectable_slowdown, mean_split
 from bench.selftest.rules import RULES
 from bench.tables import NOT_MEASURED, escape, markdown_table
+from models import RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bench.duels.cases import Case
     from bench.duels.noise_split import Split
     from bench.selftest.store import Fought
 
@@ -89,7 +90,7 @@ def gate_table(fought: Sequence[Fought]) -> str:
     ]
     rows = [_gate_row(case, duels, shares, labels) for case, duels in by_case(fought).items()]
     if len(rows) > 1:
-        rows.append([EVERY_CASE, false_alarms(fought).text(), *[NOT_MEASURED] * (len(headers) - 2)])
+        rows.append([EVERY_CASE, rate_text(false_alarms(fought)), *[NOT_MEASURED] * (len(headers) - 2)])
     return markdown_table(headers, rows, text_columns=(0,))
 
 
@@ -101,7 +102,7 @@ def rules_table(fought: Sequence[Fought]) -> str:
             alike = planted(duels, share, slower=True)
             if alike:
                 said = [Rate(sum(rule(one.row, one.margins) for one in alike), len(alike)) for rule in RULES.values()]
-                rows.append([name, percent(share) if share else "none", *(rate.text() for rate in said)])
+                rows.append([name, percent(share) if share else "none", *(rate_text(rate) for rate in said)])
     return markdown_table(["Case", "Extra work in HEAD", *RULES], rows, text_columns=(0,))
 
 
@@ -128,13 +129,21 @@ def false_alarms(fought: Sequence[Fought]) -> Rate:
     return _rate([one for one in fought if one.counts and one.plant is None], _alarmed)
 
 
+def rate_text(rate: Rate) -> str:
+    """The count with its exact 95 % interval in percent, in brackets; a dash where there is nothing to count."""
+    if not rate.of:
+        return NOT_MEASURED
+    low, high = rate.interval()
+    return f"{rate.count} of {rate.of} ({100 * low:.0f}–{100 * high:.0f} %)"
+
+
 def _gate_row(case: str, duels: Sequence[Fought], shares: Sequence[float], labels: Sequence[float]) -> list[str]:
     equal, split = planted(duels, 0.0, slower=True), noise(duels)
     return [
         case,
-        _rate(equal, _alarmed).text(),
-        _rate(equal, lambda one: one.outcome.time.verdict == SAME).text(),
-        *(_rate(planted(duels, share, slower=True), _slower).text() for share in shares),
+        rate_text(_rate(equal, _alarmed)),
+        rate_text(_rate(equal, lambda one: one.outcome.time.verdict == SAME)),
+        *(rate_text(_rate(planted(duels, share, slower=True), _slower)) for share in shares),
         *(_caught_loss(planted(duels, share, slower=False)) for share in labels),
         _detectable(duels, split),
         _length(duels),
@@ -162,7 +171,7 @@ def _caught_loss(duels: Sequence[Fought]) -> str:
     caught = _rate(duels, lambda one: one.outcome.accuracy is not None and one.outcome.accuracy.verdict == WORSE)
     pairs = [block.accuracies for one in duels for block in one.row.blocks]
     loss = statistics.fmean(base - head for base, head in pairs)
-    return f"{caught.text()}, {100 * loss:.1f} points"
+    return f"{rate_text(caught)}, {100 * loss:.1f} points"
 
 
 def by_case(fought: Sequence[Fought]) -> dict[str, list[Fought]]:
@@ -171,9 +180,13 @@ def by_case(fought: Sequence[Fought]) -> dict[str, list[Fought]]:
     for one in fought:
         if one.counts:
             cases.setdefault(one.row.case.name, []).append(one)
-    order = list(known_cases(max((one.row.case.threads for one in fought), default=1)))
-    known = [name for name in order if name in cases]
-    return {name: cases[name] for name in [*known, *(name for name in cases if name not in known)]}
+    return dict(sorted(cases.items(), key=lambda item: _place(item[1][0].row.case)))
+
+
+def _place(case: Case) -> tuple[int, bool, bool, int, int]:
+    """A case's place in display order: by model, trainings first, then by batch size and threads."""
+    model = list(RECIPES).index(case.recipe) if case.recipe in RECIPES else len(RECIPES)
+    return model, case.stage != "train", case.trainer == "compiled", case.batch_size, case.threads
 
 
 def planted_shares(fought: Sequence[Fought], *, slower: bool) -> list[float]:

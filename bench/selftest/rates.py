@@ -14,7 +14,6 @@ from bench.duels.effect import TRIM, student_quantile
 from bench.duels.looks import FIRST_BLOCKS, looks
 from bench.duels.noise_split import Split, median_variance
 from bench.duels.verdicts import ALARM_ERROR
-from bench.tables import NOT_MEASURED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,13 +39,6 @@ class Rate:
         low = float(special.betaincinv(self.count, rest + 1, ERROR / 2)) if self.count else 0.0
         high = float(special.betaincinv(self.count + 1, rest, 1 - ERROR / 2)) if rest else 1.0
         return low, high
-
-    def text(self) -> str:
-        """The count with its interval in percent, in brackets; a dash where there is nothing to count."""
-        if not self.of:
-            return NOT_MEASURED
-        low, high = self.interval()
-        return f"{self.count} of {self.of} ({100 * low:.0f}–{100 * high:.0f} %)"
 
 
 def mean_split(splits: Sequence[Split]) -> Split | None:

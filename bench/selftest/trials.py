@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.arguments import words_of
 from bench.duels.duel import Arena, Margins, Row, fight_alone, outcomes
 from bench.duels.plant import parse_plant
 from bench.errors import DensebenchError
@@ -81,7 +80,7 @@ def choose_plants(text: str, stage: str) -> list[str | None]:
         DensebenchError: a word is none of these.
     """
     plants: dict[str | None, None] = {}
-    for word in words_of(text):
+    for word in filter(None, (word.strip() for word in text.split(","))):
         if not re.fullmatch(rf"{NOTHING}|(labels:)?\d+(\.\d+)?%", word):
             raise DensebenchError(f"--plants {word!r} is none of {NOTHING}, 5% and labels:50%.")
         plant = None if word == NOTHING else word if ":" in word else f"{stage}:{word}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.duels.table import percent
-from bench.selftest.page import by_case, noise, planted, planted_shares
+from bench.selftest.page import by_case, noise, planted, planted_shares, rate_text
 from bench.selftest.rates import Rate
 from bench.selftest.rules import RULES
 from bench.selftest.store import FOLDER
@@ -60,7 +60,7 @@ def _rules(fought: Sequence[Fought]) -> Panel:
     sentence += "".join(f" {label}: {rate.count} of {rate.of}." for label, rate in caught)
     lines = [
         Line(
-            cells=[label, name, Cell(rate.text(), rate.count / rate.of)],
+            cells=[label, name, Cell(rate_text(rate), rate.count / rate.of)],
             facets=facets,
             file=f"{alike[-1].about['machine']['name']}/{FOLDER}",
         )
@@ -111,7 +111,7 @@ def _trace(name: str, place: int, rows: Sequence[tuple[str, Any, dict[str, Rate]
                 "arrayminus": [round(share - low, 4) for share, (low, _) in zip(shares, ends, strict=True)],
             },
             "marker": {"color": f"@{place}", "symbol": SYMBOLS[place], "size": 10},
-            "text": [rate.text() for rate in rates],
+            "text": [rate_text(rate) for rate in rates],
             "hovertemplate": "%{y}: %{text}",
         },
         facets=facets,
