@@ -109,8 +109,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if not words or words[0] in {"-h", "--help"}:
         print(overview())
         return 0
-    from bench.errors import DensebenchError
-    from bench.exit_status import INTERRUPTED, USAGE
+    from bench.errors import INTERRUPTED, USAGE, DensebenchError
 
     try:
         arguments = parse(words)

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bench.datasets import DATASETS, DEFAULT
-from bench.errors import DensebenchError, close_names, did_you_mean, unknown_name
-from bench.exit_status import USAGE
+from bench.errors import USAGE, DensebenchError, close_names, did_you_mean, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -16,8 +16,7 @@ from bench.about import commit_text
 from bench.backends import backend, claim_backend
 from bench.datasets import Dataset, load_dataset
 from bench.devices import claim_device
-from bench.errors import DensebenchError
-from bench.exit_status import FAILED, INTERRUPTED, USAGE
+from bench.errors import FAILED, INTERRUPTED, USAGE, DensebenchError
 from bench.files import short
 from bench.formats import format_counted
 from bench.gpu import describe_gpu

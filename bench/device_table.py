@@ -6,10 +6,10 @@ import shlex
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.formats import format_accuracy, format_counted, format_duration, format_rate
+from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
 from bench.records import DEFAULT_BACKEND, Record, Run
 from bench.selection import is_whole
-from bench.tables import NOT_MEASURED, escape, invalid_or_missing, markdown_table
+from bench.tables import escape, invalid_or_missing, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

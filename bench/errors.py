@@ -1,14 +1,32 @@
-"""The errors that densebench shows to its user as one line, without a traceback."""
+"""User errors, shown as one line without a traceback, and the exit statuses of all commands."""
 
 from __future__ import annotations
 
 import difflib
 from typing import TYPE_CHECKING
 
-from bench.exit_status import FAILED, USAGE
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+
+FINE = 0
+ALARM = 1
+UNTOLD = 2
+FAILED = 3
+USAGE = 4
+INTERRUPTED = 130
+
+MEANINGS: dict[int, str] = {
+    FINE: "all is well: nothing got worse",
+    ALARM: "something got worse, is INVALID or differs",
+    UNTOLD: "it cannot be told",
+    FAILED: "something could not be measured or saved: a side failed, a process crashed, a block was lost",
+    USAGE: "a wrong option; or data, a file or an environment that cannot be had",
+    INTERRUPTED: "Ctrl-C",
+}
+"""In the order of a table. `USAGE` is pytest's own status for the same thing."""
+
+GRAVEST_FIRST = (INTERRUPTED, ALARM, FAILED, USAGE, UNTOLD)
 
 SIMILAR = 0.6
 """Of `difflib`'s ratio (0-1): names that are less alike are not suggested."""
@@ -58,3 +76,18 @@ def close_names(name: str, known: Iterable[str], most: int = 2) -> list[str]:
     spelt = {one.casefold(): one for one in reversed(names)}
     alike = difflib.get_close_matches(wanted, spelt, n=most, cutoff=SIMILAR)
     return list(dict.fromkeys([*containing, *(spelt[match] for match in alike)]))[:most]
+
+
+class InvalidRow(DensebenchError):  # noqa: N818  it is the row that is invalid
+    """A row that must not be published as a result, with every reason why."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        """Args: faults: one line each, at least one."""
+        super().__init__("; ".join(faults))
+        self.faults = list(faults)
+
+
+def gravest(statuses: Iterable[int]) -> int:
+    """The one status that stands for several; one without a meaning here counts as `FAILED`."""
+    found = {status if status in MEANINGS else FAILED for status in statuses}
+    return next((status for status in GRAVEST_FIRST if status in found), FINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+NOT_MEASURED = "–"
 MINUTE_S = 60.0
 
 
@@ -48,6 +49,11 @@ def format_accuracy(fraction: float) -> str:
 def format_percent(fraction: float) -> str:
     """A probability between 0 and 1: ``61.2 %``."""
     return f"{fraction * 100:.1f} %"
+
+
+def percent(share: float) -> str:
+    """A share in percent with two digits that count: ``4.3 %``."""
+    return f"{share * 100:.2g} %"
 
 
 def format_difference(value: float) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, InvalidRow
 from bench.export import OnnxModel, export
 from bench.machine import package_versions
 from bench.splits import Split, make_split, scale
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
     from bench.datasets import Dataset
     from bench.devices import Device
     from models import Recipe, Training
-
-
-class InvalidRow(DensebenchError):  # noqa: N818  it is the row that is invalid
-    """A row that must not be published as a result, with every reason why."""
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        """Args: faults: one line each, at least one."""
-        super().__init__("; ".join(faults))
-        self.faults = list(faults)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from bench.arguments import words_of
 from bench.backends import BACKENDS, missing_packages
 from bench.device_table import choose_device_runs, devices_page
 from bench.devices import available_threads, parse_device
-from bench.errors import DensebenchError, unknown_name
-from bench.exit_status import gravest
+from bench.errors import DensebenchError, gravest, unknown_name
 from bench.files import ROOT
 from bench.gpu import count_gpus, find_gap
 from bench.progress import Progress, kept_on_interrupt

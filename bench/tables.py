@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tabulate import tabulate
 
 from bench.formats import (
+    NOT_MEASURED,
     format_accuracy,
     format_bytes,
     format_count,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from bench.records import Record, Run
 
-NOT_MEASURED = "–"
 P99 = 0.99
 HEADLINE_BATCH = 1
 THROUGHPUT_BATCH = 1000

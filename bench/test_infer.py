@@ -9,9 +9,9 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench import infer
+from bench.errors import InvalidRow
 from bench.export import OPSET, PRECISIONS
 from bench.formats import format_duration
-from bench.ladder import InvalidRow
 from bench.parity import certify
 
 if TYPE_CHECKING:

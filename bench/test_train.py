@@ -10,8 +10,8 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import InvalidRow
 from bench.formats import format_accuracy, format_duration
-from bench.ladder import InvalidRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,8 +20,7 @@ from bench.about import about_run
 from bench.arguments import add_common
 from bench.datasets import Dataset, load_dataset
 from bench.devices import Device, claim_device, parse_device
-from bench.errors import DensebenchError, NotSavedError
-from bench.exit_status import ALARM, FAILED, FINE
+from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import short, write_atomically
 from bench.machine import machine_name
 from bench.progress import Progress, kept_on_interrupt

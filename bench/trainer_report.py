@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bench.fields import within
-from bench.formats import format_accuracy, format_counted, format_duration, format_rate
+from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
 from bench.records import Record, Run
-from bench.tables import NOT_MEASURED, escape, markdown_table, provenance
+from bench.tables import escape, markdown_table, provenance
 from models import RECIPES
 
 if TYPE_CHECKING:

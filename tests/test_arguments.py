@@ -5,8 +5,19 @@ from __future__ import annotations
 import pytest
 
 from bench.arguments import duration_s, names, share, words_of
-from bench.errors import DensebenchError, NotSavedError, unknown_name
-from bench.exit_status import ALARM, FAILED, FINE, INTERRUPTED, MEANINGS, UNTOLD, USAGE, gravest
+from bench.errors import (
+    ALARM,
+    FAILED,
+    FINE,
+    INTERRUPTED,
+    MEANINGS,
+    UNTOLD,
+    USAGE,
+    DensebenchError,
+    NotSavedError,
+    gravest,
+    unknown_name,
+)
 from bench.formats import format_duration
 from bench.runtimes import RUNTIMES
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import COMMANDS, parse
-from bench.exit_status import MEANINGS
+from bench.errors import MEANINGS
 from bench.settings import add_options
 from tests.documented import NOT_RUN, PAGES, Documented, documented, to_run
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.exit_status import FAILED, INTERRUPTED
+from bench.errors import FAILED, INTERRUPTED
 from bench.records import Run, read_run
 from models import RECIPES
 

@@ -17,9 +17,9 @@ from bench.duels.command import parse_fail_on
 from bench.duels.table import exit_status, packages_table
 from bench.duels.verdicts import INTERVAL_ERROR
 from bench.errors import DensebenchError
-from bench.formats import format_accuracy, format_duration
+from bench.formats import NOT_MEASURED, format_accuracy, format_duration
 from bench.records import Run, RunFileError, read_run
-from bench.tables import NOT_MEASURED, escape
+from bench.tables import escape
 
 if TYPE_CHECKING:
     from bench.duels.apart import Pair

@@ -11,14 +11,15 @@ from tabulate import tabulate
 from bench.duels.blocks import SIDES
 from bench.duels.noise_split import split_noise
 from bench.duels.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE, Finding
-from bench.exit_status import ALARM, FAILED, FINE, UNTOLD
-from bench.formats import format_accuracy, format_counted, format_duration
-from bench.tables import NOT_MEASURED, escape
+from bench.errors import ALARM, FAILED, FINE, UNTOLD
+from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, percent
+from bench.tables import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.duels.duel import Margins, Outcome, Row
+
 
 HEADERS = (
     "Case",
@@ -161,11 +162,6 @@ def _noise(row: Row) -> str:
     if split is None:
         return NOT_MEASURED
     return ", ".join(percent(share) for share in (split.rounds, split.processes, split.blocks))
-
-
-def percent(share: float) -> str:
-    """A share in percent with two digits that count: ``4.3 %``."""
-    return f"{share * 100:.2g} %"
 
 
 def _points(accuracy: float) -> str:

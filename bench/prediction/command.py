@@ -14,8 +14,7 @@ import numpy as np
 
 from bench.arguments import add_common
 from bench.datasets import DATASETS, DEFAULT, Dataset, load_dataset
-from bench.errors import DensebenchError
-from bench.exit_status import FINE, USAGE
+from bench.errors import FINE, USAGE, DensebenchError
 from bench.formats import format_accuracy, format_percent
 from bench.prediction.model_files import ModelFile, ask, find_model, making_command
 from bench.prediction.pictures import INVERT_CHOICES, PREPARATIONS, Invert, draw, read_picture

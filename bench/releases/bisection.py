@@ -24,9 +24,8 @@ from bench.duels.runs import FOLDER, run_content
 from bench.duels.sides import find_side, missing_environments
 from bench.duels.table import ratio_text
 from bench.duels.verdicts import CANNOT_TELL, Finding
-from bench.errors import DensebenchError
-from bench.exit_status import ALARM, FAILED, FINE, UNTOLD
-from bench.formats import format_counted
+from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
+from bench.formats import NOT_MEASURED, format_counted
 from bench.machine import machine_name
 from bench.progress import Progress, kept_on_interrupt
 from bench.releases.bisection_page import bisection_page
@@ -34,7 +33,6 @@ from bench.releases.known import releases_between
 from bench.releases.search import CHANGED, UNCHANGED, Found, Step, search
 from bench.resources import say_needs
 from bench.runfile import reserve_run_path
-from bench.tables import NOT_MEASURED
 
 if TYPE_CHECKING:
     from bench.devices import Device

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.formats import NOT_MEASURED
 from bench.releases.search import CHANGED, UNCHANGED
-from bench.tables import NOT_MEASURED, escape, markdown_table
+from bench.tables import escape, markdown_table
 
 if TYPE_CHECKING:
     from bench.releases.search import Found, Step

@@ -20,8 +20,7 @@ from bench.datasets import load_dataset
 from bench.devices import Device, parse_device
 from bench.duels.arena import side_environment
 from bench.duels.sides import find_side, missing_environments
-from bench.errors import DensebenchError, NotSavedError
-from bench.exit_status import ALARM, FAILED, FINE
+from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically
 from bench.machine import machine_name
 from bench.progress import Progress, kept_on_interrupt

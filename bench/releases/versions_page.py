@@ -12,8 +12,15 @@ from bench.duels.apart import Comparison, compare_runs, logs_apart, median_s, po
 from bench.duels.duel import Margins
 from bench.duels.table import ratio_text
 from bench.duels.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, choose_word
-from bench.formats import format_accuracy, format_bytes, format_counted, format_difference, format_duration
-from bench.tables import NOT_MEASURED, escape, markdown_table
+from bench.formats import (
+    NOT_MEASURED,
+    format_accuracy,
+    format_bytes,
+    format_counted,
+    format_difference,
+    format_duration,
+)
+from bench.tables import escape, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.arguments import existing_results
-from bench.exit_status import ALARM, FINE
+from bench.errors import ALARM, FINE
 from bench.files import ROOT, short
 from bench.main_page import headline_section
 from bench.reports.check import check

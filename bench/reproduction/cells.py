@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from bench.formats import format_accuracy
+from bench.formats import NOT_MEASURED, format_accuracy
 from bench.reproduction.judge import SEEDS_NEEDED
-from bench.tables import NOT_MEASURED
 
 if TYPE_CHECKING:
     from bench.reproduction.judge import Sample

@@ -14,11 +14,10 @@ from bench.about import about_run
 from bench.arguments import add_common
 from bench.datasets import Dataset, load_dataset
 from bench.devices import Device, claim_device, parse_device, start_tensorflow
-from bench.errors import DensebenchError, NotSavedError, unknown_name
-from bench.exit_status import ALARM, FAILED, FINE
+from bench.errors import ALARM, FAILED, FINE, DensebenchError, InvalidRow, NotSavedError, unknown_name
 from bench.files import short, write_atomically
 from bench.formats import format_counted
-from bench.ladder import InvalidRow, Ladder
+from bench.ladder import Ladder
 from bench.machine import machine_name
 from bench.pixels import show_images
 from bench.progress import Progress, kept_on_interrupt, logging_to

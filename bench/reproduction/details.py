@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from bench.formats import format_accuracy, format_count
+from bench.formats import NOT_MEASURED, format_accuracy, format_count
 from bench.reproduction.cells import spread
 from bench.reproduction.judge import Sample, sample
 from bench.reproduction.repetition import Repetition, Result, class_scores
 from bench.reproduction.store import read_results
-from bench.tables import NOT_MEASURED, escape, markdown_table
+from bench.tables import escape, markdown_table
 from models.published import COMPARISONS, PUBLISHED, Figure
 
 if TYPE_CHECKING:

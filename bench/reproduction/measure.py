@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench import infer
-from bench.ladder import InvalidRow
+from bench.errors import InvalidRow
 from bench.parity import certify
 from bench.pixels import SHOWCASE
 from bench.reproduction.repetition import Repetition

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.formats import format_count, format_counted
+from bench.formats import NOT_MEASURED, format_count, format_counted
 from bench.records import Run, RunFileError
 from bench.reproduction.cells import figure_name, interval, spread
 from bench.reproduction.details import details_page
 from bench.reproduction.judge import NOTHING_PUBLISHED, judge, sample
 from bench.reproduction.store import read_results
-from bench.tables import NOT_MEASURED, escape, markdown_table, provenance
+from bench.tables import escape, markdown_table, provenance
 from models.published import PUBLISHED, Figure, Part, Published
 
 if TYPE_CHECKING:

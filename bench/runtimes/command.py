@@ -19,8 +19,7 @@ from bench.arguments import add_common, names
 from bench.datasets import load_dataset
 from bench.devices import parse_device
 from bench.duels.arena import side_environment
-from bench.errors import DensebenchError, NotSavedError
-from bench.exit_status import ALARM, FAILED, FINE
+from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import short, write_atomically
 from bench.machine import machine_name
 from bench.progress import Progress, kept_on_interrupt

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from bench.formats import format_bytes, format_counted, format_duration
-from bench.tables import NOT_MEASURED, escape, latency, markdown_table, rate
+from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_duration
+from bench.tables import escape, latency, markdown_table, rate
 from models import RECIPES
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ from bench.duels.papers import about_duel
 from bench.duels.runs import run_content
 from bench.duels.sides import find_side, missing_environments
 from bench.duels.verdicts import ALARM_ERROR
-from bench.errors import DensebenchError, NotSavedError
-from bench.exit_status import ALARM, FAILED, FINE
+from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically
 from bench.formats import format_counted
 from bench.machine import machine_name

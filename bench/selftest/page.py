@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from bench.duels.noise_split import split_noise
 from bench.duels.plant import parse_plant
-from bench.duels.table import percent
 from bench.duels.verdicts import FASTER, SAME, SLOWER, WORSE
-from bench.formats import format_counted, format_duration
+from bench.formats import NOT_MEASURED, format_counted, format_duration, percent
 from bench.selftest.rates import Rate, detectable_slowdown, mean_split
 from bench.selftest.rules import RULES
-from bench.tables import NOT_MEASURED, escape, markdown_table
+from bench.tables import escape, markdown_table
 from models import RECIPES
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.duels.table import percent
+from bench.formats import percent
 from bench.selftest.page import by_case, noise, planted, planted_shares, rate_text
 from bench.selftest.rates import Rate
 from bench.selftest.rules import RULES

@@ -5,8 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.formats import format_accuracy, format_counted, format_rate
-from bench.tables import NOT_MEASURED
+from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_rate
 from bench.trainer_report import BASELINE, rates, rates_of, rung_title
 from bench.web.sections.ladder import accuracy_cell, duration_cell, rate_cell, rungs
 from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of, plot_text, rate_axis, shorten

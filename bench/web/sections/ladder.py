@@ -6,9 +6,17 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from bench.formats import format_accuracy, format_bytes, format_count, format_difference, format_duration, format_rate
+from bench.formats import (
+    NOT_MEASURED,
+    format_accuracy,
+    format_bytes,
+    format_count,
+    format_difference,
+    format_duration,
+    format_rate,
+)
 from bench.percentiles import percentile, required_timings
-from bench.tables import NOT_MEASURED, invalid_or_missing
+from bench.tables import invalid_or_missing
 from bench.web.view import (
     Cell,
     Cells,

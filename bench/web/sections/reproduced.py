@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from bench.formats import format_accuracy, format_counted
+from bench.formats import NOT_MEASURED, format_accuracy, format_counted
 from bench.reproduction.cells import figure_name, interval
 from bench.reproduction.judge import BETTER, CANNOT_TELL, REPRODUCED, WORSE, judge, sample
 from bench.reproduction.store import read_results
-from bench.tables import NOT_MEASURED
 from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of, facets_of_recipe, plot_text
 from models.published import PUBLISHED
 
