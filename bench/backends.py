@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.devices import placement, start_tensorflow
 from bench.errors import DensebenchError, unknown_name
+from bench.host.devices import placement, start_tensorflow
+from bench.host.process import on_cpus, own_cpus
 from bench.records import DEFAULT_BACKEND
-from bench.worker_process import on_cpus, own_cpus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.devices import Device
+    from bench.host.devices import Device
 
 VARIABLE = "KERAS_BACKEND"
 """The environment variable that Keras takes it from; also how this process remembers it."""

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.about import commit_text
 from bench.backends import backend, claim_backend
 from bench.datasets import Dataset, load_dataset
-from bench.devices import claim_device
 from bench.errors import FAILED, INTERRUPTED, USAGE, DensebenchError
 from bench.files import short
 from bench.formats import format_counted
-from bench.gpu import describe_gpu
+from bench.host.devices import claim_device
+from bench.host.gpu import describe_gpu
+from bench.host.machine import describe_machine, machine_name, package_versions
+from bench.host.metadata import commit_text
 from bench.infer import BATCH_SIZES
 from bench.ladder import Ladder
-from bench.machine import describe_machine, machine_name, package_versions
 from bench.progress import Progress, logging_to
 from bench.records import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run
 from bench.reports.own import beside_published, refresh_pages

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.arguments import add_common
-from bench.contamination import contamination, take_snapshot
 from bench.datasets import DATASETS, probe_sources
-from bench.devices import available_threads, import_tensorflow
 from bench.errors import DensebenchError
-from bench.gpu import describe_gpu, find_gap
-from bench.machine import describe_machine, machine_name, package_versions
+from bench.host.devices import available_threads, import_tensorflow
+from bench.host.gpu import describe_gpu, find_gap
+from bench.host.interference import contamination, take_snapshot
+from bench.host.machine import describe_machine, machine_name, package_versions
 
 WATCH_S = 1.0
 QUIET_LOAD_PER_CPU = 0.25

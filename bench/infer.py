@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.devices import GPU_PROVIDER
 from bench.errors import DensebenchError
 from bench.export import INPUT_NAME, OUTPUT_NAME
+from bench.host.devices import GPU_PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from bench.devices import Device
     from bench.export import OnnxModel
+    from bench.host.devices import Device
 
 BATCH_SIZES = (1, 32, 1000)
 TIMINGS = {1: 2000, 32: 1000, 1000: 1000}

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.errors import DensebenchError, InvalidRow
 from bench.export import OnnxModel, export
-from bench.machine import package_versions
+from bench.host.machine import package_versions
 from bench.splits import Split, make_split, scale
 from bench.trained import Fit, Trained, score
 from bench.trainers import KERAS_TRAINERS, find_trainer
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.datasets import Dataset
-    from bench.devices import Device
+    from bench.host.devices import Device
     from models import Recipe, Training
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.contamination import contamination, take_snapshot
 from bench.errors import DensebenchError
 from bench.files import write_atomically
+from bench.host.interference import contamination, take_snapshot
 from bench.records import SCHEMA
 from bench.runfile import encode_run, round_timings
 

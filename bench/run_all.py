@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from bench.arguments import words_of
 from bench.backends import BACKENDS, missing_packages
 from bench.device_table import choose_device_runs, devices_page
-from bench.devices import available_threads, parse_device
 from bench.errors import DensebenchError, gravest, unknown_name
 from bench.files import ROOT
-from bench.gpu import count_gpus, find_gap
+from bench.host.devices import available_threads, parse_device
+from bench.host.gpu import count_gpus, find_gap
+from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records import DEFAULT_BACKEND, read_runs
 from bench.reports.own import refresh_pages
-from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.contamination import contamination, take_snapshot
 from bench.datasets import Dataset, load_dataset
+from bench.host.interference import contamination, take_snapshot
 from bench.rungs import LIMITS, RUNGS, WIDTHS
 from bench.rungs.task import Ready, Task, Unavailable
 from bench.splits import make_split, scale

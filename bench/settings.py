@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from bench.arguments import names, unknown_options
 from bench.backends import BACKENDS
 from bench.datasets import DATASETS
-from bench.devices import Device, parse_device
 from bench.errors import DensebenchError, unknown_name
+from bench.host.devices import Device, parse_device
 from bench.records import DEFAULT_BACKEND
 from bench.runfile import DEFAULT_RESULTS
 from bench.trainers import KERAS_TRAINERS

@@ -16,21 +16,21 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.about import about_run
 from bench.arguments import add_common
 from bench.datasets import Dataset, load_dataset
-from bench.devices import Device, claim_device, parse_device
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import short, write_atomically
-from bench.machine import machine_name
+from bench.host.devices import Device, claim_device, parse_device
+from bench.host.machine import machine_name
+from bench.host.metadata import about_run
+from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
+from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records import SCHEMA, read_run
 from bench.reports.own import refresh_pages
-from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path, round_timings
 from bench.rungs import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
 from bench.trainer_report import FOLDER, trainer_page
-from bench.worker_process import Worker, WorkerError, on_cpus, own_cpus
 from models import RECIPES
 from models.recipe import QUICK_FLOOR
 

@@ -12,7 +12,7 @@ import platformdirs
 import pytest
 
 from bench.datasets import DATASETS
-from bench.devices import Device, claim_device, start_tensorflow
+from bench.host.devices import Device, claim_device, start_tensorflow
 from bench.sources import CHECKSUMS, keras_download, local
 from tests.fake_data import RAW, TEST, TRAIN
 from tests.fake_machine import World, refuse

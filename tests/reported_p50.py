@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from bench import infer
-from bench.devices import CPU_PROVIDER
 from bench.export import INPUT_NAME, OUTPUT_NAME
+from bench.host.devices import CPU_PROVIDER
 from tests.minimal_graph import deep_mlp
 
 ROUNDS = 1000

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.about import commit_text
+from bench.host.metadata import commit_text
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ import pytest
 
 from bench.backends import BACKENDS, backend_name, claim_backend
 from bench.datasets import load_dataset
-from bench.devices import Device
 from bench.errors import DensebenchError
 from bench.export import INPUT_NAME, export
+from bench.host.devices import Device
 from bench.ladder import Ladder
 from bench.parity import certify
 from bench.records import read_runs

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import devices
-from bench.devices import Device, claim_device, parse_device, start_tensorflow
 from bench.errors import DensebenchError
-from bench.gpu import Gap
+from bench.host import devices
+from bench.host.devices import Device, claim_device, parse_device, start_tensorflow
+from bench.host.gpu import Gap
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from bench import doctor
-from bench.contamination import contamination, take_snapshot
 from bench.datasets import DATASETS, SourceReport
 from bench.errors import DensebenchError
+from bench.host.interference import contamination, take_snapshot
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from bench.duels.duel import Outcome, Row, choose_epochs, choose_turns, outcomes
 from bench.duels.table import duel_page, exit_status, verdicts
 from bench.duels.verdicts import CANNOT_TELL, SLOWER, Finding
 from bench.errors import DensebenchError
-from bench.worker_process import WorkerError
+from bench.host.process import WorkerError
 from tests.fake_duel import ABOUT, BLOCK_S, COMPILED, INFER, MARGINS, TRAIN, FakeArena, fought, lose
 
 DEFAULT_FAIL_ON = ["slower", "worse", "missing"]

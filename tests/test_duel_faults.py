@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.duels.arena import NOT_INHERITED, ProcessArena, check_packages, side_environment
+from bench.duels.arena import ProcessArena, check_packages
 from bench.duels.blocks import SideFailed, SideMissing
 from bench.duels.command import Keeper
 from bench.duels.duel import Row
@@ -20,6 +20,7 @@ from bench.duels.runs import read_duel, run_content
 from bench.duels.sides import Side
 from bench.errors import DensebenchError
 from bench.files import write_atomically
+from bench.host.process import NOT_INHERITED, side_environment
 from bench.progress import Progress
 from tests.fake_duel import ABOUT, INFER, TRAIN, FakeArena, fought
 

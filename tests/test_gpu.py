@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import pytest
 
-from bench.devices import Device
-from bench.gpu import FIELDS, describe_gpu, find_gap, kernel_gap
+from bench.host.devices import Device
+from bench.host.gpu import FIELDS, describe_gpu, find_gap, kernel_gap
 from bench.infer import device_faults
 
 

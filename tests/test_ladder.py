@@ -15,10 +15,10 @@ import pytest
 
 from bench import infer
 from bench.datasets import Dataset, load_dataset
-from bench.devices import CPU_PROVIDER, Device
 from bench.duels.effect import block_ratio
 from bench.errors import DensebenchError, InvalidRow
 from bench.export import INPUT_NAME, OPSET, OUTPUT_NAME
+from bench.host.devices import CPU_PROVIDER, Device
 from bench.ladder import Ladder
 from bench.parity import certify
 from bench.trainers.keras_fit import prepare_keras_fit

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.datasets import load_dataset
-from bench.machine import PEAK, process_memory
+from bench.host.machine import PEAK, process_memory
 from bench.records import read_run
 from bench.releases.probe import Asked, measure, time_calls
 

@@ -15,8 +15,8 @@ import pytest
 
 from bench.__main__ import main
 from bench.datasets import load_dataset
-from bench.devices import parse_device
 from bench.errors import DensebenchError
+from bench.host.devices import parse_device
 from bench.ladder import Ladder
 from bench.records import RunFileError, read_run
 from bench.reproduction import command
@@ -230,7 +230,7 @@ def test_a_stopped_reproduction_goes_on_where_it_was(
     assert not run.complete
     resume = ["reproduce", "--resume", "--results", str(tmp_path)]
     with monkeypatch.context() as patch:
-        patch.setattr("bench.about.package_versions", lambda: {"keras": "9.9"})
+        patch.setattr("bench.host.metadata.package_versions", lambda: {"keras": "9.9"})
         assert main(resume) == 4
     assert "now it is {'keras': '9.9'}" in capsys.readouterr().err
     assert main(resume) == 0

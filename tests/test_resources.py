@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import resources
 from bench.__main__ import main
 from bench.errors import DensebenchError
+from bench.host import resources
+from bench.host.resources import free_disk_bytes, free_memory_bytes, say_needs, short_path
 from bench.progress import Progress
-from bench.resources import free_disk_bytes, free_memory_bytes, say_needs, short_path
 
 GB = 10**9
 Let = Callable[[float, "float | None"], None]
@@ -91,7 +91,7 @@ def test_the_disk_of_a_folder_that_is_still_to_be_made_is_that_of_its_parents(tm
 def test_a_command_ends_at_once_where_memory_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bench.resources.free_memory_bytes", lambda: 10**8)
+    monkeypatch.setattr("bench.host.resources.free_memory_bytes", lambda: 10**8)
     assert main(["runtimes", "--dataset", "digits", "--results", str(tmp_path / "results")]) == 4
     output, errors = capsys.readouterr()
     assert errors.startswith("error: not enough room: needs about ")

@@ -13,7 +13,7 @@ from bench import run_all
 from bench.__main__ import main, parse
 from bench.device_table import choose_device_runs, devices_caption, devices_table
 from bench.errors import DensebenchError
-from bench.gpu import Gap
+from bench.host.gpu import Gap
 from bench.records import read_runs
 from bench.run_all import choose_devices
 from tests.fake_runs import infer_row, refuse, run_content, train_row
@@ -21,7 +21,7 @@ from tests.fake_runs import infer_row, refuse, run_content, train_row
 
 @pytest.fixture(autouse=True)
 def four_cpus_and_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.devices.available_threads", lambda: 4)
+    monkeypatch.setattr("bench.host.devices.available_threads", lambda: 4)
     monkeypatch.setattr(run_all, "available_threads", lambda: 4)
     monkeypatch.setattr(run_all, "count_gpus", lambda: 0)
 

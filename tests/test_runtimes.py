@@ -13,7 +13,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.errors import DensebenchError
-from bench.machine import RESIDENT, process_memory
+from bench.host.machine import RESIDENT, process_memory
 from bench.progress import Progress
 from bench.records import read_run
 from bench.reports.kinds import KINDS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,18 +12,17 @@ from bench.duels.blocks import SIDES, Asked, Block, SideFailed, SideMissing, ask
 from bench.duels.duel import Row, choose_epochs, pause
 from bench.duels.worker import Settings
 from bench.errors import DensebenchError
-from bench.worker_process import Worker, WorkerError, on_cpus, own_cpus
+from bench.host.process import Worker, WorkerError, on_cpus, own_cpus, side_environment
 
 if TYPE_CHECKING:
     from bench.duels.cases import Case
     from bench.duels.sides import Side
 
+
 SIDE_TIMEOUT_S = 120.0
 """An answer may take so long; a preparation imports TensorFlow, traces and compiles, which takes seconds."""
 SCOUT_TURNS = 2
 """Turns per side that tell how long an epoch takes."""
-NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
-"""The first one would make each start compile all of TensorFlow anew; the others belong to this interpreter."""
 
 
 class SideWorker:
@@ -146,11 +144,6 @@ class ProcessArena:
                 return SideWorker(Worker(command, timeout_s=self.timeout_s, environment=side_environment()), home)
         except OSError as error:
             raise SideFailed(side, f"{self.sides[side].word} cannot be started: {error.strerror}") from error
-
-
-def side_environment() -> dict[str, str]:
-    """This process's environment without what would make a side's Python something else than it is."""
-    return {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
 
 
 def check_packages(known: Mapping[str, Any], now: Mapping[str, Mapping[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bench.worker_process import WorkerError
+from bench.host.process import WorkerError
 
 SIDES = ("BASE", "HEAD")
 SETTLE_S = {"train": 0.02, "infer": 0.0}

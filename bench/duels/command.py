@@ -18,7 +18,6 @@ from typing import Any
 
 from bench.arguments import add_common, duration_s, names, share
 from bench.datasets import load_dataset
-from bench.devices import Device, parse_device
 from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
 from bench.duels.blocks import SIDES
 from bench.duels.cases import DEFAULT_CASES, choose_cases
@@ -31,9 +30,10 @@ from bench.duels.table import VERDICTS, duel_page, exit_status, verdicts
 from bench.errors import DensebenchError
 from bench.files import write_atomically
 from bench.formats import format_counted
-from bench.machine import machine_name
+from bench.host.devices import Device, parse_device
+from bench.host.machine import machine_name
+from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
-from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 
 DEFAULT_FAIL_ON = "slower,worse,missing"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.about import about_run
+from bench.host.metadata import about_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from bench.datasets import Dataset
-    from bench.devices import Device
+    from bench.host.devices import Device
 
 
 def about_duel(

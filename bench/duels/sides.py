@@ -16,7 +16,7 @@ import platformdirs
 
 from bench.errors import DensebenchError
 from bench.files import ROOT
-from bench.worker_process import run_to_end
+from bench.host.process import run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

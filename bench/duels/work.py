@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.devices import Device, start_tensorflow
 from bench.errors import DensebenchError
 from bench.export import OnnxModel, export
+from bench.host.devices import Device, start_tensorflow
+from bench.host.timing import time_once
 from bench.infer import make_batch, open_session, primed_call, run_in_batches
 from bench.parity import certify
-from bench.rungs.task import time_once
 from bench.splits import Split, scale
 from bench.trained import score
 from bench.trainers import find_trainer

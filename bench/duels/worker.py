@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contamination import contamination, take_snapshot
 from bench.datasets import load_dataset
-from bench.devices import Device, claim_device
 from bench.duels.cases import Case
 from bench.duels.plant import parse_plant
 from bench.duels.work import Missing, Work, export_model, prepare_inference, prepare_training
-from bench.machine import package_versions
+from bench.host.devices import Device, claim_device
+from bench.host.interference import contamination, take_snapshot
+from bench.host.machine import package_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -11,9 +11,9 @@ import numpy as np
 
 from bench.arguments import existing_results
 from bench.datasets import DATASETS, DEFAULT
-from bench.devices import Device
 from bench.errors import DensebenchError, unknown_name
 from bench.export import OUTPUT_NAME, OnnxModel
+from bench.host.devices import Device
 from bench.infer import open_session
 from bench.runfile import DEFAULT_RESULTS
 from bench.splits import PIXELS

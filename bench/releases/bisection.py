@@ -26,16 +26,16 @@ from bench.duels.table import ratio_text
 from bench.duels.verdicts import CANNOT_TELL, Finding
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.formats import NOT_MEASURED, format_counted
-from bench.machine import machine_name
+from bench.host.machine import machine_name
+from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.releases.bisection_page import bisection_page
 from bench.releases.known import releases_between
 from bench.releases.search import CHANGED, UNCHANGED, Found, Step, search
-from bench.resources import say_needs
 from bench.runfile import reserve_run_path
 
 if TYPE_CHECKING:
-    from bench.devices import Device
+    from bench.host.devices import Device
     from bench.releases.known import Release
 
 KINDS = ("time", "accuracy")

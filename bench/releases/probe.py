@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.devices import claim_device, parse_device, start_tensorflow
-from bench.machine import PEAK, process_memory
+from bench.host.devices import claim_device, parse_device, start_tensorflow
+from bench.host.machine import PEAK, process_memory
 from bench.records import SCHEMA
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def probe(asked: Asked, clock: Callable[[], float] = time.perf_counter) -> dict[
 
     from datetime import datetime, timezone  # noqa: PLC0415  after TensorFlow, like all that follows
 
-    from bench.about import about_run  # noqa: PLC0415
     from bench.datasets import load_dataset  # noqa: PLC0415
+    from bench.host.metadata import about_run  # noqa: PLC0415
 
     started_at = datetime.now(timezone.utc)
     dataset = load_dataset(asked.dataset, Path(asked.data_dir) if asked.data_dir else None)

@@ -14,25 +14,24 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.about import about_run
 from bench.arguments import add_common, duration_s, names, words_of
 from bench.datasets import load_dataset
-from bench.devices import Device, parse_device
-from bench.duels.arena import side_environment
 from bench.duels.sides import find_side, missing_environments
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically
-from bench.machine import machine_name
+from bench.host.devices import Device, parse_device
+from bench.host.machine import machine_name
+from bench.host.metadata import about_run
+from bench.host.process import run_to_end, side_environment
+from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.releases.known import Release, find_release, known_releases
 from bench.releases.probe import PROBE, Asked
 from bench.releases.store import FOLDER, choose_attempts, read_attempts, with_release
 from bench.releases.versions_page import versions_page
 from bench.reports.own import refresh_pages
-from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.trainers import KERAS_TRAINERS
-from bench.worker_process import run_to_end
 
 if TYPE_CHECKING:
     import argparse

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NOTABLE = 1.25
 """A factor between a run and the published one that is worth a word."""
 STOLEN_S, SWITCHES, LOAD = "steal_s", "involuntary_context_switches", "load_1min_before"
-"""What a row stores of its disturbance; see `bench.contamination`."""
+"""What a row stores of its disturbance; see `bench.host.interference`."""
 STAGES = {"train": "training", "infer": "calls of ONNX Runtime"}
 
 

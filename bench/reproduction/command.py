@@ -10,15 +10,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.about import about_run
 from bench.arguments import add_common
 from bench.datasets import Dataset, load_dataset
-from bench.devices import Device, claim_device, parse_device, start_tensorflow
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, InvalidRow, NotSavedError, unknown_name
 from bench.files import short, write_atomically
 from bench.formats import format_counted
+from bench.host.devices import Device, claim_device, parse_device, start_tensorflow
+from bench.host.machine import machine_name
+from bench.host.metadata import about_run
+from bench.host.resources import say_needs
 from bench.ladder import Ladder
-from bench.machine import machine_name
 from bench.pixels import show_images
 from bench.progress import Progress, kept_on_interrupt, logging_to
 from bench.records import read_run
@@ -36,7 +37,6 @@ from bench.reproduction.store import (
     read_results,
     run_content,
 )
-from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.trainers import KERAS_TRAINERS
 from bench.trainers.keras_model import accept_published_losses

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.rungs.task import Ready, Task, time_once
+from bench.host.timing import time_once
+from bench.rungs.task import Ready, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bench.host.timing import time_once
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models import Recipe
+
 
 SHORTEST_S = 1.0
 """A repetition is made of so many epochs that it lasts at least this long."""
@@ -103,15 +105,3 @@ def make_ready(
     epochs = max(1, math.ceil(SHORTEST_S / epoch_s))
     run = once if epochs == 1 else prepare_run(epochs)
     return Ready(lambda: time_once(run, clock), epochs, len(task.labels), predict, facts, WARM_UP_EPOCHS)
-
-
-def time_once(run: Callable[[], None], clock: Callable[[], float] = time.perf_counter) -> float:
-    """The seconds that one call takes, without a garbage collection in it."""
-    gc.collect()
-    gc.disable()
-    try:
-        start_s = clock()
-        run()
-        return clock() - start_s
-    finally:
-        gc.enable()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.devices import Device, start_tensorflow
+from bench.host.devices import Device, start_tensorflow
 from bench.rungs.task import Ready, Task, make_ready
 from bench.trainers.compiled_fit import CompiledFit
 from bench.trainers.keras_model import build_model, make_loss

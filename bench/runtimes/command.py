@@ -14,18 +14,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.about import about_run
 from bench.arguments import add_common, names
 from bench.datasets import load_dataset
-from bench.devices import parse_device
-from bench.duels.arena import side_environment
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import short, write_atomically
-from bench.machine import machine_name
+from bench.host.devices import parse_device
+from bench.host.machine import machine_name
+from bench.host.metadata import about_run
+from bench.host.process import on_cpus, own_cpus, run_to_end, side_environment
+from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records import read_run
 from bench.reports.own import refresh_pages
-from bench.resources import say_needs
 from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.runtimes import RUNTIMES
 from bench.runtimes.cases import Case, run_content
@@ -33,7 +33,6 @@ from bench.runtimes.page import FOLDER, runtimes_page
 from bench.runtimes.prepare import EXPECTED, FACTS, Order
 from bench.runtimes.worker import Settings
 from bench.trainers import KERAS_TRAINERS
-from bench.worker_process import on_cpus, own_cpus, run_to_end
 from models import RECIPES
 
 if TYPE_CHECKING:

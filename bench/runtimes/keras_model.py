@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.devices import Device, start_tensorflow
+from bench.host.devices import Device, start_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable

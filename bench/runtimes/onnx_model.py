@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.devices import CPU_PROVIDER
 from bench.export import INPUT_NAME, OUTPUT_NAME
+from bench.host.devices import CPU_PROVIDER
 from bench.infer import make_session
 from bench.runtimes.runtime import Unavailable
 

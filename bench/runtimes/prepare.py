@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.datasets import load_dataset
-from bench.devices import claim_device, parse_device, start_tensorflow
 from bench.errors import DensebenchError
 from bench.export import PRECISIONS
+from bench.host.devices import claim_device, parse_device, start_tensorflow
 from bench.ladder import Ladder
 from bench.runtimes.artifacts import ARTIFACTS
 from bench.runtimes.runtime import Unavailable

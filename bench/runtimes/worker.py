@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.devices import Device, claim_device
-from bench.machine import RESIDENT, process_memory
+from bench.host.devices import Device, claim_device
+from bench.host.machine import RESIDENT, process_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,10 +22,10 @@ from bench.duels.verdicts import ALARM_ERROR
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically
 from bench.formats import format_counted
-from bench.machine import machine_name
+from bench.host.machine import machine_name
+from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.reports.own import refresh_pages
-from bench.resources import say_needs
 from bench.runfile import encode_run, reserve_run_path
 from bench.selftest.page import false_alarms, selftest_page
 from bench.selftest.store import FOLDER, Fought, by_id, read_fought, to_go_on_with
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from bench.devices import Device
     from bench.duels.duel import Row
+    from bench.host.devices import Device
 
 DEFAULT_DUELS = 20
 DEFAULT_PLANTS = "none,2%,5%,10%,labels:50%"

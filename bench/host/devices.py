@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bench.errors import DensebenchError, unknown_name
-from bench.gpu import find_gap, kernel_gap
+from bench.host.gpu import find_gap, kernel_gap
 
 KNOWN_DEVICES = ("cpu", "cpu:N (N threads)", "gpu", "gpu:K (the K-th GPU, from 0)")
 CPU_PROVIDER = "CPUExecutionProvider"

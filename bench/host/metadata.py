@@ -7,14 +7,14 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from bench.files import ROOT
-from bench.machine import describe_machine, package_versions
+from bench.host.machine import describe_machine, package_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from bench.devices import Device
+    from bench.host.devices import Device
 
 MADE_FROM_RESULTS = (":(exclude)results", ":(exclude)README*.md")
 """What of the checkout may differ from its commit without a ``+``, in git's own words."""

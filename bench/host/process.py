@@ -20,6 +20,9 @@ ANSWER_TIMEOUT_S = 600.0
 LAST_LINES = 3
 """Of what a process that failed has written: what an error quotes."""
 
+NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+"""The first one would make each start compile all of TensorFlow anew; the others belong to this interpreter."""
+
 
 class WorkerError(Exception):
     """A worker that is gone or does not answer; it will answer nothing else either."""
@@ -156,3 +159,8 @@ def on_cpus(cpus: Collection[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def side_environment() -> dict[str, str]:
+    """This process's environment without what would make a side's Python something else than it is."""
+    return {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
