@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bench.datasets import DATASETS, DEFAULT
+from bench.data.datasets import DATASETS, DEFAULT
 from bench.errors import USAGE, DensebenchError, close_names, did_you_mean, unknown_name
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.backends import backend, claim_backend
-from bench.datasets import Dataset, load_dataset
+from bench.data.datasets import Dataset, load_dataset
 from bench.errors import FAILED, INTERRUPTED, USAGE, DensebenchError
 from bench.files import short
 from bench.formats import format_counted

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.arguments import add_common
-from bench.datasets import DATASETS, probe_sources
+from bench.data.datasets import DATASETS, probe_sources
 from bench.errors import DensebenchError
 from bench.host.devices import available_threads, import_tensorflow
 from bench.host.gpu import describe_gpu, find_gap

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.data.splits import PIXELS
 from bench.errors import DensebenchError
 from bench.records import DEFAULT_BACKEND
-from bench.splits import PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.data.splits import Split, make_split, scale
 from bench.errors import DensebenchError, InvalidRow
 from bench.export import OnnxModel, export
 from bench.host.machine import package_versions
-from bench.splits import Split, make_split, scale
 from bench.trained import Fit, Trained, score
 from bench.trainers import KERAS_TRAINERS, find_trainer
 from models.recipe import QUICK_FLOOR
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.datasets import Dataset
+    from bench.data.datasets import Dataset
     from bench.host.devices import Device
     from models import Recipe, Training
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.datasets import Dataset, load_dataset
+from bench.data.datasets import Dataset, load_dataset
+from bench.data.splits import make_split, scale
 from bench.host.interference import contamination, take_snapshot
 from bench.rungs import LIMITS, RUNGS, WIDTHS
 from bench.rungs.task import Ready, Task, Unavailable
-from bench.splits import make_split, scale
 from models import RECIPES
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.arguments import names, unknown_options
 from bench.backends import BACKENDS
-from bench.datasets import DATASETS
+from bench.data.datasets import DATASETS
 from bench.errors import DensebenchError, unknown_name
 from bench.host.devices import Device, parse_device
 from bench.records import DEFAULT_BACKEND

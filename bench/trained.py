@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.splits import Split
+    from bench.data.splits import Split
     from models import Recipe, Training
 
 

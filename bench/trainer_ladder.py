@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.arguments import add_common
-from bench.datasets import Dataset, load_dataset
+from bench.data.datasets import Dataset, load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import short, write_atomically
 from bench.host.devices import Device, claim_device, parse_device

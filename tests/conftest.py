@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 import pytest
 
-from bench.datasets import DATASETS
+from bench.data.datasets import DATASETS
+from bench.data.sources import CHECKSUMS, keras_download, local
 from bench.host.devices import Device, claim_device, start_tensorflow
-from bench.sources import CHECKSUMS, keras_download, local
 from tests.fake_data import RAW, TEST, TRAIN
 from tests.fake_machine import World, refuse
 

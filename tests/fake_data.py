@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.idx import format_idx
-from bench.sources import FILES
-from bench.sources.keras_download import KERAS_NPZ_KEYS
+from bench.data.idx import format_idx
+from bench.data.sources import FILES
+from bench.data.sources.keras_download import KERAS_NPZ_KEYS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.datasets import Dataset
+    from bench.data.datasets import Dataset
 
 TRAIN, TEST = 5, 3
 IMAGES, LABELS = "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"

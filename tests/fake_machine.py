@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from bench.sources import KERAS_URL, UnavailableError
+from bench.data.sources import KERAS_URL, UnavailableError
 from tests.fake_data import RAW, make_npz, write_files
 
 if TYPE_CHECKING:

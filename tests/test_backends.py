@@ -16,7 +16,7 @@ import onnxruntime
 import pytest
 
 from bench.backends import BACKENDS, backend_name, claim_backend
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.export import INPUT_NAME, export
 from bench.host.devices import Device

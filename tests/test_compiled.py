@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.splits import Split
+from bench.data.splits import Split
 from bench.trainers import program
 from bench.trainers.compiled_fit import CompiledFit, prepare_compiled_fit
 from bench.trainers.describe import CannotCompile, describe

@@ -18,8 +18,8 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
-from bench import sources
-from bench.datasets import DATASETS, load_dataset, probe_sources
+from bench.data import sources
+from bench.data.datasets import DATASETS, load_dataset, probe_sources
 from bench.errors import DensebenchError
 from tests.fake_data import RAW
 from tests.fake_machine import TITLES, World, fill
@@ -114,7 +114,7 @@ def test_the_registry_stands_in_display_order_with_ten_classes_each() -> None:
 
 
 def test_importing_the_data_sets_imports_no_framework() -> None:
-    command = "import sys, bench.datasets; sys.exit(bool({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
+    command = "import sys, bench.data.datasets; sys.exit(bool({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
     root = Path(__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", command], cwd=root, check=False, timeout=120)
     assert done.returncode == 0

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench import doctor
-from bench.datasets import DATASETS, SourceReport
+from bench.data.datasets import DATASETS, SourceReport
 from bench.errors import DensebenchError
 from bench.host.interference import contamination, take_snapshot
 

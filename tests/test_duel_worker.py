@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.datasets import Dataset, load_dataset
+from bench.data.datasets import Dataset, load_dataset
 from bench.duels import worker
 from bench.duels.cases import Case, known_cases
 from bench.duels.plant import Plant, parse_plant

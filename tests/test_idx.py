@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from bench.idx import format_idx, parse_idx
+from bench.data.idx import format_idx, parse_idx
 
 
 def test_labels_have_the_header_of_the_specification() -> None:

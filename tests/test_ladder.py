@@ -14,7 +14,7 @@ import onnx
 import pytest
 
 from bench import infer
-from bench.datasets import Dataset, load_dataset
+from bench.data.datasets import Dataset, load_dataset
 from bench.duels.effect import block_ratio
 from bench.errors import DensebenchError, InvalidRow
 from bench.export import INPUT_NAME, OPSET, OUTPUT_NAME

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.datasets import DATASETS
+from bench.data.datasets import DATASETS
 from models import RECIPES, Recipe
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.datasets import DATASETS
+from bench.data.datasets import DATASETS
 from bench.errors import DensebenchError
 from bench.prediction.pictures import PREPARATIONS, Picture, draw, prepare, read_picture
 

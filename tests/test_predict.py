@@ -12,8 +12,8 @@ import pytest
 from onnx import helper
 from PIL import Image
 
-from bench import datasets
 from bench.__main__ import main
+from bench.data import datasets
 from bench.prediction import command as predict
 from bench.prediction.command import BLUE, PLAIN, RED, Subject, answer_lines, fit_encoding
 from tests.fake_data import ARRAYS, TEST, TRAIN, write_files

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
 from bench.host.machine import PEAK, process_memory
 from bench.records import read_run
 from bench.releases.probe import Asked, measure, time_calls

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.datasets import DATASETS
+from bench.data.datasets import DATASETS
 from models.published import COMPARISONS, PUBLISHED, SECTIONS, Published
 
 PARAMETERS = {

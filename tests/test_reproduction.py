@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bench.__main__ import main
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import parse_device
 from bench.ladder import Ladder

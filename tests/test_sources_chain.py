@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.datasets import load_dataset, probe_sources
+from bench.data.datasets import load_dataset, probe_sources
 from bench.errors import DensebenchError
 from tests.fake_data import IMAGES, PACKED, assert_is
 from tests.fake_machine import TITLES, World, fill

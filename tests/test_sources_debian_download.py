@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.datasets import load_dataset, probe_sources
+from bench.data.datasets import load_dataset, probe_sources
+from bench.data.sources import debian_download
 from bench.errors import DensebenchError
-from bench.sources import debian_download
 from tests.fake_machine import World, fill
 
 

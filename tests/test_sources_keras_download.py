@@ -12,9 +12,9 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
+from bench.data.sources import UnavailableError, keras_download
 from bench.errors import DensebenchError
-from bench.sources import UnavailableError, keras_download
 from tests.fake_data import ARRAYS, GOOD, IMAGES, LABELS, PACKED, assert_is, make_npz, write_files
 from tests.fake_machine import World, fill, refuse
 

@@ -12,10 +12,10 @@ from typing import NoReturn
 
 import pytest
 
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
+from bench.data.sources import CHECKSUMS
+from bench.data.sources.local import store
 from bench.errors import DensebenchError
-from bench.sources import CHECKSUMS
-from bench.sources.local import store
 from tests.fake_data import ALTERED, DAMAGES, IMAGES, LABELS, PACKED, RAW, assert_is, write_files
 from tests.fake_machine import World, fill
 

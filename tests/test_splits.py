@@ -10,8 +10,8 @@ import pytest
 from sklearn import preprocessing
 from sklearn.model_selection import train_test_split
 
-from bench.datasets import Dataset, load_dataset
-from bench.splits import apply_scaling, make_split, scale
+from bench.data.datasets import Dataset, load_dataset
+from bench.data.splits import apply_scaling, make_split, scale
 from bench.trainers.keras_model import fold_scaling
 from models import RECIPES, Holdout
 

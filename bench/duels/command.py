@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any
 
 from bench.arguments import add_common, duration_s, names, share
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
 from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
 from bench.duels.blocks import SIDES
 from bench.duels.cases import DEFAULT_CASES, choose_cases

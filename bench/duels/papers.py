@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from bench.datasets import Dataset
+    from bench.data.datasets import Dataset
     from bench.host.devices import Device
 
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.data.splits import Split, scale
 from bench.errors import DensebenchError
 from bench.export import OnnxModel, export
 from bench.host.devices import Device, start_tensorflow
 from bench.host.timing import time_once
 from bench.infer import make_batch, open_session, primed_call, run_in_batches
 from bench.parity import certify
-from bench.splits import Split, scale
 from bench.trained import score
 from bench.trainers import find_trainer
 from bench.trainers.compiled_fit import CompiledFit
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.datasets import Dataset
+    from bench.data.datasets import Dataset
     from bench.duels.cases import Case
     from bench.duels.plant import Plant
     from models import Recipe

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
 from bench.duels.cases import Case
 from bench.duels.plant import parse_plant
 from bench.duels.work import Missing, Work, export_model, prepare_inference, prepare_training

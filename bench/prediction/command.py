@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from bench.arguments import add_common
-from bench.datasets import DATASETS, DEFAULT, Dataset, load_dataset
+from bench.data.datasets import DATASETS, DEFAULT, Dataset, load_dataset
+from bench.data.splits import PIXELS, scale
 from bench.errors import FINE, USAGE, DensebenchError
 from bench.formats import format_accuracy, format_percent
 from bench.prediction.model_files import ModelFile, ask, find_model, making_command
 from bench.prediction.pictures import INVERT_CHOICES, PREPARATIONS, Invert, draw, read_picture
 from bench.runfile import DEFAULT_RESULTS
-from bench.splits import PIXELS, scale
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 INDEX = re.compile(r"(\w{1,40}):(-?\w{0,18})")
 PARTS = {"test": 1, "train": 0}
-"""The two parts of a data set, as `bench.datasets.Entry.sizes` orders them."""
+"""The two parts of a data set, as `bench.data.datasets.Entry.sizes` orders them."""
 BAR_COLUMNS = 40
 SUM_TOLERANCE = 1e-3
 BLOCKS = str.maketrans({"█": "#", "▀": '"', "▄": "_"})

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.arguments import existing_results
-from bench.datasets import DATASETS, DEFAULT
+from bench.data.datasets import DATASETS, DEFAULT
+from bench.data.splits import PIXELS
 from bench.errors import DensebenchError, unknown_name
 from bench.export import OUTPUT_NAME, OnnxModel
 from bench.host.devices import Device
 from bench.infer import open_session
 from bench.runfile import DEFAULT_RESULTS
-from bench.splits import PIXELS
 from models import RECIPES
 from models.published import PUBLISHED
 

@@ -9,7 +9,7 @@ The data sets were made like this, and the pictures are prepared alike:
   shorter one extended to 28 with the garment in the middle; the picture is negated and made gray (H. Xiao, K. Rasul, R.
   Vollgraf, "Fashion-MNIST: a novel image dataset", 2017, section 2). It scales by skipping pixels and sharpens
   afterwards; here one Lanczos filter keeps edges crisp and loses no thin line.
-- digits: the picture fills the 24x24 inside the border that `bench.datasets` puts around scikit-learn's digits.
+- digits: the picture fills the 24x24 inside the border that `bench.data.datasets` puts around scikit-learn's digits.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bench.data.splits import scale
 from bench.errors import DensebenchError
-from bench.splits import scale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

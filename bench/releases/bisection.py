@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.arguments import duration_s
-from bench.datasets import Dataset, load_dataset
+from bench.data.datasets import Dataset, load_dataset
 from bench.duels.arena import ProcessArena
 from bench.duels.blocks import SIDES
 from bench.duels.cases import Case, choose_cases

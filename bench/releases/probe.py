@@ -22,7 +22,7 @@ from bench.records import SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.datasets import Dataset
+    from bench.data.datasets import Dataset
 
 PROBE = "probe"
 """What stands where a run of the main job has its trainer."""
@@ -73,7 +73,7 @@ def probe(asked: Asked, clock: Callable[[], float] = time.perf_counter) -> dict[
 
     from datetime import datetime, timezone  # noqa: PLC0415  after TensorFlow, like all that follows
 
-    from bench.datasets import load_dataset  # noqa: PLC0415
+    from bench.data.datasets import load_dataset  # noqa: PLC0415
     from bench.host.metadata import about_run  # noqa: PLC0415
 
     started_at = datetime.now(timezone.utc)
@@ -112,8 +112,8 @@ def measure(
     """A row for an epoch of Keras's `fit` with the peak memory until then, and rows for calls and predictions."""
     import numpy as np  # noqa: PLC0415  TensorFlow imports it, so only now
 
+    from bench.data.splits import make_split, scale  # noqa: PLC0415
     from bench.infer import make_batch  # noqa: PLC0415
-    from bench.splits import make_split, scale  # noqa: PLC0415
     from bench.trainers.keras_fit import targets  # noqa: PLC0415
     from bench.trainers.keras_model import build_model  # noqa: PLC0415
     from models import RECIPES  # noqa: PLC0415

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.arguments import add_common, duration_s, names, words_of
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
 from bench.duels.sides import find_side, missing_environments
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically

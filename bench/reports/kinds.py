@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench.datasets import DATASETS
+from bench.data.datasets import DATASETS
 from bench.device_table import choose_device_runs, devices_pages
 from bench.duels.page import duels_page, stored_duel
 from bench.duels.runs import FOLDER as DUELS

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.arguments import add_common
-from bench.datasets import Dataset, load_dataset
+from bench.data.datasets import Dataset, load_dataset
+from bench.data.sample_images import show_images
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, InvalidRow, NotSavedError, unknown_name
 from bench.files import short, write_atomically
 from bench.formats import format_counted
@@ -20,7 +21,6 @@ from bench.host.machine import machine_name
 from bench.host.metadata import about_run
 from bench.host.resources import say_needs
 from bench.ladder import Ladder
-from bench.pixels import show_images
 from bench.progress import Progress, kept_on_interrupt, logging_to
 from bench.records import read_run
 from bench.reports.own import refresh_pages

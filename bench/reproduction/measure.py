@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench import infer
+from bench.data.sample_images import SHOWCASE
+from bench.data.splits import make_split, scale
 from bench.errors import InvalidRow
 from bench.parity import certify
-from bench.pixels import SHOWCASE
 from bench.reproduction.repetition import Repetition
 from bench.reproduction.saving import save_and_load
-from bench.splits import make_split, scale
 from bench.trained import score_answers
 from bench.trainers.keras_fit import targets
 from bench.trainers.keras_model import make_loss
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.datasets import Dataset
+    from bench.data.datasets import Dataset
     from bench.ladder import Ladder
     from bench.trained import Fit, Trained
     from models import Recipe

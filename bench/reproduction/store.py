@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from bench.datasets import Dataset
+    from bench.data.datasets import Dataset
 
 FOLDER = "reproduction"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""

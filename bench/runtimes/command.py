@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.arguments import add_common, names
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import short, write_atomically
 from bench.host.devices import parse_device

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.export import PRECISIONS
 from bench.host.devices import claim_device, parse_device, start_tensorflow

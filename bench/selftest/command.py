@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from bench.arguments import duration_s
-from bench.datasets import load_dataset
+from bench.data.datasets import load_dataset
 from bench.duels.arena import ProcessArena, check_packages
 from bench.duels.blocks import SIDES
 from bench.duels.cases import DEFAULT_CASES, choose_cases

@@ -19,7 +19,7 @@ from bench.trainers.program import Program, compile_program, slot_names
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.splits import Split
+    from bench.data.splits import Split
     from models import Recipe, Training
 
 LOG = logging.getLogger("densebench")

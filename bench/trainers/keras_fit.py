@@ -15,7 +15,7 @@ from bench.trainers.keras_model import as_trained, build_model, make_callbacks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.splits import Split
+    from bench.data.splits import Split
     from models import Recipe, Training
 
 CLASSES = 10

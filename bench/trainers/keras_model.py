@@ -15,7 +15,7 @@ from bench.trained import Diverged, Trained
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.splits import PixelScaling
+    from bench.data.splits import PixelScaling
     from models import Recipe, Training
 
 SCORING_BATCH = 1000

@@ -12,7 +12,7 @@ from bench.trained import Diverged, Fit, Trained
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.splits import Split
+    from bench.data.splits import Split
     from models import Recipe, Training
 
 

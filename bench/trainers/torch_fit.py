@@ -18,7 +18,7 @@ from bench.trainers.keras_model import as_trained, build_model, make_callbacks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.splits import Split
+    from bench.data.splits import Split
     from models import Recipe, Training
 
 LOG = logging.getLogger("densebench")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.data.sample_images import ANSWERED, GRIDS
 from bench.formats import format_count, format_percent
-from bench.pixels import ANSWERED, GRIDS
 from bench.reproduction.store import read_results
 from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of_recipe, plot_text, shorten
 from models.published import PUBLISHED

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.idx import format_idx
-from bench.sources.delivery import CHECKSUMS, FILES, FOLDERS, Files, UnavailableError, Wanted, unpack, verify
+from bench.data.idx import format_idx
+from bench.data.sources.delivery import CHECKSUMS, FILES, FOLDERS, Files, UnavailableError, Wanted, unpack, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

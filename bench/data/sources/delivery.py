@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from bench.idx import parse_idx
+from bench.data.idx import parse_idx
 
 if TYPE_CHECKING:
     from collections.abc import Callable

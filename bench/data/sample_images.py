@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.datasets import Dataset
+    from bench.data.datasets import Dataset
 
 GRIDS = {
     "The first ten": [f"training:{place}" for place in range(10)],

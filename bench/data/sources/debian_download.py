@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bench.sources.delivery import Files, UnavailableError, Wanted, read_files
-from bench.sources.local import DEBIAN_DIR, DEBIAN_PACKAGE, require_debian_package
+from bench.data.sources.delivery import Files, UnavailableError, Wanted, read_files
+from bench.data.sources.local import DEBIAN_DIR, DEBIAN_PACKAGE, require_debian_package
 
 LOG = logging.getLogger("densebench")
 

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.datasets import Dataset
+    from bench.data.datasets import Dataset
     from models import Holdout, Training
 
 PIXELS = 784

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from bench.data.sources.delivery import FOLDERS, DamagedError, Files, UnavailableError, Wanted, read_files
 from bench.errors import DensebenchError
 from bench.files import write_atomically
-from bench.sources.delivery import FOLDERS, DamagedError, Files, UnavailableError, Wanted, read_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench import sources
+from bench.data import sources
+from bench.data.idx import format_idx, parse_idx
 from bench.errors import DensebenchError, unknown_name
-from bench.idx import format_idx, parse_idx
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class Entry:
         title: what a reader calls it.
         class_names: what each label means.
         sizes: how many images it has for training and for testing.
-        deliver: its four IDX files; the arguments are those of `bench.sources.deliver`.
+        deliver: its four IDX files; the arguments are those of `bench.data.sources.deliver`.
     """
 
     title: str

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from bench.sources.debian_download import fetch_apt, probe_apt
-from bench.sources.delivery import CHECKSUMS, FILES, FOLDERS, Delivery, Source, UnavailableError, Wanted
-from bench.sources.keras_download import KERAS_URL, fetch_keras, probe_keras
-from bench.sources.local import (
+from bench.data.sources.debian_download import fetch_apt, probe_apt
+from bench.data.sources.delivery import CHECKSUMS, FILES, FOLDERS, Delivery, Source, UnavailableError, Wanted
+from bench.data.sources.keras_download import KERAS_URL, fetch_keras, probe_keras
+from bench.data.sources.local import (
     DATA_DIR_VARIABLE,
     DEBIAN_PACKAGE,
     fetch_cache,
