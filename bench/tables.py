@@ -19,7 +19,7 @@ from bench.formats import (
     format_duration,
     format_rate,
 )
-from bench.percentiles import percentile, required_timings
+from bench.stats.percentiles import percentile, required_timings
 from models import RECIPES
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from bench.duels.blocks import SIDES, SideFailed, SideMissing, first_side, run_b
 from bench.duels.cases import DEFAULT_CASES, choose_cases, known_cases
 from bench.duels.duel import Outcome, Row, choose_epochs, choose_turns, outcomes
 from bench.duels.table import duel_page, exit_status, verdicts
-from bench.duels.verdicts import CANNOT_TELL, SLOWER, Finding
 from bench.errors import DensebenchError
 from bench.host.process import WorkerError
+from bench.stats.verdicts import CANNOT_TELL, SLOWER, Finding
 from tests.fake_duel import ABOUT, BLOCK_S, COMPILED, INFER, MARGINS, TRAIN, FakeArena, fought, lose
 
 DEFAULT_FAIL_ON = ["slower", "worse", "missing"]

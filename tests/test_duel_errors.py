@@ -51,9 +51,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench.duels.effect import block_ratio, centre
-from bench.duels.looks import planned_blocks
-from bench.duels.verdicts import CANNOT_TELL, FASTER, SAME, SLOWER, Finding, Series, judge
+from bench.stats.alpha_spending import planned_blocks
+from bench.stats.estimate import block_ratio, centre
+from bench.stats.verdicts import CANNOT_TELL, FASTER, SAME, SLOWER, Finding, Series, judge
 from tests.noise import NOISES, Floats, simulate
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.duels.effect import block_ratio, centre, faster_half
-from bench.duels.looks import Look, looks, next_look, planned_blocks
-from bench.duels.noise_split import Split, choose_rounds, split_noise
-from bench.duels.verdicts import (
+from bench.stats.alpha_spending import Look, looks, next_look, planned_blocks
+from bench.stats.estimate import block_ratio, centre, faster_half
+from bench.stats.variance_components import Split, choose_rounds, split_noise
+from bench.stats.verdicts import (
     ALARM_ERROR,
     CANNOT_TELL,
     FASTER,

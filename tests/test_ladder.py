@@ -15,12 +15,12 @@ import pytest
 
 from bench import infer
 from bench.data.datasets import Dataset, load_dataset
-from bench.duels.effect import block_ratio
 from bench.errors import DensebenchError, InvalidRow
 from bench.export import INPUT_NAME, OPSET, OUTPUT_NAME
 from bench.host.devices import CPU_PROVIDER, Device
 from bench.ladder import Ladder
 from bench.parity import certify
+from bench.stats.estimate import block_ratio
 from bench.trainers.keras_fit import prepare_keras_fit
 from models import RECIPES, Recipe
 from tests.minimal_graph import deep_mlp

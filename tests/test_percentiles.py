@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.percentiles import percentile, required_timings
+from bench.stats.percentiles import percentile, required_timings
 
 
 @pytest.mark.parametrize(("fraction", "needed"), [(0.5, 11), (0.9, 64), (0.95, 130), (0.99, 662), (0.999, 6636)])

@@ -13,13 +13,13 @@ import pytest
 
 from bench.duels.blocks import Block
 from bench.duels.duel import Row
-from bench.duels.noise_split import Split
 from bench.errors import DensebenchError
 from bench.progress import Progress
 from bench.selftest.page import gate_table, rules_table, selftest_page
-from bench.selftest.rates import Rate, detectable_slowdown, mean_split
 from bench.selftest.rules import RULES
 from bench.selftest.trials import Limits, Trial, choose_plants, fight_trials, plan_trials
+from bench.stats.power import Rate, detectable_slowdown, mean_split
+from bench.stats.variance_components import Split
 from tests.fake_duel import BLOCK_S, INFER, MARGINS, TRAIN
 from tests.fake_selftest import FakeGround, fought, row, table
 from tests.noise import NOISES, simulate

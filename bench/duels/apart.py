@@ -14,8 +14,8 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.duels.effect import Centre, centre
-from bench.duels.verdicts import ALARM_ERROR, CANNOT_TELL, INTERVAL_ERROR, Finding, choose_word, holm
+from bench.stats.estimate import Centre, centre
+from bench.stats.verdicts import ALARM_ERROR, CANNOT_TELL, INTERVAL_ERROR, Finding, choose_word, holm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

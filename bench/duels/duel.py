@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from bench.duels.blocks import SIDES, Block, SideFailed, SideMissing, columns, first_side, settle_s
-from bench.duels.effect import block_ratio
-from bench.duels.looks import FIRST_BLOCKS
-from bench.duels.noise_split import choose_rounds, split_noise
-from bench.duels.verdicts import Finding, Series, judge
+from bench.stats.alpha_spending import FIRST_BLOCKS
+from bench.stats.estimate import block_ratio
+from bench.stats.variance_components import choose_rounds, split_noise
+from bench.stats.verdicts import Finding, Series, judge
 
 if TYPE_CHECKING:
     from bench.duels.cases import Case

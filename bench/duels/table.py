@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from tabulate import tabulate
 
 from bench.duels.blocks import SIDES
-from bench.duels.noise_split import split_noise
-from bench.duels.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE, Finding
 from bench.errors import ALARM, FAILED, FINE, UNTOLD
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, percent
+from bench.stats.variance_components import split_noise
+from bench.stats.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE, Finding
 from bench.tables import escape
 
 if TYPE_CHECKING:

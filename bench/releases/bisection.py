@@ -23,7 +23,6 @@ from bench.duels.papers import about_duel
 from bench.duels.runs import FOLDER, run_content
 from bench.duels.sides import find_side, missing_environments
 from bench.duels.table import ratio_text
-from bench.duels.verdicts import CANNOT_TELL, Finding
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.formats import NOT_MEASURED, format_counted
 from bench.host.machine import machine_name
@@ -33,6 +32,7 @@ from bench.releases.bisection_page import bisection_page
 from bench.releases.known import releases_between
 from bench.releases.search import CHANGED, UNCHANGED, Found, Step, search
 from bench.runfile import reserve_run_path
+from bench.stats.verdicts import CANNOT_TELL, Finding
 
 if TYPE_CHECKING:
     from bench.host.devices import Device

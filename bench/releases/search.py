@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.duels.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, NON_INFERIOR, SAME, SLOWER, WORSE
+from bench.stats.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, NON_INFERIOR, SAME, SLOWER, WORSE
 
 if TYPE_CHECKING:
     from bench.releases.known import Release

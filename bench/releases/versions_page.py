@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from bench.duels.apart import Comparison, compare_runs, logs_apart, median_s, pooled_spread
 from bench.duels.duel import Margins
 from bench.duels.table import ratio_text
-from bench.duels.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, choose_word
 from bench.formats import (
     NOT_MEASURED,
     format_accuracy,
@@ -20,15 +19,16 @@ from bench.formats import (
     format_difference,
     format_duration,
 )
+from bench.stats.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, choose_word
 from bench.tables import escape, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.duels.effect import Centre
     from bench.records import Record, Run
     from bench.releases.known import Release
     from bench.releases.store import Attempt
+    from bench.stats.estimate import Centre
 
 ByRelease = Mapping["Release", "Sequence[Run]"]
 MARGINS = Margins(0.03, 0.01)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from bench.duels.blocks import SIDES
 from bench.formats import format_duration
 from bench.selftest.page import false_alarms, planted
-from bench.selftest.rates import Rate
 from bench.selftest.rules import RULES
+from bench.stats.power import Rate
 from bench.tables import HEADLINE_BATCH, escape
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from bench.duels.command import MEMORY_BYTES, add_duel_arguments, duel_device, p
 from bench.duels.papers import about_duel
 from bench.duels.runs import run_content
 from bench.duels.sides import find_side, missing_environments
-from bench.duels.verdicts import ALARM_ERROR
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically
 from bench.formats import format_counted
@@ -30,6 +29,7 @@ from bench.runfile import encode_run, reserve_run_path
 from bench.selftest.page import false_alarms, selftest_page
 from bench.selftest.store import FOLDER, Fought, by_id, read_fought, to_go_on_with
 from bench.selftest.trials import Ground, Limits, Trial, fight_trials, plan_trials
+from bench.stats.verdicts import ALARM_ERROR
 
 if TYPE_CHECKING:
     import argparse

@@ -6,12 +6,12 @@ import math
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.duels.noise_split import split_noise
 from bench.duels.plant import parse_plant
-from bench.duels.verdicts import FASTER, SAME, SLOWER, WORSE
 from bench.formats import NOT_MEASURED, format_counted, format_duration, percent
-from bench.selftest.rates import Rate, detectable_slowdown, mean_split
 from bench.selftest.rules import RULES
+from bench.stats.power import Rate, detectable_slowdown, mean_split
+from bench.stats.variance_components import split_noise
+from bench.stats.verdicts import FASTER, SAME, SLOWER, WORSE
 from bench.tables import escape, markdown_table
 from models import RECIPES
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bench.duels.cases import Case
-    from bench.duels.noise_split import Split
     from bench.selftest.store import Fought
+    from bench.stats.variance_components import Split
 
 ALARMS = {SLOWER, FASTER, WORSE}
 EVERY_CASE = "all cases"

@@ -10,7 +10,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.duels.duel import outcomes
-from bench.duels.verdicts import SLOWER
+from bench.stats.verdicts import SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable

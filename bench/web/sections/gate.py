@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.formats import percent
 from bench.selftest.page import by_case, noise, planted, planted_shares, rate_text
-from bench.selftest.rates import Rate
 from bench.selftest.rules import RULES
 from bench.selftest.store import FOLDER
+from bench.stats.power import Rate
 from bench.web.view import Cell, Facets, Line, Panel, Section, Table, Trace, plot_text, shorten
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from bench.formats import (
     format_duration,
     format_rate,
 )
-from bench.percentiles import percentile, required_timings
+from bench.stats.percentiles import percentile, required_timings
 from bench.tables import invalid_or_missing
 from bench.web.view import (
     Cell,

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.duels.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE, Finding
 from bench.formats import NOT_MEASURED
 from bench.releases.versions_page import FIGURES, README_ROWS, compare_release, runs_by_release
+from bench.stats.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE, Finding
 from bench.web.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Verdicts: series of block values go in, findings with their words come out. Pure functions.
 
-Two error rates are held, whenever the duel stops (see `bench.duels.looks`):
+Two error rates are held, whenever the duel stops (see `bench.stats.alpha_spending`):
 
 - an interval misses the truth at most 5 times in 100; ``same`` and ``non-inferior`` rest on it;
 - an alarm (``slower``, ``faster``, ``worse``) is raised in at most 1 of 100 duels in which nothing has changed, over
@@ -21,8 +21,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.duels.effect import Centre, centre, student_p, student_quantile
-from bench.duels.looks import ENDS_SHARE, FIRST_BLOCKS, FIRST_END, Look, looks
+from bench.stats.alpha_spending import ENDS_SHARE, FIRST_BLOCKS, FIRST_END, Look, looks
+from bench.stats.estimate import Centre, centre, student_p, student_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

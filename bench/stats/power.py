@@ -10,10 +10,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.duels.effect import TRIM, student_quantile
-from bench.duels.looks import FIRST_BLOCKS, looks
-from bench.duels.noise_split import Split, median_variance
-from bench.duels.verdicts import ALARM_ERROR
+from bench.stats.alpha_spending import FIRST_BLOCKS, looks
+from bench.stats.estimate import TRIM, student_quantile
+from bench.stats.variance_components import Split, median_variance
+from bench.stats.verdicts import ALARM_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

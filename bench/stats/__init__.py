@@ -1,0 +1,1 @@
+"""Statistics: pure functions of numbers, which know nothing of what was measured."""
