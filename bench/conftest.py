@@ -24,10 +24,10 @@ from bench.host.metadata import commit_text
 from bench.infer import BATCH_SIZES
 from bench.ladder import Ladder
 from bench.progress import Progress, logging_to
-from bench.records import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run
+from bench.records.record import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run
+from bench.records.run_file import reserve_run_path
 from bench.reports.own import beside_published, refresh_pages
 from bench.rows import Rows
-from bench.runfile import reserve_run_path
 from bench.settings import Settings, add_options, read_settings
 from bench.tables import caption, headline_table, notices
 from models import RECIPES, Recipe

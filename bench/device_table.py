@@ -7,8 +7,8 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
-from bench.records import DEFAULT_BACKEND, Record, Run
-from bench.selection import is_whole
+from bench.records.record import DEFAULT_BACKEND, Record, Run
+from bench.records.selection import is_whole
 from bench.tables import escape, invalid_or_missing, markdown_table
 
 if TYPE_CHECKING:

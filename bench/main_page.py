@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bench.tables import caption, headline_table, latency_table, notices, readme_table, training_table
 
 if TYPE_CHECKING:
-    from bench.records import Run
+    from bench.records.record import Run
 
 
 def readme_section(run: Run) -> str:

@@ -12,8 +12,8 @@ import pytest
 from bench.errors import DensebenchError
 from bench.files import write_atomically
 from bench.host.interference import contamination, take_snapshot
-from bench.records import SCHEMA
-from bench.runfile import encode_run, round_timings
+from bench.records.record import SCHEMA
+from bench.records.run_file import encode_run, round_timings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ class Rows:
 
     Attributes:
         path: the run file; it exists once the first case is over.
-        run: what is true of the whole run (schema: `bench.records`).
+        run: what is true of the whole run (schema: `bench.records.record`).
         identity: what is true of every row.
         benchmarks_json: returns pytest-benchmark's own JSON of everything valid so far.
         planned: the cases that this run wants to measure.

@@ -17,9 +17,9 @@ from bench.host.devices import available_threads, parse_device
 from bench.host.gpu import count_gpus, find_gap
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
-from bench.records import DEFAULT_BACKEND, read_runs
+from bench.records.record import DEFAULT_BACKEND, read_runs
+from bench.records.run_file import DEFAULT_RESULTS
 from bench.reports.own import refresh_pages
-from bench.runfile import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
     import argparse

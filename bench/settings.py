@@ -13,8 +13,8 @@ from bench.backends import BACKENDS
 from bench.data.datasets import DATASETS
 from bench.errors import DensebenchError, unknown_name
 from bench.host.devices import Device, parse_device
-from bench.records import DEFAULT_BACKEND
-from bench.runfile import DEFAULT_RESULTS
+from bench.records.record import DEFAULT_BACKEND
+from bench.records.run_file import DEFAULT_RESULTS
 from bench.trainers import KERAS_TRAINERS
 from models import RECIPES
 

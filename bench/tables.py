@@ -25,7 +25,7 @@ from models import RECIPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from bench.records import Record, Run
+    from bench.records.record import Record, Run
 
 P99 = 0.99
 HEADLINE_BATCH = 1

@@ -26,9 +26,9 @@ from bench.host.metadata import about_run
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
-from bench.records import SCHEMA, read_run
+from bench.records.record import SCHEMA, read_run
+from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path, round_timings
 from bench.reports.own import refresh_pages
-from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path, round_timings
 from bench.rungs import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
 from bench.trainer_report import FOLDER, trainer_page
 from models import RECIPES
@@ -255,7 +255,7 @@ def epochs_trained(case: Case) -> int:
 
 
 def run_content(cases: Sequence[Case], about: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
-    """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records` reads it."""
+    """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records.record` reads it."""
     shared = {name: about[name] for name in ("dataset", "dataset_sha256", "device", "threads", "machine", "packages")}
     rows = [(case, {**_papers(case), **shared}, round_timings(case.values_s)) for case in cases]
     return {

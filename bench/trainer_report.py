@@ -7,16 +7,16 @@ import statistics
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bench.fields import within
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
-from bench.records import Record, Run
+from bench.records.fields import within
+from bench.records.record import Record, Run
 from bench.tables import escape, markdown_table, provenance
 from models import RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bench.records import Record, Run
+    from bench.records.record import Record, Run
 
 FOLDER = "trainers"
 """Where the ladder's run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.duels.blocks import Block
-from bench.duels.duel import Row
-from bench.duels.plant import parse_plant
-from bench.selftest.store import Fought
+from bench.records.duels import Block, Row
+from bench.records.injection import parse_plant
+from bench.records.selftests import Fought
 from tests.fake_duel import ABOUT, INFER, TRAIN, FakeArena
 from tests.fake_runs import PACKAGES
 

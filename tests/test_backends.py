@@ -22,7 +22,7 @@ from bench.export import INPUT_NAME, export
 from bench.host.devices import Device
 from bench.ladder import Ladder
 from bench.parity import certify
-from bench.records import read_runs
+from bench.records.record import read_runs
 from bench.trainers import find_trainer
 from bench.trainers.epochs import run_epochs
 from bench.trainers.jax_fit import prepare_jax_fit

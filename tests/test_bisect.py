@@ -12,12 +12,13 @@ import pytest
 from bench.__main__ import main
 from bench.duels.sides import Side
 from bench.errors import DensebenchError
-from bench.records import read_runs
+from bench.records.bisections import Found, Step
+from bench.records.known_releases import Release, find_release, known_releases, releases_between
+from bench.records.record import read_runs
 from bench.releases import bisection
 from bench.releases.bisection import exit_status
 from bench.releases.bisection_page import answer, bisection_page
-from bench.releases.known import Release, find_release, known_releases, releases_between
-from bench.releases.search import Found, Step, search
+from bench.releases.search import search
 from tests.fake_duel import INFER, TRAIN, FakeArena
 from tests.fake_runs import PACKAGES
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.duels.apart import ASSUMED_NOISE, Comparison, Spread, compare_runs, logs_apart, pooled_spread
-from bench.duels.duel import Margins
-from bench.records import Run, read_run
+from bench.records.comparison import ASSUMED_NOISE, Comparison, Spread, compare_runs, logs_apart, pooled_spread
+from bench.records.duels import Margins
+from bench.records.record import Run, read_run
 from bench.stats.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE
 from tests.fake_runs import MACHINE, PACKAGES, infer_row, refuse, run_content, train_row
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from bench.duels.runs import read_duel
+from bench.records.duels import read_duel
 from tests.fake_duel import ABOUT
 
 CASE = "infer[logistic_regression,batch=1,threads=1]"

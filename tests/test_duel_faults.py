@@ -14,14 +14,13 @@ import pytest
 
 from bench.duels.arena import ProcessArena, check_packages
 from bench.duels.blocks import SideFailed, SideMissing
-from bench.duels.command import Keeper
-from bench.duels.duel import Row
-from bench.duels.runs import read_duel, run_content
 from bench.duels.sides import Side
 from bench.errors import DensebenchError
 from bench.files import write_atomically
 from bench.host.process import NOT_INHERITED, side_environment
 from bench.progress import Progress
+from bench.records.duels import Row, read_duel, run_content
+from bench.records.run_file import Keeper
 from tests.fake_duel import ABOUT, INFER, TRAIN, FakeArena, fought
 
 # Sides that fail.

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.duels.blocks import SIDES
-from bench.duels.duel import Row, outcomes
-from bench.duels.runs import read_duel, run_content
 from bench.duels.table import duel_page
 from bench.errors import DensebenchError
-from bench.records import read_run
+from bench.records.duels import SIDES, Row, outcomes, read_duel, run_content
+from bench.records.record import read_run
 from tests.fake_duel import ABOUT, COMPILED, INFER, MARGINS, TRAIN, FakeArena, fought, lose
 from tests.fake_runs import run_content as suite_content
 

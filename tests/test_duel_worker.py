@@ -12,8 +12,7 @@ import pytest
 
 from bench.data.datasets import Dataset, load_dataset
 from bench.duels import worker
-from bench.duels.cases import Case, known_cases
-from bench.duels.plant import Plant, parse_plant
+from bench.duels.cases import known_cases
 from bench.duels.work import (
     CALLS,
     Invalid,
@@ -26,6 +25,8 @@ from bench.duels.work import (
 )
 from bench.duels.worker import Settings, serve
 from bench.errors import DensebenchError
+from bench.records.duels import Case
+from bench.records.injection import Plant, parse_plant
 from models import RECIPES
 
 CASES = known_cases(1)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from bench import run_all, trainer_ladder
 from bench.__main__ import main
 from bench.duels import command as duel
-from bench.duels.runs import read_duel
 from bench.duels.sides import Side
 from bench.errors import NotSavedError
-from bench.records import read_run
+from bench.records.duels import read_duel
+from bench.records.record import read_run
 from bench.releases import bisection, versions
 from bench.rungs import RUNGS
 from bench.runtimes import command as runtimes

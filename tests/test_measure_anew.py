@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.errors import DensebenchError
+from bench.records.run_file import PUBLISHED
 from bench.reports.kinds import read_shown
 from bench.reports.measure import Part, forget, measure, plan
-from bench.runfile import PUBLISHED
 
 PARTS = [
     Part("suite", "bench", "pytest bench/ --benchmark-only"),

@@ -9,7 +9,7 @@ from onnx import helper
 
 from bench.errors import DensebenchError
 from bench.prediction.model_files import ask, find_model, making_command, read_model
-from bench.runfile import DEFAULT_RESULTS
+from bench.records.run_file import DEFAULT_RESULTS
 from models.published import PUBLISHED
 from tests.fake_models import FULL, QUICK, linear, write_model
 

@@ -12,7 +12,7 @@ import pytest
 
 from bench.data.datasets import load_dataset
 from bench.host.machine import PEAK, process_memory
-from bench.records import read_run
+from bench.records.record import read_run
 from bench.releases.probe import Asked, measure, time_calls
 
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import RunFileError, read_run, read_runs
+from bench.records.record import RunFileError, read_run, read_runs
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
 

@@ -18,23 +18,23 @@ from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import parse_device
 from bench.ladder import Ladder
-from bench.records import RunFileError, read_run
+from bench.records.published_figures import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, judge, sample
+from bench.records.record import RunFileError, read_run
+from bench.records.reproductions import read_results
+from bench.records.seed_runs import Repetition, Result, class_scores
 from bench.reproduction import command
 from bench.reproduction.cells import figure_name, interval, spread
 from bench.reproduction.command import choose, load_datasets
 from bench.reproduction.details import details_page
-from bench.reproduction.judge import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, judge, sample
 from bench.reproduction.measure import count_answers, train_side_by_side
 from bench.reproduction.page import reproduction_page, reproduction_table
-from bench.reproduction.repetition import Repetition, Result, class_scores
-from bench.reproduction.store import read_results
 from models import RECIPES
 from models.published import PUBLISHED, Figure, Published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.records import Run
+    from bench.records.record import Run
 
 ACCURACY = Figure("accuracy", "test", "0.8863")
 LOSS = Figure("loss", "test", "0.3328")

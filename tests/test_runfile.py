@@ -11,7 +11,7 @@ import pytest
 
 from bench.errors import DensebenchError
 from bench.files import write_atomically
-from bench.runfile import encode_run, reserve_run_path, round_timings
+from bench.records.run_file import encode_run, reserve_run_path, round_timings
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=timezone.utc)
 

@@ -15,7 +15,7 @@ from bench.__main__ import main
 from bench.errors import DensebenchError
 from bench.host.machine import RESIDENT, process_memory
 from bench.progress import Progress
-from bench.records import read_run
+from bench.records.record import read_run
 from bench.reports.kinds import KINDS
 from bench.runtimes import RUNTIMES
 from bench.runtimes.artifacts import ARTIFACTS

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
+from bench.records.selftests import read_fought
 from bench.selftest import command
 from bench.selftest.page import gate_table
-from bench.selftest.store import read_fought
 from tests.fake_duel import INFER, TRAIN, lose
 from tests.fake_selftest import FakeGround, planted, table
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import FAILED, INTERRUPTED
-from bench.records import Run, read_run
+from bench.records.record import Run, read_run
 from models import RECIPES
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ from bench import rung_worker, trainer_ladder
 from bench.errors import DensebenchError
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.progress import Progress
-from bench.records import Run, read_run, read_runs
+from bench.records.record import Run, read_run, read_runs
 from bench.reports.kinds import make_pages, read_shown
 from bench.rung_worker import serve
 from bench.rungs import LADDERS, RUNGS, WIDTHS, Rung

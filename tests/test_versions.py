@@ -13,10 +13,10 @@ import pytest
 from bench.__main__ import main
 from bench.duels.sides import Side
 from bench.errors import DensebenchError
+from bench.records.known_releases import Release
+from bench.records.releases import choose_attempts, read_attempts, with_release
 from bench.releases import versions
-from bench.releases.known import Release
 from bench.releases.probe import PROBE
-from bench.releases.store import choose_attempts, read_attempts, with_release
 from bench.releases.versions import Job, launch, plan_jobs
 from bench.releases.versions_page import versions_page, versions_table
 from tests.fake_runs import benchmark_row, infer_row, run_content, train_row

@@ -8,15 +8,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.duels.blocks import SIDES, Asked, Block, SideFailed, SideMissing, ask, run_block
-from bench.duels.duel import Row, choose_epochs, pause
+from bench.duels.blocks import Asked, SideFailed, SideMissing, ask, run_block
+from bench.duels.duel import choose_epochs, pause
 from bench.duels.worker import Settings
 from bench.errors import DensebenchError
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus, side_environment
+from bench.records.duels import SIDES, Block, Row
 
 if TYPE_CHECKING:
-    from bench.duels.cases import Case
     from bench.duels.sides import Side
+    from bench.records.duels import Case
 
 
 SIDE_TIMEOUT_S = 120.0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from bench.host.process import WorkerError
+from bench.records.duels import SIDES, Block
 
-SIDES = ("BASE", "HEAD")
 SETTLE_S = {"train": 0.02, "infer": 0.0}
 SETTLE_THREADS_S = 0.5
 """Before each turn: idle threads of the process that worked last may spin (ONNX Runtime's for up to half a second)."""
@@ -24,29 +23,6 @@ class Asked(Protocol):
 
     def close(self) -> None:
         """End the process."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """One finished block of one case.
-
-    Attributes:
-        seed: of both sides' trainings.
-        first: the side that was started first and began the turns.
-        base_s: seconds of BASE's turns, in the order in which they were taken.
-        head_s: likewise HEAD's.
-        accuracies: BASE's and HEAD's test accuracy from the same seed; empty for inference.
-        process_s: seconds that the processes took until both were ready.
-        turns_s: seconds that the turns took, pauses included.
-    """
-
-    seed: int
-    first: str
-    base_s: tuple[float, ...]
-    head_s: tuple[float, ...]
-    accuracies: tuple[float, ...]
-    process_s: float
-    turns_s: float
 
 
 class SideFailed(Exception):  # noqa: N818  reads as what happened
@@ -143,8 +119,3 @@ def ask(worker: Asked, side: str, request: Mapping[str, Any]) -> dict[str, Any]:
 def settle_s(stage: str, threads: int) -> float:
     """How long a turn waits for what ran before it to come to rest."""
     return SETTLE_THREADS_S if stage == "infer" and threads > 1 else SETTLE_S[stage]
-
-
-def columns(blocks: Sequence[Block]) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
-    """BASE's and HEAD's turns, block by block."""
-    return [block.base_s for block in blocks], [block.head_s for block in blocks]

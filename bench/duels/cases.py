@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from bench.errors import DensebenchError, unknown_name
 from bench.infer import BATCH_SIZES
+from bench.records.duels import Case
 from models import RECIPES
 
 DEFAULT_CASES = (
@@ -15,26 +15,6 @@ DEFAULT_CASES = (
     "infer[deep_mlp,batch=1,threads=1]",
     "infer[deep_mlp,batch=1000,threads=1]",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One row of a duel.
-
-    Attributes:
-        name: ``train[deep_mlp]`` (Keras's `fit`), ``train[deep_mlp,compiled]``, ``infer[deep_mlp,batch=1,threads=1]``.
-        stage: ``train`` or ``infer``.
-        trainer: what trains; for inference, what trains the model that is exported.
-        batch_size: images per step or per call.
-        threads: CPU threads of what is measured.
-    """
-
-    name: str
-    stage: str
-    recipe: str
-    trainer: str
-    batch_size: int
-    threads: int
 
 
 def known_cases(threads: int) -> dict[str, Case]:

@@ -7,10 +7,8 @@ import re
 import secrets
 import shlex
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic
@@ -19,59 +17,25 @@ from typing import Any
 from bench.arguments import add_common, duration_s, names, share
 from bench.data.datasets import load_dataset
 from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
-from bench.duels.blocks import SIDES
 from bench.duels.cases import DEFAULT_CASES, choose_cases
-from bench.duels.duel import Margins, Row, fight, outcomes, scout_all
+from bench.duels.duel import fight, scout_all
 from bench.duels.papers import about_duel
-from bench.duels.plant import parse_plant
-from bench.duels.runs import FOLDER, read_duel, run_content
 from bench.duels.sides import find_side, missing_environments
 from bench.duels.table import VERDICTS, duel_page, exit_status, verdicts
 from bench.errors import DensebenchError
-from bench.files import write_atomically
 from bench.formats import format_counted
 from bench.host.devices import Device, parse_device
 from bench.host.machine import machine_name
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
-from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
+from bench.records.duels import FOLDER, SIDES, Margins, Row, outcomes, read_duel, run_content
+from bench.records.injection import parse_plant
+from bench.records.run_file import DEFAULT_RESULTS, Keeper, reserve_run_path
 
 DEFAULT_FAIL_ON = "slower,worse,missing"
 MEMORY_BYTES = 2_500_000_000
 """Of both sides at the same time."""
 LARGEST_SEED = 2**31 - 1
-
-
-@dataclass
-class Keeper:
-    """The run file that a duel is saved to after each block.
-
-    Attributes:
-        path: where it is.
-        error: why the last attempt failed; ``None`` once everything measured is on disk.
-    """
-
-    path: Path
-    progress: Progress
-    write: Callable[[Path, bytes], None] = write_atomically
-    error: str | None = None
-
-    def save(self, content: Mapping[str, Any]) -> None:
-        """Write the run; a failure is told, and the next block tries again."""
-        try:
-            self.write(self.path, encode_run(content))
-            self.error = None
-        except OSError as error:
-            self.error = f"{self.path}: {error.strerror or error}"
-            self.progress.done(f"NOT SAVED, will try again: {self.error}")
-
-    def finish(self, content: Mapping[str, Any]) -> None:
-        """Write the run for the last time; where its folder cannot take it, into the temporary folder."""
-        self.save(content)
-        if self.error:
-            self.path = Path(tempfile.gettempdir()) / self.path.name
-            self.save(content)
-        self.progress.done(f"NOT SAVED: {self.error}" if self.error else f"Wrote:\n  {self.path}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from bench.duels.apart import SEVERAL, median_s, obstacle, pair_cases, time_apart
 from bench.duels.command import parse_fail_on
 from bench.duels.table import exit_status, packages_table
 from bench.errors import DensebenchError
 from bench.formats import NOT_MEASURED, format_accuracy, format_duration
-from bench.records import Run, RunFileError, read_run
+from bench.records.comparison import SEVERAL, median_s, obstacle, pair_cases, time_apart
+from bench.records.record import Run, RunFileError, read_run
 from bench.stats.verdicts import INTERVAL_ERROR
 from bench.tables import escape
 
 if TYPE_CHECKING:
-    from bench.duels.apart import Pair
-    from bench.records import Record
+    from bench.records.comparison import Pair
+    from bench.records.record import Record
 
 HEADERS = ("Case", "BASE", "HEAD", "HEAD / BASE", "Accuracy BASE → HEAD", "Runs", "")
 TEXT = ("Case", "")

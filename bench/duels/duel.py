@@ -6,18 +6,18 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from bench.duels.blocks import SIDES, Block, SideFailed, SideMissing, columns, first_side, settle_s
+from bench.duels.blocks import SideFailed, SideMissing, first_side, settle_s
+from bench.records.duels import SIDES, Block, Margins, Row, columns, outcomes
 from bench.stats.alpha_spending import FIRST_BLOCKS
 from bench.stats.estimate import block_ratio
 from bench.stats.variance_components import choose_rounds, split_noise
-from bench.stats.verdicts import Finding, Series, judge
 
 if TYPE_CHECKING:
-    from bench.duels.cases import Case
     from bench.progress import Progress
+    from bench.records.duels import Case
+
 
 TURNS = {"train": (8, 15, 30), "infer": (20, 40, 120)}
 """Turns per process, by stage: the fewest, those before the noise is known, and the most."""
@@ -28,77 +28,6 @@ MOST_LOST = 2
 """A case that has lost as many blocks one after the other is given up."""
 
 
-@dataclass
-class Row:
-    """One case while it is measured.
-
-    Attributes:
-        epochs: passes over the images per training turn.
-        turns: how many turns the next block's processes take.
-        blocks: the finished ones.
-        lost: why each lost block was lost.
-        lost_in_a_row: how many since the last finished one.
-        ends: at how many blocks a time budget ran out, each time that one did.
-        missing: side to the reason why it does not have the case.
-        failed: why the case was given up.
-        wanted: ``time`` or ``accuracy`` where the row is settled as soon as that is, whatever the other one says.
-    """
-
-    case: Case
-    epochs: int = 1
-    turns: int = 0
-    blocks: list[Block] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    lost_in_a_row: int = 0
-    ends: list[int] = field(default_factory=list)
-    missing: dict[str, str] = field(default_factory=dict)
-    failed: str | None = None
-    wanted: str | None = None
-
-    @property
-    def well(self) -> bool:
-        """Whether it can be measured."""
-        return not self.missing and self.failed is None
-
-
-@dataclass(frozen=True, slots=True)
-class Margins:
-    """What still counts as the same.
-
-    Attributes:
-        time: of the ratio: 0.03 reaches from 1/1.03 to 1.03.
-        accuracy: in accuracy (0-1).
-    """
-
-    time: float
-    accuracy: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What is known of a row: a finding on its time, and on its accuracy where something is trained."""
-
-    time: Finding
-    accuracy: Finding | None
-
-    @property
-    def settled(self) -> bool:
-        """Whether no more blocks are needed."""
-        return self.time.settled and (self.accuracy is None or self.accuracy.settled)
-
-    def settles(self, wanted: str | None) -> bool:
-        """Whether no more blocks are needed for what is wanted; for both findings where nothing is."""
-        found = {"time": self.time, "accuracy": self.accuracy}.get(wanted or "")
-        return found.settled if found else self.settled
-
-    @property
-    def more_blocks(self) -> int | None:
-        """How many more blocks would probably settle both; ``None`` where one of them has no forecast."""
-        open_ = [found.more_blocks for found in (self.time, self.accuracy) if found and not found.settled]
-        known = [more for more in open_ if more is not None]
-        return max(known) if known and len(known) == len(open_) else None
-
-
 class Arena(Protocol):
     """Where blocks are measured."""
 
@@ -107,25 +36,6 @@ class Arena(Protocol):
 
     def block(self, row: Row, *, first: str, seed: int) -> Block:
         """One block. Raises SideFailed."""
-
-
-def outcomes(rows: Sequence[Row], margins: Margins) -> list[Outcome]:
-    """What the blocks so far say about each row, the false alarms held for all of them together."""
-    family: list[Series] = []
-    for row in rows:
-        family.append(Series(kind="time", values=ratios(row), margin=math.log1p(margins.time), ends=row.ends))
-        if row.case.stage == "train":
-            pairs = [block.accuracies for block in row.blocks]
-            differences = [head - base for base, head in pairs]
-            family.append(Series(kind="accuracy", values=differences, margin=margins.accuracy, ends=row.ends))
-    found = iter(judge(family))
-    return [Outcome(next(found), next(found) if row.case.stage == "train" else None) for row in rows]
-
-
-def ratios(row: Row) -> list[float]:
-    """The logarithm of HEAD's time over BASE's, a value per block."""
-    values = [block_ratio(block.base_s, block.head_s) for block in row.blocks]
-    return [value for value in values if value is not None]
 
 
 def scout_all(rows: Sequence[Row], arena: Arena, progress: Progress) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.duels.duel import Margins, Outcome, Row, outcomes
-from bench.duels.runs import duel_of
 from bench.duels.table import caption, duel_table, explanation, notices, packages_table
+from bench.records.duels import Margins, Outcome, Row, duel_of, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.records import Run
+    from bench.records.record import Run
 
 MARGINS = Margins(0.03, 0.01)
 """What stored duels are judged by: the defaults of `python -m bench duel`."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from bench.duels.blocks import SIDES
 from bench.errors import ALARM, FAILED, FINE, UNTOLD
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, percent
+from bench.records.duels import SIDES
 from bench.stats.variance_components import split_noise
 from bench.stats.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE, Finding
 from bench.tables import escape
@@ -18,7 +18,7 @@ from bench.tables import escape
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.duels.duel import Margins, Outcome, Row
+    from bench.records.duels import Margins, Outcome, Row
 
 
 HEADERS = (

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.data.datasets import Dataset
-    from bench.duels.cases import Case
-    from bench.duels.plant import Plant
+    from bench.records.duels import Case
+    from bench.records.injection import Plant
     from models import Recipe
 
 TRAIN_IMAGES = 6_400

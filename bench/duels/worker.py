@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.data.datasets import load_dataset
-from bench.duels.cases import Case
-from bench.duels.plant import parse_plant
 from bench.duels.work import Missing, Work, export_model, prepare_inference, prepare_training
 from bench.host.devices import Device, claim_device
 from bench.host.interference import contamination, take_snapshot
 from bench.host.machine import package_versions
+from bench.records.duels import Case
+from bench.records.injection import parse_plant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,7 +32,7 @@ class Settings:
     """What a worker is started for; it crosses the process boundary as JSON.
 
     Attributes:
-        case: the fields of a `bench.duels.cases.Case`.
+        case: the fields of a `bench.records.duels.Case`.
         threads: how many CPU threads the whole process may use.
         seed: of its training.
         epochs: passes over the images per training turn.

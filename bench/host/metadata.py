@@ -30,7 +30,7 @@ def about_run(
         started_at: in UTC.
         command: what a reader types to do the same.
         more_packages: names of packages that matter here beside those that always do.
-        facts: `dataset`, `trainer`, `quick` and so on (schema: `bench.records`).
+        facts: `dataset`, `trainer`, `quick` and so on (schema: `bench.records.record`).
     """
     from pytest_benchmark.utils import get_commit_info  # noqa: PLC0415  slow to import
 

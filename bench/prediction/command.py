@@ -19,7 +19,7 @@ from bench.errors import FINE, USAGE, DensebenchError
 from bench.formats import format_accuracy, format_percent
 from bench.prediction.model_files import ModelFile, ask, find_model, making_command
 from bench.prediction.pictures import INVERT_CHOICES, PREPARATIONS, Invert, draw, read_picture
-from bench.runfile import DEFAULT_RESULTS
+from bench.records.run_file import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
     import argparse

@@ -16,7 +16,7 @@ from bench.errors import DensebenchError, unknown_name
 from bench.export import OUTPUT_NAME, OnnxModel
 from bench.host.devices import Device
 from bench.infer import open_session
-from bench.runfile import DEFAULT_RESULTS
+from bench.records.run_file import DEFAULT_RESULTS
 from models import RECIPES
 from models.published import PUBLISHED
 

@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any
 from bench.arguments import duration_s
 from bench.data.datasets import Dataset, load_dataset
 from bench.duels.arena import ProcessArena
-from bench.duels.blocks import SIDES
-from bench.duels.cases import Case, choose_cases
-from bench.duels.command import MEMORY_BYTES, Keeper, add_duel_arguments, duel_device, parse_margins
-from bench.duels.duel import Margins, Outcome, Row, fight_alone, outcomes
+from bench.duels.cases import choose_cases
+from bench.duels.command import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
+from bench.duels.duel import fight_alone
 from bench.duels.papers import about_duel
-from bench.duels.runs import FOLDER, run_content
 from bench.duels.sides import find_side, missing_environments
 from bench.duels.table import ratio_text
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
@@ -28,15 +26,17 @@ from bench.formats import NOT_MEASURED, format_counted
 from bench.host.machine import machine_name
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
+from bench.records.bisections import CHANGED, UNCHANGED, Found, Step
+from bench.records.duels import FOLDER, SIDES, Case, Margins, Outcome, Row, outcomes, run_content
+from bench.records.known_releases import releases_between
+from bench.records.run_file import Keeper, reserve_run_path
 from bench.releases.bisection_page import bisection_page
-from bench.releases.known import releases_between
-from bench.releases.search import CHANGED, UNCHANGED, Found, Step, search
-from bench.runfile import reserve_run_path
+from bench.releases.search import search
 from bench.stats.verdicts import CANNOT_TELL, Finding
 
 if TYPE_CHECKING:
     from bench.host.devices import Device
-    from bench.releases.known import Release
+    from bench.records.known_releases import Release
 
 KINDS = ("time", "accuracy")
 DEFAULT_BUDGET = "5m"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED
-from bench.releases.search import CHANGED, UNCHANGED
+from bench.records.bisections import CHANGED, UNCHANGED
 from bench.tables import escape, markdown_table
 
 if TYPE_CHECKING:
-    from bench.releases.search import Found, Step
+    from bench.records.bisections import Found, Step
 
 HEADERS = ("Duel", "BASE", "HEAD", "HEAD against BASE (95 % interval)", "Verdict", "Blocks", "Why not")
 

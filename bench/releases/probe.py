@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.host.devices import claim_device, parse_device, start_tensorflow
 from bench.host.machine import PEAK, process_memory
-from bench.records import SCHEMA
+from bench.records.record import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,8 +168,8 @@ def time_calls(call: Callable[[], object], count: int, clock: Callable[[], float
 
 
 def _row(case: str, stage: str, values_s: Sequence[float], **papers: Any) -> dict[str, Any]:
-    """A row as `bench.records` reads it."""
-    from bench.runfile import round_timings  # noqa: PLC0415
+    """A row as `bench.records.record` reads it."""
+    from bench.records.run_file import round_timings  # noqa: PLC0415
 
     faults = papers.setdefault("faults", [])
     own = {**papers, "case": case, "stage": stage, "status": "invalid" if faults else "valid"}
@@ -181,7 +181,7 @@ def main() -> None:
     asked = Asked(**json.loads(sys.argv[1]))
     content = probe(asked)
     from bench.files import write_atomically  # noqa: PLC0415
-    from bench.runfile import encode_run  # noqa: PLC0415
+    from bench.records.run_file import encode_run  # noqa: PLC0415
 
     write_atomically(Path(asked.path), encode_run(content))
 

@@ -25,12 +25,12 @@ from bench.host.metadata import about_run
 from bench.host.process import run_to_end, side_environment
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
-from bench.releases.known import Release, find_release, known_releases
+from bench.records.known_releases import Release, find_release, known_releases
+from bench.records.releases import FOLDER, choose_attempts, read_attempts, with_release
+from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.releases.probe import PROBE, Asked
-from bench.releases.store import FOLDER, choose_attempts, read_attempts, with_release
 from bench.releases.versions_page import versions_page
 from bench.reports.own import refresh_pages
-from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.trainers import KERAS_TRAINERS
 
 if TYPE_CHECKING:

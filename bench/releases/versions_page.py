@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bench.duels.apart import Comparison, compare_runs, logs_apart, median_s, pooled_spread
-from bench.duels.duel import Margins
 from bench.duels.table import ratio_text
 from bench.formats import (
     NOT_MEASURED,
@@ -19,15 +17,17 @@ from bench.formats import (
     format_difference,
     format_duration,
 )
+from bench.records.comparison import Comparison, compare_runs, logs_apart, median_s, pooled_spread
+from bench.records.duels import Margins
 from bench.stats.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, choose_word
 from bench.tables import escape, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.records import Record, Run
-    from bench.releases.known import Release
-    from bench.releases.store import Attempt
+    from bench.records.known_releases import Release
+    from bench.records.record import Record, Run
+    from bench.records.releases import Attempt
     from bench.stats.estimate import Centre
 
 ByRelease = Mapping["Release", "Sequence[Run]"]

@@ -6,10 +6,10 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from bench.duels.blocks import SIDES
 from bench.formats import format_duration
+from bench.records.duels import SIDES
+from bench.records.other_rules import RULES
 from bench.selftest.page import false_alarms, planted
-from bench.selftest.rules import RULES
 from bench.stats.power import Rate
 from bench.tables import HEADLINE_BATCH, escape
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.duels.page import StoredDuel
-    from bench.records import Record, Run
-    from bench.selftest.store import Fought
+    from bench.records.record import Record, Run
+    from bench.records.selftests import Fought
 
 README_RECIPE = "deep_mlp"
 RUNTIME, SLOWER_RUNTIMES = "ONNX Runtime", ("tf.function", "Keras predict")

@@ -11,13 +11,13 @@ from bench.arguments import existing_results
 from bench.errors import ALARM, FINE
 from bench.files import ROOT, short
 from bench.main_page import headline_section
+from bench.records.run_file import DEFAULT_RESULTS, PUBLISHED
 from bench.reports.check import check
 from bench.reports.kinds import KINDS, make_pages, read_shown
 from bench.reports.measure import forget, measure, plan
 from bench.reports.own import write_pages
 from bench.reports.publish import publish, unpinned, write_published
 from bench.reports.sections import headline
-from bench.runfile import DEFAULT_RESULTS, PUBLISHED
 from bench.web.page import write_report
 from bench.web.stored import make_stored
 

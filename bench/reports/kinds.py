@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 from bench.data.datasets import DATASETS
 from bench.device_table import choose_device_runs, devices_pages
 from bench.duels.page import duels_page, stored_duel
-from bench.duels.runs import FOLDER as DUELS
 from bench.main_page import tables_page
-from bench.records import SHAPE_ERRORS, Run, RunFileError, check_papers, read_runs
-from bench.releases.store import FOLDER as RELEASES
-from bench.releases.store import attempt_of, choose_attempts
+from bench.records.duels import FOLDER as DUELS
+from bench.records.record import SHAPE_ERRORS, Run, RunFileError, check_papers, read_runs
+from bench.records.releases import FOLDER as RELEASES
+from bench.records.releases import attempt_of, choose_attempts
+from bench.records.reproductions import FOLDER as REPRODUCTION
+from bench.records.selection import fullest, narrowed_by
+from bench.records.selftests import FOLDER as SELFTEST
+from bench.records.selftests import fought_of, newest_selftest
 from bench.releases.versions_page import versions_page
 from bench.reports.pins import FILE, Pin, read_pins
 from bench.reproduction.page import check_reproduction, reproduction_pages
-from bench.reproduction.store import FOLDER as REPRODUCTION
 from bench.runtimes.page import FOLDER as RUNTIMES
 from bench.runtimes.page import NEEDS as RUNTIMES_NEEDS
 from bench.runtimes.page import runtimes_page
-from bench.selection import fullest, narrowed_by
 from bench.selftest.page import selftest_page
-from bench.selftest.store import FOLDER as SELFTEST
-from bench.selftest.store import fought_of, newest_selftest
 from bench.trainer_report import FOLDER as TRAINERS
 from bench.trainer_report import NEEDS as TRAINERS_NEEDS
 from bench.trainer_report import trainer_page

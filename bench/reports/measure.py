@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError, unknown_name
 from bench.files import ROOT, short, write_atomically
-from bench.records import DEFAULT_BACKEND
+from bench.records.record import DEFAULT_BACKEND
 from bench.reports.kinds import KINDS, Shown
 
 if TYPE_CHECKING:
-    from bench.records import Run
+    from bench.records.record import Run
 
 STATE = "measured.json"
 """In the folder of the user's own results: the commands that are done, and the runs that each has made."""

@@ -7,17 +7,17 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.files import short, write_atomically
-from bench.records import Run, RunFileError, read_run
+from bench.records.record import Run, RunFileError, read_run
+from bench.records.run_file import PUBLISHED
+from bench.records.selection import is_whole
 from bench.reports.kinds import KINDS, read_shown
 from bench.reports.pins import FILE, Pin, read_pins
-from bench.runfile import PUBLISHED
-from bench.selection import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from bench.records import Record
+    from bench.records.record import Record
 
 NOTABLE = 1.25
 """A factor between a run and the published one that is worth a word."""

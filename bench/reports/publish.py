@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
-from bench.records import Run, RunFileError, read_run
+from bench.records.record import Run, RunFileError, read_run
+from bench.records.selection import narrowed_by, options
 from bench.reports.kinds import KINDS, PUBLISHED_DATASET, Shown, make_pages, read_shown
 from bench.reports.own import write_pages
 from bench.reports.pictures import make_numbers, write_pictures
 from bench.reports.pins import Pin, read_pins, write_pins
 from bench.reports.readme import refresh_readme
 from bench.reports.sections import make_sections, mixed_machines
-from bench.selection import narrowed_by, options
 from bench.web.stored import make_stored
 
 if TYPE_CHECKING:

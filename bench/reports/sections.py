@@ -13,7 +13,7 @@ from bench.selftest.page import rules_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bench.records import Run
+    from bench.records.record import Run
     from bench.reports.kinds import Shown
 
 RESULTS_TABLE = "results table"

@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy
-from bench.reproduction.judge import SEEDS_NEEDED
+from bench.records.published_figures import SEEDS_NEEDED
 
 if TYPE_CHECKING:
-    from bench.reproduction.judge import Sample
+    from bench.records.published_figures import Sample
     from models.published import Figure
 
 PROBABILITY_DIGITS = 6

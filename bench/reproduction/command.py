@@ -22,13 +22,8 @@ from bench.host.metadata import about_run
 from bench.host.resources import say_needs
 from bench.ladder import Ladder
 from bench.progress import Progress, kept_on_interrupt, logging_to
-from bench.records import read_run
-from bench.reports.own import refresh_pages
-from bench.reproduction.details import details_page
-from bench.reproduction.measure import Training, assess, examine, train_side_by_side
-from bench.reproduction.page import reproduction_page
-from bench.reproduction.repetition import Result
-from bench.reproduction.store import (
+from bench.records.record import read_run
+from bench.records.reproductions import (
     FOLDER,
     Stopped,
     check_same,
@@ -37,7 +32,12 @@ from bench.reproduction.store import (
     read_results,
     run_content,
 )
-from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
+from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
+from bench.records.seed_runs import Result
+from bench.reports.own import refresh_pages
+from bench.reproduction.details import details_page
+from bench.reproduction.measure import Training, assess, examine, train_side_by_side
+from bench.reproduction.page import reproduction_page
 from bench.trainers import KERAS_TRAINERS
 from bench.trainers.keras_model import accept_published_losses
 from models.published import PUBLISHED

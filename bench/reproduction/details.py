@@ -6,17 +6,17 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_count
+from bench.records.published_figures import Sample, sample
+from bench.records.reproductions import read_results
+from bench.records.seed_runs import Repetition, Result, class_scores
 from bench.reproduction.cells import spread
-from bench.reproduction.judge import Sample, sample
-from bench.reproduction.repetition import Repetition, Result, class_scores
-from bench.reproduction.store import read_results
 from bench.tables import escape, markdown_table
 from models.published import COMPARISONS, PUBLISHED, Figure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.records import Run
+    from bench.records.record import Run
 
 ACCURACY = Figure("accuracy", "test", "0")
 COMPARED = (("training", "loss"), ("training", "accuracy"), ("validation", "loss"), ("validation", "accuracy"))

@@ -18,7 +18,7 @@ from bench.data.sample_images import SHOWCASE
 from bench.data.splits import make_split, scale
 from bench.errors import InvalidRow
 from bench.parity import certify
-from bench.reproduction.repetition import Repetition
+from bench.records.seed_runs import Repetition
 from bench.reproduction.saving import save_and_load
 from bench.trained import score_answers
 from bench.trainers.keras_fit import targets

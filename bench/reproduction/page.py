@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_count, format_counted
-from bench.records import Run, RunFileError
+from bench.records.published_figures import NOTHING_PUBLISHED, judge, sample
+from bench.records.record import Run, RunFileError
+from bench.records.reproductions import read_results
 from bench.reproduction.cells import figure_name, interval, spread
 from bench.reproduction.details import details_page
-from bench.reproduction.judge import NOTHING_PUBLISHED, judge, sample
-from bench.reproduction.store import read_results
 from bench.tables import escape, markdown_table, provenance
 from models.published import PUBLISHED, Figure, Part, Published
 
 if TYPE_CHECKING:
-    from bench.reproduction.repetition import Result
+    from bench.records.seed_runs import Result
 
 DETAILS = "reproduction_details"
 VERSIONS = (("TensorFlow", "tensorflow"), ("Keras", "keras"), ("scikit-learn", "scikit-learn"))

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bench.records import SCHEMA
-from bench.runfile import round_timings
+from bench.records.record import SCHEMA
+from bench.records.run_file import round_timings
 
 if TYPE_CHECKING:
     from bench.runtimes.runtime import Runtime

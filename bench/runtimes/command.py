@@ -24,9 +24,9 @@ from bench.host.metadata import about_run
 from bench.host.process import on_cpus, own_cpus, run_to_end, side_environment
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
-from bench.records import read_run
+from bench.records.record import read_run
+from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.reports.own import refresh_pages
-from bench.runfile import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.runtimes import RUNTIMES
 from bench.runtimes.cases import Case, run_content
 from bench.runtimes.page import FOLDER, runtimes_page

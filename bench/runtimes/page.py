@@ -12,7 +12,7 @@ from models import RECIPES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.records import Record, Run
+    from bench.records.record import Record, Run
 
 FOLDER = "runtimes"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""

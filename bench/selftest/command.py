@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 from bench.arguments import duration_s
 from bench.data.datasets import load_dataset
 from bench.duels.arena import ProcessArena, check_packages
-from bench.duels.blocks import SIDES
 from bench.duels.cases import DEFAULT_CASES, choose_cases
 from bench.duels.command import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins, public_word
 from bench.duels.papers import about_duel
-from bench.duels.runs import run_content
 from bench.duels.sides import find_side, missing_environments
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically
@@ -24,10 +22,11 @@ from bench.formats import format_counted
 from bench.host.machine import machine_name
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
+from bench.records.duels import SIDES, run_content
+from bench.records.run_file import encode_run, reserve_run_path
+from bench.records.selftests import FOLDER, Fought, by_id, read_fought, to_go_on_with
 from bench.reports.own import refresh_pages
-from bench.runfile import encode_run, reserve_run_path
 from bench.selftest.page import false_alarms, selftest_page
-from bench.selftest.store import FOLDER, Fought, by_id, read_fought, to_go_on_with
 from bench.selftest.trials import Ground, Limits, Trial, fight_trials, plan_trials
 from bench.stats.verdicts import ALARM_ERROR
 
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from bench.duels.duel import Row
     from bench.host.devices import Device
+    from bench.records.duels import Row
 
 DEFAULT_DUELS = 20
 DEFAULT_PLANTS = "none,2%,5%,10%,labels:50%"

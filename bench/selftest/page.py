@@ -6,9 +6,9 @@ import math
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.duels.plant import parse_plant
 from bench.formats import NOT_MEASURED, format_counted, format_duration, percent
-from bench.selftest.rules import RULES
+from bench.records.injection import parse_plant
+from bench.records.other_rules import RULES
 from bench.stats.power import Rate, detectable_slowdown, mean_split
 from bench.stats.variance_components import split_noise
 from bench.stats.verdicts import FASTER, SAME, SLOWER, WORSE
@@ -18,8 +18,8 @@ from models import RECIPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bench.duels.cases import Case
-    from bench.selftest.store import Fought
+    from bench.records.duels import Case
+    from bench.records.selftests import Fought
     from bench.stats.variance_components import Split
 
 ALARMS = {SLOWER, FASTER, WORSE}

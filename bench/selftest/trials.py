@@ -10,14 +10,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.duels.duel import Arena, Margins, Row, fight_alone, outcomes
-from bench.duels.plant import parse_plant
+from bench.duels.duel import Arena, fight_alone
 from bench.errors import DensebenchError
 from bench.formats import format_duration
+from bench.records.duels import Margins, Row, outcomes
+from bench.records.injection import parse_plant
 
 if TYPE_CHECKING:
-    from bench.duels.cases import Case
     from bench.progress import Progress
+    from bench.records.duels import Case
 
 NOTHING = "none"
 """What the user writes for duels without anything planted."""

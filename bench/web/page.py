@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
 from bench.files import write_atomically
-from bench.records import SHAPE_ERRORS
+from bench.records.record import SHAPE_ERRORS
 from bench.web.sections import classes, curves, gate, hardware, images, ladder, latency, releases, reproduced, sources
 from bench.web.view import FACETS, Section, plain, shorten
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from bench.records.selection import is_whole
 from bench.reports.kinds import PUBLISHED_DATASET, Shown
-from bench.selection import is_whole
 from bench.web.view import YOURS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from bench.records import Run
-    from bench.releases.store import Attempt
-    from bench.selftest.store import Fought
+    from bench.records.record import Run
+    from bench.records.releases import Attempt
+    from bench.records.selftests import Fought
 
 MOST_RUNS = 48
 """Runs of the suite of which the page has figures."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
-    from bench.records import Run
+    from bench.records.record import Run
 
 LONGEST_TEXT = 400
 """Characters of a text from a run file that are shown."""

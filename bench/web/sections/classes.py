@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.formats import format_accuracy, format_count
-from bench.reproduction.repetition import class_scores
-from bench.reproduction.store import read_results
+from bench.records.reproductions import read_results
+from bench.records.seed_runs import class_scores
 from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of_recipe, plot_text, shorten
 
 if TYPE_CHECKING:
-    from bench.records import Run
-    from bench.reproduction.repetition import Result
+    from bench.records.record import Run
+    from bench.records.seed_runs import Result
     from bench.web.stored import Stored
 
 MEASURES = ("precision", "recall", "f1")

@@ -6,7 +6,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_accuracy
-from bench.reproduction.store import read_results
+from bench.records.reproductions import read_results
 from bench.web.view import (
     Cell,
     Cells,

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import percent
+from bench.records.other_rules import RULES
+from bench.records.selftests import FOLDER
 from bench.selftest.page import by_case, noise, planted, planted_shares, rate_text
-from bench.selftest.rules import RULES
-from bench.selftest.store import FOLDER
 from bench.stats.power import Rate
 from bench.web.view import Cell, Facets, Line, Panel, Section, Table, Trace, plot_text, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.selftest.store import Fought
+    from bench.records.selftests import Fought
     from bench.web.stored import Stored
 
 SYMBOLS = ("circle", "diamond", "square")

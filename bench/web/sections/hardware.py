@@ -13,7 +13,7 @@ from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, face
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.records import Run
+    from bench.records.record import Run
     from bench.web.sections.ladder import Rung
     from bench.web.stored import Stored
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from bench.data.sample_images import ANSWERED, GRIDS
 from bench.formats import format_count, format_percent
-from bench.reproduction.store import read_results
+from bench.records.reproductions import read_results
 from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of_recipe, plot_text, shorten
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.records import Run
-    from bench.reproduction.repetition import Result
+    from bench.records.record import Run
+    from bench.records.seed_runs import Result
     from bench.web.stored import Stored
 
 PIXELS_BASE64 = 1048

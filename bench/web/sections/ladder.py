@@ -35,7 +35,7 @@ from bench.web.view import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bench.records import Record, Run
+    from bench.records.record import Record, Run
     from bench.web.stored import Stored
 
 HEADERS = (

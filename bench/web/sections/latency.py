@@ -14,7 +14,7 @@ from bench.web.view import Cell, Line, Panel, Section, Table, Trace, facets_of, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.records import Record, Run
+    from bench.records.record import Record, Run
     from bench.web.stored import Stored
 
 SHARES = (0.0, 0.01, *(step / 40 for step in range(1, 38)), 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)

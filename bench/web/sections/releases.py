@@ -14,9 +14,9 @@ from bench.web.view import Cell, Line, Panel, Section, Table, Trace, facets_of, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bench.duels.apart import Comparison
-    from bench.records import Run
-    from bench.releases.known import Release
+    from bench.records.comparison import Comparison
+    from bench.records.known_releases import Release
+    from bench.records.record import Run
     from bench.releases.versions_page import ByRelease
     from bench.web.stored import Stored
 

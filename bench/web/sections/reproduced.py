@@ -6,16 +6,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted
+from bench.records.published_figures import BETTER, CANNOT_TELL, REPRODUCED, WORSE, judge, sample
+from bench.records.reproductions import read_results
 from bench.reproduction.cells import figure_name, interval
-from bench.reproduction.judge import BETTER, CANNOT_TELL, REPRODUCED, WORSE, judge, sample
-from bench.reproduction.store import read_results
 from bench.web.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of, facets_of_recipe, plot_text
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
-    from bench.records import Run
-    from bench.reproduction.judge import Sample
-    from bench.reproduction.repetition import Result
+    from bench.records.published_figures import Sample
+    from bench.records.record import Run
+    from bench.records.seed_runs import Result
     from bench.web.stored import Stored
     from models.published import Figure
 

@@ -10,7 +10,7 @@ from bench.web.view import YOURS, Cell, Cells, Line, Panel, Section, Table, face
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.records import Run
+    from bench.records.record import Run
     from bench.web.stored import Stored
 
 HEADERS = (

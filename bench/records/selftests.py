@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.duels.duel import Margins, Outcome, Row, outcomes
-from bench.duels.runs import duel_of
 from bench.errors import DensebenchError
-from bench.records import Run, RunFileError, read_runs
+from bench.records.duels import Margins, Outcome, Row, duel_of, outcomes
+from bench.records.record import Run, RunFileError, read_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,13 +9,13 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.duels.duel import outcomes
+from bench.records.duels import outcomes
 from bench.stats.verdicts import SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.duels.duel import Margins, Row
+    from bench.records.duels import Margins, Row
 
 MEDIAN_LIMIT = 0.05
 """``--compare-fail=median:5%``."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bench.records import Record, RunFileError
+from bench.records.record import Record, RunFileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
-from bench.records import SCHEMA, Run, RunFileError, read_run
-from bench.reproduction.repetition import STAGE, Result, read_result, stored_repetitions
-from bench.runfile import round_timings
+from bench.records.record import SCHEMA, Run, RunFileError, read_run
+from bench.records.run_file import round_timings
+from bench.records.seed_runs import STAGE, Result, read_result, stored_repetitions
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def case_name(recipe: str) -> str:
 def run_content(
     results: Mapping[str, Result], datasets: Mapping[str, Dataset], about: Mapping[str, Any], *, complete: bool
 ) -> dict[str, Any]:
-    """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records` reads it."""
+    """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records.record` reads it."""
     rows = [(name, result, _papers(name, result, datasets, about)) for name, result in results.items()]
     timings = {name: round_timings([one.fit_s for one in result.repetitions]) for name, result, _ in rows}
     sound = [row for row in rows if row[1].repetitions and not row[1].faults]

@@ -20,8 +20,8 @@ from bench.stats.verdicts import ALARM_ERROR, CANNOT_TELL, INTERVAL_ERROR, Findi
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.duels.duel import Margins
-    from bench.records import Record, Run
+    from bench.records.duels import Margins
+    from bench.records.record import Record, Run
 
 ASSUMED_NOISE = 0.05
 """Of one run's median: what a hosted machine varies by from run to run."""

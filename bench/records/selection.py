@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bench.records import Run
+    from bench.records.record import Run
 
 COMMAND_WORDS = {"pytest": 3, "python": 4}
 """Words that name the command itself: `pytest bench/ --benchmark-only`, `python -m bench runtimes`."""

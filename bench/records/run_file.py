@@ -7,16 +7,20 @@ import math
 import re
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
-from bench.files import ROOT
-from bench.records import SCHEMA
+from bench.files import ROOT, write_atomically
+from bench.records.record import SCHEMA
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
+
+    from bench.progress import Progress
+
 
 PUBLISHED = ROOT / "results"
 """The published runs, and what is made of them: part of the project."""
@@ -71,3 +75,35 @@ def _finite(value: Any) -> Any:
 def _on_one_line(match: re.Match[str]) -> str:
     numbers = re.sub(r",\s+", ", ", match[1])
     return f"[{numbers}]"
+
+
+@dataclass
+class Keeper:
+    """The run file that a duel is saved to after each block.
+
+    Attributes:
+        path: where it is.
+        error: why the last attempt failed; ``None`` once everything measured is on disk.
+    """
+
+    path: Path
+    progress: Progress
+    write: Callable[[Path, bytes], None] = write_atomically
+    error: str | None = None
+
+    def save(self, content: Mapping[str, Any]) -> None:
+        """Write the run; a failure is told, and the next block tries again."""
+        try:
+            self.write(self.path, encode_run(content))
+            self.error = None
+        except OSError as error:
+            self.error = f"{self.path}: {error.strerror or error}"
+            self.progress.done(f"NOT SAVED, will try again: {self.error}")
+
+    def finish(self, content: Mapping[str, Any]) -> None:
+        """Write the run for the last time; where its folder cannot take it, into the temporary folder."""
+        self.save(content)
+        if self.error:
+            self.path = Path(tempfile.gettempdir()) / self.path.name
+            self.save(content)
+        self.progress.done(f"NOT SAVED: {self.error}" if self.error else f"Wrote:\n  {self.path}")

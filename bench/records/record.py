@@ -11,7 +11,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.fields import LARGEST_INTEGER, count, field, numbers, numbers_or_none, strings, timings, within
+from bench.records.fields import LARGEST_INTEGER, count, field, numbers, numbers_or_none, strings, timings, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.reproduction.repetition import Repetition
+    from bench.records.seed_runs import Repetition
     from models.published import Figure
 
 COVERAGE = 0.95

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
-from bench.records import Run, RunFileError, read_runs
-from bench.releases.known import Release, find_release
+from bench.records.known_releases import Release, find_release
+from bench.records.record import Run, RunFileError, read_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,0 +1,64 @@
+"""The outcome of a search for the release in which a case changed: the duels, and the range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.stats.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, NON_INFERIOR, SAME, SLOWER, WORSE
+
+if TYPE_CHECKING:
+    from bench.records.known_releases import Release
+
+
+CHANGED = (SLOWER, FASTER, WORSE)
+UNCHANGED = (SAME, NON_INFERIOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One duel of the search.
+
+    Attributes:
+        word: its verdict on what is looked for; ``failed`` or ``missing`` where there is none.
+        shown: the ratio or the difference with its interval, for people.
+        reason: why there is no verdict.
+        blocks: how many there were.
+    """
+
+    base: Release
+    head: Release
+    word: str
+    shown: str
+    reason: str = ""
+    blocks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        steps: every duel, in the order in which they were fought.
+        before: the last release that was as the first one; ``None`` where the ends do not differ for certain.
+        after: the earliest release that was found changed.
+        between: releases between those two that tell nothing.
+        last: the duel of `before` with `after`, which says whether the change is there in one piece.
+        used: the steps that the answer rests on.
+    """
+
+    steps: tuple[Step, ...]
+    before: Release | None = None
+    after: Release | None = None
+    between: tuple[Release, ...] = ()
+    last: Step | None = None
+    used: tuple[Step, ...] = ()
+
+    @property
+    def error(self) -> float:
+        """The probability, at most, that any step that the answer rests on is wrong: the sum over these (union bound).
+
+        A change that is none is found with the alarms' rate, an unchanged release that did change with the intervals'.
+        """
+        errors = [ALARM_ERROR if step.word in CHANGED else INTERVAL_ERROR for step in self.used]
+        return min(1.0, sum(errors))

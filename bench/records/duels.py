@@ -1,0 +1,303 @@
+"""Duels: their nouns, and their run files. Raw values only; every statistic is made on reading.
+
+In a run file each case has two benchmarks, one per side. What belongs to blocks stands in `extra_info` as lists
+with an entry per block: `turns` (how many of the timings are the block's), `firsts`, `seeds`,
+`test_accuracies`, `process_s`, `turns_s`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import DensebenchError
+from bench.records.record import SCHEMA, RunFileError, read_run
+from bench.records.run_file import round_timings
+from bench.stats.estimate import block_ratio
+from bench.stats.verdicts import Finding, Series, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from bench.records.record import Run
+
+
+FOLDER = "duels"
+"""Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
+SHARED = ("dataset", "dataset_sha256", "device", "machine")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row of a duel.
+
+    Attributes:
+        name: ``train[deep_mlp]`` (Keras's `fit`), ``train[deep_mlp,compiled]``, ``infer[deep_mlp,batch=1,threads=1]``.
+        stage: ``train`` or ``infer``.
+        trainer: what trains; for inference, what trains the model that is exported.
+        batch_size: images per step or per call.
+        threads: CPU threads of what is measured.
+    """
+
+    name: str
+    stage: str
+    recipe: str
+    trainer: str
+    batch_size: int
+    threads: int
+
+
+SIDES = ("BASE", "HEAD")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One finished block of one case.
+
+    Attributes:
+        seed: of both sides' trainings.
+        first: the side that was started first and began the turns.
+        base_s: seconds of BASE's turns, in the order in which they were taken.
+        head_s: likewise HEAD's.
+        accuracies: BASE's and HEAD's test accuracy from the same seed; empty for inference.
+        process_s: seconds that the processes took until both were ready.
+        turns_s: seconds that the turns took, pauses included.
+    """
+
+    seed: int
+    first: str
+    base_s: tuple[float, ...]
+    head_s: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    process_s: float
+    turns_s: float
+
+
+def columns(blocks: Sequence[Block]) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
+    """BASE's and HEAD's turns, block by block."""
+    return [block.base_s for block in blocks], [block.head_s for block in blocks]
+
+
+@dataclass
+class Row:
+    """One case while it is measured.
+
+    Attributes:
+        epochs: passes over the images per training turn.
+        turns: how many turns the next block's processes take.
+        blocks: the finished ones.
+        lost: why each lost block was lost.
+        lost_in_a_row: how many since the last finished one.
+        ends: at how many blocks a time budget ran out, each time that one did.
+        missing: side to the reason why it does not have the case.
+        failed: why the case was given up.
+        wanted: ``time`` or ``accuracy`` where the row is settled as soon as that is, whatever the other one says.
+    """
+
+    case: Case
+    epochs: int = 1
+    turns: int = 0
+    blocks: list[Block] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    lost_in_a_row: int = 0
+    ends: list[int] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    failed: str | None = None
+    wanted: str | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether it can be measured."""
+        return not self.missing and self.failed is None
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """What still counts as the same.
+
+    Attributes:
+        time: of the ratio: 0.03 reaches from 1/1.03 to 1.03.
+        accuracy: in accuracy (0-1).
+    """
+
+    time: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known of a row: a finding on its time, and on its accuracy where something is trained."""
+
+    time: Finding
+    accuracy: Finding | None
+
+    @property
+    def settled(self) -> bool:
+        """Whether no more blocks are needed."""
+        return self.time.settled and (self.accuracy is None or self.accuracy.settled)
+
+    def settles(self, wanted: str | None) -> bool:
+        """Whether no more blocks are needed for what is wanted; for both findings where nothing is."""
+        found = {"time": self.time, "accuracy": self.accuracy}.get(wanted or "")
+        return found.settled if found else self.settled
+
+    @property
+    def more_blocks(self) -> int | None:
+        """How many more blocks would probably settle both; ``None`` where one of them has no forecast."""
+        open_ = [found.more_blocks for found in (self.time, self.accuracy) if found and not found.settled]
+        known = [more for more in open_ if more is not None]
+        return max(known) if known and len(known) == len(open_) else None
+
+
+def outcomes(rows: Sequence[Row], margins: Margins) -> list[Outcome]:
+    """What the blocks so far say about each row, the false alarms held for all of them together."""
+    family: list[Series] = []
+    for row in rows:
+        family.append(Series(kind="time", values=ratios(row), margin=math.log1p(margins.time), ends=row.ends))
+        if row.case.stage == "train":
+            pairs = [block.accuracies for block in row.blocks]
+            differences = [head - base for base, head in pairs]
+            family.append(Series(kind="accuracy", values=differences, margin=margins.accuracy, ends=row.ends))
+    found = iter(judge(family))
+    return [Outcome(next(found), next(found) if row.case.stage == "train" else None) for row in rows]
+
+
+def ratios(row: Row) -> list[float]:
+    """The logarithm of HEAD's time over BASE's, a value per block."""
+    values = [block_ratio(block.base_s, block.head_s) for block in row.blocks]
+    return [value for value in values if value is not None]
+
+
+def run_content(rows: Sequence[Row], about: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
+    """The run file.
+
+    Args:
+        rows: what was measured.
+        about: the object `densebench`, but for what follows from the rows.
+        complete: whether the duel came to its end.
+    """
+    every = [(papers, values_s) for row in rows for papers, values_s in _papers(row, about)]
+    return {
+        "benchmarks": [
+            {"name": f"{papers['case']} {papers['side']}", "extra_info": papers, "stats": {"data": values_s}}
+            for papers, values_s in every
+            if values_s and not papers["faults"]
+        ],
+        "densebench": {
+            **about,
+            "complete": complete,
+            "cases_planned": [row.case.name for row in rows],
+            "invalid": [
+                {**papers, "values_s": values_s} for papers, values_s in every if papers["faults"] or not values_s
+            ],
+        },
+    }
+
+
+def read_duel(path: Path) -> tuple[dict[str, Any], list[Row]]:
+    """The duel that a run file holds, as `duel_of` has it.
+
+    Raises:
+        DensebenchError: it cannot be read, or is not the run file of a duel.
+    """
+    try:
+        return duel_of(read_run(path))
+    except RunFileError as error:
+        raise DensebenchError(f"{path.parent}/{error}" if str(error).startswith(path.name) else str(error)) from error
+
+
+def duel_of(run: Run) -> tuple[dict[str, Any], list[Row]]:
+    """What a stored run says about its duel, and its rows.
+
+    Raises:
+        RunFileError: it is not the run of a duel.
+    """
+    try:
+        about = run.papers
+        sides: dict[str, dict[str, Any]] = {}
+        for record in run.records:
+            sides.setdefault(record.case, {})[record.papers["side"]] = record
+        rows = [_row(sides[case]) for case in about["cases_planned"]]
+        known = {name: about[name] for name in (*about, "duel", "packages_by_side")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFileError(f"{run.file}: not the run file of a duel: {error!r}") from error
+    return known, rows
+
+
+def _papers(row: Row, about: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]]:
+    """For each side of a row what is stored beside its timings, and these."""
+    faults = [*row.missing.values(), *([row.failed] if row.failed else [])]
+    for index, side in enumerate(SIDES):
+        timings = [block.head_s if index else block.base_s for block in row.blocks]
+        yield (
+            {
+                **asdict(row.case),
+                **{name: about[name] for name in SHARED},
+                "schema": SCHEMA,
+                "case": row.case.name,
+                "kind": row.case.stage,
+                "stage": "duel",
+                "side": side,
+                "packages": about["packages_by_side"].get(side, {}),
+                "status": "failed" if faults else "valid",
+                "faults": faults,
+                "quick": False,
+                "epochs": row.epochs,
+                "ends": row.ends,
+                "lost": row.lost,
+                "missing": row.missing,
+                "turns": [len(one) for one in timings],
+                "firsts": [block.first for block in row.blocks],
+                "seeds": [block.seed for block in row.blocks],
+                "test_accuracies": [block.accuracies[index] for block in row.blocks if block.accuracies],
+                "process_s": [round(block.process_s, 3) for block in row.blocks],
+                "turns_s": [round(block.turns_s, 3) for block in row.blocks],
+            },
+            round_timings([value_s for one in timings for value_s in one]),
+        )
+
+
+def _row(records: Mapping[str, Any]) -> Row:
+    """A row from the records of both its sides."""
+    base, head = (records[side] for side in SIDES)
+    papers = base.papers
+    case = Case(base.case, papers["kind"], base.recipe, str(base.trainer), base.batch_size, base.threads)
+    cut = [_cut(record.values_s, record.papers["turns"]) for record in (base, head)]
+    pairs: list[tuple[float, ...]] = list(zip(base.test_accuracies, head.test_accuracies, strict=True))
+    per_block = zip(
+        papers["seeds"],
+        papers["firsts"],
+        *cut,
+        pairs or [()] * len(cut[0]),
+        papers["process_s"],
+        papers["turns_s"],
+        strict=True,
+    )
+    blocks = [
+        Block(seed=seed, first=first, base_s=one, head_s=other, accuracies=pair, process_s=process_s, turns_s=turns_s)
+        for seed, first, one, other, pair, process_s, turns_s in per_block
+    ]
+    return Row(
+        case=case,
+        epochs=papers["epochs"],
+        blocks=blocks,
+        lost=list(papers["lost"]),
+        ends=list(papers["ends"]),
+        missing=dict(papers["missing"]),
+        failed=next((fault for fault in papers["faults"] if fault not in papers["missing"].values()), None),
+    )
+
+
+def _cut(values_s: Sequence[float], turns: Sequence[int]) -> list[tuple[float, ...]]:
+    """The timings block by block.
+
+    Raises:
+        ValueError: there are not as many timings as the blocks' turns.
+    """
+    if sum(turns) != len(values_s):
+        raise ValueError(f"{len(values_s)} timings for {sum(turns)} turns")
+    rest = iter(values_s)
+    return [tuple(next(rest) for _ in range(count)) for count in turns]
