@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.backends import backend, claim_backend
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import FAILED, INTERRUPTED, USAGE, DensebenchError
 from bench.files import short
@@ -30,6 +29,7 @@ from bench.reports.own import beside_published, refresh_pages
 from bench.rows import Rows
 from bench.settings import Settings, add_options, read_settings
 from bench.tables import caption, headline_table, notices
+from bench.training.backends import backend, claim_backend
 from models import RECIPES, Recipe
 
 if TYPE_CHECKING:

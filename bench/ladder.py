@@ -14,7 +14,7 @@ from bench.errors import DensebenchError, InvalidRow
 from bench.export import OnnxModel, export
 from bench.host.machine import package_versions
 from bench.trained import Fit, Trained, score
-from bench.trainers import KERAS_TRAINERS, find_trainer
+from bench.training import KERAS_TRAINERS, find_trainer
 from models.recipe import QUICK_FLOOR
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Ladder:
         device: what this process claimed.
         quick: cut the training protocols down to seconds.
         seeds: one whole training each; the first one's model is exported.
-        trainer: one of `bench.trainers.KERAS_TRAINERS`.
+        trainer: one of `bench.training.KERAS_TRAINERS`.
     """
 
     def __init__(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.arguments import words_of
-from bench.backends import BACKENDS, missing_packages
 from bench.device_table import choose_device_runs, devices_page
 from bench.errors import DensebenchError, gravest, unknown_name
 from bench.files import ROOT
@@ -20,6 +19,7 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import DEFAULT_BACKEND, read_runs
 from bench.records.run_file import DEFAULT_RESULTS
 from bench.reports.own import refresh_pages
+from bench.training.backends import BACKENDS, missing_packages
 
 if TYPE_CHECKING:
     import argparse

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.arguments import names, unknown_options
-from bench.backends import BACKENDS
 from bench.data.datasets import DATASETS
 from bench.errors import DensebenchError, unknown_name
 from bench.host.devices import Device, parse_device
 from bench.records.record import DEFAULT_BACKEND
 from bench.records.run_file import DEFAULT_RESULTS
-from bench.trainers import KERAS_TRAINERS
+from bench.training import KERAS_TRAINERS
+from bench.training.backends import BACKENDS
 from models import RECIPES
 
 if TYPE_CHECKING:

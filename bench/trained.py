@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.data.splits import Split
-    from models import Recipe, Training
+    from models import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Trained:
     """A trained model and what is known about its training.
 
     Attributes:
-        trainer: the key in `bench.trainers.TRAINERS` of what trained it.
+        trainer: the key in `bench.training.TRAINERS` of what trained it.
         backend: what computed the training.
         model: the framework's own object.
         predict: images float32 (n, 784) to probabilities (n, 10), in the precision that the model computes in.
@@ -67,15 +66,6 @@ class Fit:
 
 class Diverged(DensebenchError):  # noqa: N818  reads as what happened
     """A training whose loss or weights are no longer numbers."""
-
-
-class Trainer(Protocol):
-    """A way to train: everything that is not training happens here, before the clock starts."""
-
-    def __call__(
-        self, recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
-    ) -> Fit:
-        """A fit that is ready to run. `on_epoch` is called with the number of finished epochs."""
 
 
 def score(trained: Trained, images: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

@@ -15,7 +15,6 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from bench.backends import BACKENDS, backend_name, claim_backend
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.export import INPUT_NAME, export
@@ -23,10 +22,11 @@ from bench.host.devices import Device
 from bench.ladder import Ladder
 from bench.parity import certify
 from bench.records.record import read_runs
-from bench.trainers import find_trainer
-from bench.trainers.epochs import run_epochs
-from bench.trainers.jax_fit import prepare_jax_fit
-from bench.trainers.torch_fit import prepare_torch_fit
+from bench.training import find_trainer
+from bench.training.backends import BACKENDS, backend_name, claim_backend
+from bench.training.epochs import run_epochs
+from bench.training.jax_fit import prepare_jax_fit
+from bench.training.torch_fit import prepare_torch_fit
 from models import RECIPES
 
 ROOT = Path(__file__).parent.parent

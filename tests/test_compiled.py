@@ -13,10 +13,10 @@ import pytest
 from scipy import stats
 
 from bench.data.splits import Split
-from bench.trainers import program
-from bench.trainers.compiled_fit import CompiledFit, prepare_compiled_fit
-from bench.trainers.describe import CannotCompile, describe
-from bench.trainers.program import compile_program
+from bench.training import program
+from bench.training.compiled_fit import CompiledFit, prepare_compiled_fit
+from bench.training.describe import CannotCompile, describe
+from bench.training.program import compile_program
 from models import RECIPES
 
 BATCH = 32

@@ -21,7 +21,7 @@ from bench.host.devices import CPU_PROVIDER, Device
 from bench.ladder import Ladder
 from bench.parity import certify
 from bench.stats.estimate import block_ratio
-from bench.trainers.keras_fit import prepare_keras_fit
+from bench.training.keras_fit import prepare_keras_fit
 from models import RECIPES, Recipe
 from tests.minimal_graph import deep_mlp
 

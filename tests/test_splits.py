@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from bench.data.datasets import Dataset, load_dataset
 from bench.data.splits import apply_scaling, make_split, scale
-from bench.trainers.keras_model import fold_scaling
+from bench.training.keras_model import fold_scaling
 from models import RECIPES, Holdout
 
 if TYPE_CHECKING:

@@ -25,11 +25,11 @@ from bench.host.timing import time_once
 from bench.infer import make_batch, open_session, primed_call, run_in_batches
 from bench.parity import certify
 from bench.trained import score
-from bench.trainers import find_trainer
-from bench.trainers.compiled_fit import CompiledFit
-from bench.trainers.describe import CannotCompile
-from bench.trainers.keras_fit import CLASSES, targets
-from bench.trainers.keras_model import build_model
+from bench.training import find_trainer
+from bench.training.compiled_fit import CompiledFit
+from bench.training.describe import CannotCompile
+from bench.training.keras_fit import CLASSES, targets
+from bench.training.keras_model import build_model
 from models import RECIPES
 from models.recipe import QUICK_FLOOR
 

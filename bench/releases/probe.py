@@ -114,8 +114,8 @@ def measure(
 
     from bench.data.splits import make_split, scale  # noqa: PLC0415
     from bench.infer import make_batch  # noqa: PLC0415
-    from bench.trainers.keras_fit import targets  # noqa: PLC0415
-    from bench.trainers.keras_model import build_model  # noqa: PLC0415
+    from bench.training.keras_fit import targets  # noqa: PLC0415
+    from bench.training.keras_model import build_model  # noqa: PLC0415
     from models import RECIPES  # noqa: PLC0415
     from models.recipe import QUICK_FLOOR  # noqa: PLC0415
 

@@ -31,7 +31,7 @@ from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.releases.probe import PROBE, Asked
 from bench.releases.versions_page import versions_page
 from bench.reports.own import refresh_pages
-from bench.trainers import KERAS_TRAINERS
+from bench.training import KERAS_TRAINERS
 
 if TYPE_CHECKING:
     import argparse

@@ -38,8 +38,8 @@ from bench.reports.own import refresh_pages
 from bench.reproduction.details import details_page
 from bench.reproduction.measure import Training, assess, examine, train_side_by_side
 from bench.reproduction.page import reproduction_page
-from bench.trainers import KERAS_TRAINERS
-from bench.trainers.keras_model import accept_published_losses
+from bench.training import KERAS_TRAINERS
+from bench.training.keras_model import accept_published_losses
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:

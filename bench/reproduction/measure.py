@@ -21,8 +21,8 @@ from bench.parity import certify
 from bench.records.seed_runs import Repetition
 from bench.reproduction.saving import save_and_load
 from bench.trained import score_answers
-from bench.trainers.keras_fit import targets
-from bench.trainers.keras_model import make_loss
+from bench.training.keras_fit import targets
+from bench.training.keras_model import make_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

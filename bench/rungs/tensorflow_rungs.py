@@ -9,8 +9,8 @@ import numpy as np
 
 from bench.host.devices import Device, start_tensorflow
 from bench.rungs.task import Ready, Task, make_ready
-from bench.trainers.compiled_fit import CompiledFit
-from bench.trainers.keras_model import build_model, make_loss
+from bench.training.compiled_fit import CompiledFit
+from bench.training.keras_model import build_model, make_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,7 +32,7 @@ from bench.runtimes.cases import Case, run_content
 from bench.runtimes.page import FOLDER, runtimes_page
 from bench.runtimes.prepare import EXPECTED, FACTS, Order
 from bench.runtimes.worker import Settings
-from bench.trainers import KERAS_TRAINERS
+from bench.training import KERAS_TRAINERS
 from models import RECIPES
 
 if TYPE_CHECKING:

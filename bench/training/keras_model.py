@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.backends import backend, backend_name, import_keras
 from bench.trained import Diverged, Trained
+from bench.training.backends import backend, backend_name, import_keras
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

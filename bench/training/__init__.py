@@ -6,18 +6,31 @@ returns a `Fit`; running that is one whole training.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from bench.backends import backend_name
-from bench.trainers.compiled_fit import prepare_compiled_fit
-from bench.trainers.jax_fit import prepare_jax_fit
-from bench.trainers.keras_fit import prepare_keras_fit
-from bench.trainers.sklearn_fit import prepare_sklearn_fit
-from bench.trainers.torch_fit import prepare_torch_fit
+from bench.training.backends import backend_name
+from bench.training.compiled_fit import prepare_compiled_fit
+from bench.training.jax_fit import prepare_jax_fit
+from bench.training.keras_fit import prepare_keras_fit
+from bench.training.sklearn_fit import prepare_sklearn_fit
+from bench.training.torch_fit import prepare_torch_fit
 
 if TYPE_CHECKING:
-    from bench.trained import Trainer
-    from models import Recipe
+    from collections.abc import Callable
+
+    from bench.data.splits import Split
+    from bench.trained import Fit
+    from models import Recipe, Training
+
+
+class Trainer(Protocol):
+    """A way to train: everything that is not training happens here, before the clock starts."""
+
+    def __call__(
+        self, recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
+    ) -> Fit:
+        """A fit that is ready to run. `on_epoch` is called with the number of finished epochs."""
+
 
 TRAINERS: dict[str, Trainer] = {
     "scikit-learn": prepare_sklearn_fit,

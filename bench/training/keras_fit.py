@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.backends import import_keras
 from bench.trained import Fit, Trained
-from bench.trainers.keras_model import as_trained, build_model, make_callbacks
+from bench.training.backends import import_keras
+from bench.training.keras_model import as_trained, build_model, make_callbacks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.trained import Fit, Trained
-from bench.trainers.describe import CannotCompile, describe
-from bench.trainers.epochs import run_epochs
-from bench.trainers.keras_fit import prepare_keras_fit
-from bench.trainers.keras_model import as_trained, build_model, make_callbacks
-from bench.trainers.program import Program, compile_program, slot_names
+from bench.training.describe import CannotCompile, describe
+from bench.training.epochs import run_epochs
+from bench.training.keras_fit import prepare_keras_fit
+from bench.training.keras_model import as_trained, build_model, make_callbacks
+from bench.training.program import Program, compile_program, slot_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

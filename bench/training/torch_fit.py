@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.trained import Fit, Trained
-from bench.trainers.epochs import run_epochs
-from bench.trainers.keras_model import as_trained, build_model, make_callbacks
+from bench.training.epochs import run_epochs
+from bench.training.keras_model import as_trained, build_model, make_callbacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ def prepare_torch_fit(
     """The recipe's training as a loop; where it has none, Keras's `fit`, and a warning that says why."""
     import torch  # noqa: PLC0415  in its own process only
 
-    from bench.trainers.keras_fit import prepare_keras_fit  # noqa: PLC0415
+    from bench.training.keras_fit import prepare_keras_fit  # noqa: PLC0415
 
     model = build_model(recipe, training, seed)
     try:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.backends import import_keras
 from bench.trained import Fit, Trained
-from bench.trainers.epochs import run_epochs
-from bench.trainers.keras_model import as_trained, build_model, make_callbacks, make_loss
+from bench.training.backends import import_keras
+from bench.training.epochs import run_epochs
+from bench.training.keras_model import as_trained, build_model, make_callbacks, make_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def prepare_jax_fit(
     """The recipe's training with every epoch compiled ahead, and the data on the device."""
     import jax  # noqa: PLC0415  in its own process only
 
-    from bench.trainers.keras_fit import targets  # noqa: PLC0415
+    from bench.training.keras_fit import targets  # noqa: PLC0415
 
     model = build_model(recipe, training, seed)
     model.optimizer.build(model.trainable_variables)

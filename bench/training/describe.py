@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.trainers.program import ActivationLayer, DenseLayer, Description, DropoutLayer, FlattenLayer, Layer
+from bench.training.program import ActivationLayer, DenseLayer, Description, DropoutLayer, FlattenLayer, Layer
 
 LOSSES = {
     "SparseCategoricalCrossentropy": "sparse_categorical_crossentropy",
