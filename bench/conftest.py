@@ -20,7 +20,7 @@ from bench.host.devices import claim_device
 from bench.host.gpu import describe_gpu
 from bench.host.machine import describe_machine, machine_name, package_versions
 from bench.host.metadata import commit_text
-from bench.infer import BATCH_SIZES
+from bench.inference.onnx_session import BATCH_SIZES
 from bench.ladder import Ladder
 from bench.progress import Progress, logging_to
 from bench.records.record import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,8 @@ import numpy as np
 
 from bench.data.splits import Split, make_split, scale
 from bench.errors import DensebenchError, InvalidRow
-from bench.export import OnnxModel, export
 from bench.host.machine import package_versions
+from bench.inference.export import Exported, export
 from bench.trained import Fit, Trained, score
 from bench.training import KERAS_TRAINERS, find_trainer
 from models.recipe import QUICK_FLOOR
@@ -25,20 +24,6 @@ if TYPE_CHECKING:
     from bench.data.datasets import Dataset
     from bench.host.devices import Device
     from models import Recipe, Training
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """A model that has earned its latency rows: trained above its floor, and exported.
-
-    Attributes:
-        probabilities: the trained model's own answers on every test image, (n, 10).
-    """
-
-    trained: Trained
-    test_accuracy: float
-    onnx: OnnxModel
-    probabilities: NDArray[np.floating[Any]]
 
 
 class Ladder:

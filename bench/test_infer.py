@@ -8,14 +8,15 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from bench import infer
 from bench.errors import InvalidRow
-from bench.export import OPSET, PRECISIONS
 from bench.formats import format_duration
-from bench.parity import certify
+from bench.inference import onnx_session
+from bench.inference.export import OPSET, PRECISIONS
+from bench.inference.parity import certify
 
 if TYPE_CHECKING:
-    from bench.ladder import Exported, Ladder
+    from bench.inference.export import Exported
+    from bench.ladder import Ladder
     from bench.rows import Rows
     from models import Recipe
 
@@ -24,21 +25,21 @@ def test_infer(  # noqa: PLR0913, PLR0917  pytest passes fixtures by name
     benchmark: Any, recipe: Recipe, batch_size: int, threads: int, ladder: Ladder, rows: Rows, case: str
 ) -> None:
     """Single calls of one batch size with one thread count."""
-    timings = (infer.QUICK_TIMINGS if ladder.quick else infer.TIMINGS)[batch_size]
+    timings = (onnx_session.QUICK_TIMINGS if ladder.quick else onnx_session.TIMINGS)[batch_size]
     with rows.measuring(
         benchmark, case, stage="infer", recipe=recipe.name, batch_size=batch_size, threads=threads
     ) as papers:
         exported = ladder.exported(recipe)
         papers.update(export_papers(exported))
         rows.keep_file(f"{recipe.name}.onnx", exported.onnx.content)
-        with infer.open_session(exported.onnx, ladder.device, threads=threads) as session:
-            certificate = certify(exported.probabilities, infer.run_in_batches(session, ladder.test_images))
+        with onnx_session.open_session(exported.onnx, ladder.device, threads=threads) as session:
+            certificate = certify(exported.probabilities, onnx_session.run_in_batches(session, ladder.test_images))
             papers["parity"] = certificate.as_dict()
             papers["providers"] = session.get_providers()
-            papers["nodes"] = infer.nodes_by_provider(exported.onnx, ladder.device, ladder.test_images[:1])
-            if faults := [*certificate.faults, *infer.device_faults(papers["nodes"], ladder.device)]:
+            papers["nodes"] = onnx_session.nodes_by_provider(exported.onnx, ladder.device, ladder.test_images[:1])
+            if faults := [*certificate.faults, *onnx_session.device_faults(papers["nodes"], ladder.device)]:
                 raise InvalidRow([f"{case}: {fault}" for fault in faults])
-            call = infer.primed_call(session, infer.make_batch(ladder.test_images, batch_size))
+            call = onnx_session.primed_call(session, onnx_session.make_batch(ladder.test_images, batch_size))
             benchmark.pedantic(call, rounds=timings, iterations=1)
     if not benchmark.disabled:
         rows.conclude(case, f"p50 {format_duration(statistics.median(benchmark.stats.stats.data))}")
@@ -58,6 +59,6 @@ def export_papers(exported: Exported) -> dict[str, Any]:
         "operators": list(exported.onnx.operators),
         "opset": OPSET,
         "precision": PRECISIONS[exported.trained.recipe.framework],
-        "spinning": infer.SPINNING,
-        "prime_calls": infer.PRIME_CALLS,
+        "spinning": onnx_session.SPINNING,
+        "prime_calls": onnx_session.PRIME_CALLS,
     }

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from bench.export import export
 from bench.files import write_atomically
+from bench.inference.export import export
 from models import RECIPES
 
 if TYPE_CHECKING:
-    from bench.export import OnnxModel
+    from bench.inference.export import OnnxModel
 
 VICTIM = "single_dense"
 PATCH = pytest.MonkeyPatch()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.export import INPUT_NAME, OPSET, OUTPUT_NAME
+from bench.inference.export import INPUT_NAME, OPSET, OUTPUT_NAME
 
 
 def deep_mlp(weights: Sequence[Any]) -> bytes:

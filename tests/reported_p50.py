@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import infer
-from bench.export import INPUT_NAME, OUTPUT_NAME
 from bench.host.devices import CPU_PROVIDER
+from bench.inference import onnx_session
+from bench.inference.export import INPUT_NAME, OUTPUT_NAME
 from tests.minimal_graph import deep_mlp
 
 ROUNDS = 1000
@@ -29,7 +29,9 @@ RATIOS: list[float] = []
 def session() -> Any:
     rng = np.random.default_rng(0)
     shapes = ((784, 100), (100,), (100, 10), (10,))
-    return infer.make_session(deep_mlp([rng.normal(0, 0.05, shape) for shape in shapes]), CPU_PROVIDER, threads=1)
+    return onnx_session.make_session(
+        deep_mlp([rng.normal(0, 0.05, shape) for shape in shapes]), CPU_PROVIDER, threads=1
+    )
 
 
 def bare_median_s(session: Any, images: Any) -> float:
@@ -46,7 +48,7 @@ def bare_median_s(session: Any, images: Any) -> float:
 @pytest.mark.parametrize("repeat", range(REPEATS))
 def test_in_turns(benchmark: Any, session: Any, repeat: int) -> None:
     images = np.random.default_rng(repeat).random((1, 784), dtype=np.float32)
-    call = infer.primed_call(session, images)
+    call = onnx_session.primed_call(session, images)
     before = bare_median_s(session, images)
     benchmark.pedantic(call, rounds=ROUNDS, iterations=1)
     after = bare_median_s(session, images)

@@ -19,7 +19,7 @@ from bench.errors import (
     unknown_name,
 )
 from bench.formats import format_duration
-from bench.runtimes import RUNTIMES
+from bench.inference.runtimes import RUNTIMES
 
 
 @pytest.mark.parametrize(

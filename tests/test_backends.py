@@ -17,10 +17,10 @@ import pytest
 
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
-from bench.export import INPUT_NAME, export
 from bench.host.devices import Device
+from bench.inference.export import INPUT_NAME, export
+from bench.inference.parity import certify
 from bench.ladder import Ladder
-from bench.parity import certify
 from bench.records.record import read_runs
 from bench.training import find_trainer
 from bench.training.backends import BACKENDS, backend_name, claim_backend

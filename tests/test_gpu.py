@@ -10,7 +10,7 @@ import pytest
 
 from bench.host.devices import Device
 from bench.host.gpu import FIELDS, describe_gpu, find_gap, kernel_gap
-from bench.infer import device_faults
+from bench.inference.onnx_session import device_faults
 
 
 def machine(root: Path, *files: str, card: bool = False) -> Path:

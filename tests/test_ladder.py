@@ -13,13 +13,13 @@ import numpy as np
 import onnx
 import pytest
 
-from bench import infer
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import DensebenchError, InvalidRow
-from bench.export import INPUT_NAME, OPSET, OUTPUT_NAME
 from bench.host.devices import CPU_PROVIDER, Device
+from bench.inference import onnx_session
+from bench.inference.export import INPUT_NAME, OPSET, OUTPUT_NAME
+from bench.inference.parity import certify
 from bench.ladder import Ladder
-from bench.parity import certify
 from bench.stats.estimate import block_ratio
 from bench.training.keras_fit import prepare_keras_fit
 from models import RECIPES, Recipe
@@ -51,7 +51,7 @@ def recipe(request: pytest.FixtureRequest) -> Recipe:
 
 @pytest.fixture
 def session(ladder: Ladder, recipe: Recipe) -> Iterator[Any]:
-    with infer.open_session(ladder.exported(recipe).onnx, DEVICE, threads=1) as opened:
+    with onnx_session.open_session(ladder.exported(recipe).onnx, DEVICE, threads=1) as opened:
         yield opened
 
 
@@ -112,7 +112,7 @@ def test_the_exported_graph_is_within_five_percent_of_one_written_by_hand(ladder
     """The one test here that looks at a clock: at the ratio of two graphs in turns, never at a time."""
     exported = ladder.exported(RECIPES["deep_mlp"])
     contents = [deep_mlp(exported.trained.model.get_weights()), exported.onnx.content]
-    by_hand, ours = (infer.make_session(content, CPU_PROVIDER, threads=1) for content in contents)
+    by_hand, ours = (onnx_session.make_session(content, CPU_PROVIDER, threads=1) for content in contents)
     feed = {INPUT_NAME: ladder.test_images[:1]}
     expected, answered = (session.run([OUTPUT_NAME], feed)[0] for session in (by_hand, ours))
     assert np.allclose(expected, answered, atol=1e-6)
@@ -126,7 +126,7 @@ def test_the_exported_graph_is_within_five_percent_of_one_written_by_hand(ladder
 
 
 def test_each_provider_is_told_with_the_nodes_that_it_ran(ladder: Ladder, recipe: Recipe) -> None:
-    nodes = infer.nodes_by_provider(ladder.exported(recipe).onnx, ladder.device, ladder.test_images[:1])
+    nodes = onnx_session.nodes_by_provider(ladder.exported(recipe).onnx, ladder.device, ladder.test_images[:1])
     assert list(nodes) == ["CPUExecutionProvider"]
     assert 1 < nodes["CPUExecutionProvider"] <= len(ladder.exported(recipe).onnx.operators)
 
@@ -140,20 +140,22 @@ def test_the_exported_file_carries_its_papers(ladder: Ladder, recipe: Recipe, da
 
 
 def test_onnx_runtime_answers_what_the_trained_model_answers(ladder: Ladder, recipe: Recipe, session: Any) -> None:
-    certificate = certify(ladder.exported(recipe).probabilities, infer.run_in_batches(session, ladder.test_images))
+    certificate = certify(
+        ladder.exported(recipe).probabilities, onnx_session.run_in_batches(session, ladder.test_images)
+    )
     assert certificate.faults == []
     assert certificate.max_abs_diff < 1e-6
 
 
 def test_any_batch_size_gives_the_same_answers(ladder: Ladder, session: Any) -> None:
     images = ladder.test_images[:7]
-    one_by_one = infer.run_in_batches(session, images, batch_size=1)
-    np.testing.assert_allclose(infer.run_in_batches(session, images), one_by_one, atol=1e-6)
+    one_by_one = onnx_session.run_in_batches(session, images, batch_size=1)
+    np.testing.assert_allclose(onnx_session.run_in_batches(session, images), one_by_one, atol=1e-6)
 
 
 def test_a_batch_larger_than_the_data_set_is_really_that_large(ladder: Ladder, session: Any) -> None:
-    batch = infer.make_batch(ladder.test_images, 1000)
-    assert infer.primed_call(session, batch)()[0].shape == (1000, 10)
+    batch = onnx_session.make_batch(ladder.test_images, 1000)
+    assert onnx_session.primed_call(session, batch)()[0].shape == (1000, 10)
 
 
 def test_the_same_seed_trains_the_same_model_and_another_seed_another(ladder: Ladder, recipe: Recipe) -> None:
@@ -230,13 +232,13 @@ def test_a_session_never_falls_back_to_another_provider(ladder: Ladder) -> None:
     model = ladder.exported(RECIPES["single_dense"]).onnx
     with (
         pytest.raises(DensebenchError, match="has no CUDAExecutionProvider"),
-        infer.open_session(model, Device("gpu", 1, 0), threads=1),
+        onnx_session.open_session(model, Device("gpu", 1, 0), threads=1),
     ):
         pass
 
 
 def test_a_closed_session_holds_nothing(ladder: Ladder) -> None:
-    with infer.open_session(ladder.exported(RECIPES["single_dense"]).onnx, DEVICE, threads=1) as session:
-        call = infer.primed_call(session, ladder.test_images[:1])
+    with onnx_session.open_session(ladder.exported(RECIPES["single_dense"]).onnx, DEVICE, threads=1) as session:
+        call = onnx_session.primed_call(session, ladder.test_images[:1])
     with pytest.raises(AttributeError):
         call()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.parity import certify
+from bench.inference.parity import certify
 
 REFERENCE = np.array([[0.7, 0.2, 0.1], [0.5, 0.5, 0.0], [0.1, 0.3, 0.6]], dtype=np.float32)
 

@@ -14,13 +14,13 @@ import pytest
 from bench.__main__ import main
 from bench.errors import DensebenchError
 from bench.host.machine import RESIDENT, process_memory
+from bench.inference.runtimes import RUNTIMES
+from bench.inference.runtimes.artifacts import ARTIFACTS
+from bench.inference.runtimes.certificate import examine
 from bench.progress import Progress
 from bench.records.record import read_run
 from bench.reports.kinds import KINDS
-from bench.runtimes import RUNTIMES
-from bench.runtimes.artifacts import ARTIFACTS
 from bench.runtimes.cases import Case, run_content
-from bench.runtimes.certificate import examine
 from bench.runtimes.command import mark_missing, measure, plan_cases
 from bench.runtimes.page import runtimes_page
 from bench.runtimes.prepare import EXPECTED, Order, prepare
@@ -113,7 +113,7 @@ def test_each_runtime_gives_the_trained_models_answers(
     if any(importlib.util.find_spec(package) is None for package in chosen.packages):
         pytest.skip(f"{chosen.packages} not installed")
     monkeypatch.setattr(
-        "bench.runtimes.keras_model.start_tensorflow", lambda _device: pytest.importorskip("tensorflow")
+        "bench.inference.runtimes.keras_model.start_tensorflow", lambda _device: pytest.importorskip("tensorflow")
     )
     monkeypatch.setattr("bench.runtimes.worker.claim_device", lambda _device: None)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bench.errors import DensebenchError, unknown_name
-from bench.infer import BATCH_SIZES
+from bench.inference.onnx_session import BATCH_SIZES
 from bench.records.duels import Case
 from models import RECIPES
 

@@ -19,11 +19,11 @@ import numpy as np
 
 from bench.data.splits import Split, scale
 from bench.errors import DensebenchError
-from bench.export import OnnxModel, export
 from bench.host.devices import Device, start_tensorflow
 from bench.host.timing import time_once
-from bench.infer import make_batch, open_session, primed_call, run_in_batches
-from bench.parity import certify
+from bench.inference.export import OnnxModel, export
+from bench.inference.onnx_session import make_batch, open_session, primed_call, run_in_batches
+from bench.inference.parity import certify
 from bench.trained import score
 from bench.training import find_trainer
 from bench.training.compiled_fit import CompiledFit

@@ -13,9 +13,9 @@ from bench.arguments import existing_results
 from bench.data.datasets import DATASETS, DEFAULT
 from bench.data.splits import PIXELS
 from bench.errors import DensebenchError, unknown_name
-from bench.export import OUTPUT_NAME, OnnxModel
 from bench.host.devices import Device
-from bench.infer import open_session
+from bench.inference.export import OUTPUT_NAME, OnnxModel
+from bench.inference.onnx_session import open_session
 from bench.records.run_file import DEFAULT_RESULTS
 from models import RECIPES
 from models.published import PUBLISHED

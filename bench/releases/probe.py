@@ -113,7 +113,7 @@ def measure(
     import numpy as np  # noqa: PLC0415  TensorFlow imports it, so only now
 
     from bench.data.splits import make_split, scale  # noqa: PLC0415
-    from bench.infer import make_batch  # noqa: PLC0415
+    from bench.inference.onnx_session import make_batch  # noqa: PLC0415
     from bench.training.keras_fit import targets  # noqa: PLC0415
     from bench.training.keras_model import build_model  # noqa: PLC0415
     from models import RECIPES  # noqa: PLC0415

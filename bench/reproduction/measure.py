@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import infer
 from bench.data.sample_images import SHOWCASE
 from bench.data.splits import make_split, scale
 from bench.errors import InvalidRow
-from bench.parity import certify
+from bench.inference import onnx_session
+from bench.inference.parity import certify
 from bench.records.seed_runs import Repetition
 from bench.reproduction.saving import save_and_load
 from bench.trained import score_answers
@@ -127,8 +127,8 @@ def examine(recipe: Recipe, trained: Trained, ladder: Ladder) -> tuple[dict[str,
     """
     ladder.keep(trained)
     exported = ladder.exported(recipe)
-    with infer.open_session(exported.onnx, ladder.device, threads=ladder.device.threads) as session:
-        certificate = certify(exported.probabilities, infer.run_in_batches(session, ladder.test_images))
+    with onnx_session.open_session(exported.onnx, ladder.device, threads=ladder.device.threads) as session:
+        certificate = certify(exported.probabilities, onnx_session.run_in_batches(session, ladder.test_images))
     if certificate.faults:
         raise InvalidRow([f"{recipe.name}: {fault}" for fault in certificate.faults])
     facts = {"seed": trained.seed, "parity": certificate.as_dict(), "onnx_sha256": exported.onnx.sha256}

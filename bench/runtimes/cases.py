@@ -10,7 +10,7 @@ from bench.records.record import SCHEMA
 from bench.records.run_file import round_timings
 
 if TYPE_CHECKING:
-    from bench.runtimes.runtime import Runtime
+    from bench.inference.runtimes.runtime import Runtime
     from models import Recipe
 
 PARTS = ("import_s", "load_s", "first_s", "resident_bytes")

@@ -23,11 +23,11 @@ from bench.host.machine import machine_name
 from bench.host.metadata import about_run
 from bench.host.process import on_cpus, own_cpus, run_to_end, side_environment
 from bench.host.resources import say_needs
+from bench.inference.runtimes import RUNTIMES
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import read_run
 from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.reports.own import refresh_pages
-from bench.runtimes import RUNTIMES
 from bench.runtimes.cases import Case, run_content
 from bench.runtimes.page import FOLDER, runtimes_page
 from bench.runtimes.prepare import EXPECTED, FACTS, Order

@@ -13,17 +13,17 @@ import numpy as np
 
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
-from bench.export import PRECISIONS
 from bench.host.devices import claim_device, parse_device, start_tensorflow
+from bench.inference.export import PRECISIONS
+from bench.inference.runtimes.artifacts import ARTIFACTS
+from bench.inference.runtimes.runtime import Unavailable
 from bench.ladder import Ladder
-from bench.runtimes.artifacts import ARTIFACTS
-from bench.runtimes.runtime import Unavailable
 from models import RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from bench.ladder import Exported
+    from bench.inference.export import Exported
 
 EXPECTED = "expected.npz"
 FACTS = "facts.json"

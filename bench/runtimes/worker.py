@@ -20,7 +20,7 @@ from bench.host.machine import RESIDENT, process_memory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.runtimes.runtime import Answer
+    from bench.inference.runtimes.runtime import Answer
 
 PRIME_CALLS = 20
 FEWEST = 20
@@ -32,7 +32,7 @@ class Settings:
     """What a worker is started for; it crosses the process boundary as JSON.
 
     Attributes:
-        runtime: a key of `bench.runtimes.RUNTIMES`.
+        runtime: a key of `bench.inference.runtimes.RUNTIMES`.
         path: the artifact.
         expected: an `.npz` of `images` (n, 784), the trained model's `probabilities` (n, 10) and `labels` (n,).
         timings: batch size to how many single calls are timed.
@@ -56,8 +56,8 @@ class Settings:
 def work(settings: Settings, clock_ns: Callable[[], int] = time.monotonic_ns) -> dict[str, Any]:
     """What one fresh process found out: `cold`, `certificate`, and `values_s` by batch size."""
     claim_device(Device("cpu", settings.threads))  # before NumPy loads BLAS
-    from bench.runtimes import RUNTIMES  # noqa: PLC0415
-    from bench.runtimes.runtime import Unavailable  # noqa: PLC0415
+    from bench.inference.runtimes import RUNTIMES  # noqa: PLC0415
+    from bench.inference.runtimes.runtime import Unavailable  # noqa: PLC0415
 
     runtime = RUNTIMES[settings.runtime]
     marks_ns: list[int] = []
@@ -97,8 +97,8 @@ def _serve(settings: Settings, answer: Answer, *, exact: bool) -> dict[str, Any]
     """The certificate and, where the answers are right, the timings."""
     import numpy as np  # noqa: PLC0415
 
-    from bench.infer import make_batch  # noqa: PLC0415
-    from bench.runtimes.certificate import examine  # noqa: PLC0415
+    from bench.inference.onnx_session import make_batch  # noqa: PLC0415
+    from bench.inference.runtimes.certificate import examine  # noqa: PLC0415
 
     with np.load(settings.expected) as arrays:
         images, probabilities, labels = (arrays[name] for name in ("images", "probabilities", "labels"))

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.export import INPUT_NAME, OUTPUT_NAME
 from bench.host.devices import CPU_PROVIDER
-from bench.infer import make_session
-from bench.runtimes.runtime import Unavailable
+from bench.inference.export import INPUT_NAME, OUTPUT_NAME
+from bench.inference.onnx_session import make_session
+from bench.inference.runtimes.runtime import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.runtimes.runtime import Answer
+    from bench.inference.runtimes.runtime import Answer
 
 
 def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:

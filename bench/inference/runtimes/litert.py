@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.runtimes.runtime import Answer
+    from bench.inference.runtimes.runtime import Answer
 
 
 def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:

@@ -19,7 +19,10 @@ from bench.records.record import DEFAULT_BACKEND
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from bench.trained import Trained
+
 
 INPUT_NAME = "images"
 OUTPUT_NAME = "probabilities"
@@ -51,6 +54,20 @@ class OnnxModel:
     def sha256(self) -> str:
         """SHA-256 of the file."""
         return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A model that has earned its latency rows: trained above its floor, and exported.
+
+    Attributes:
+        probabilities: the trained model's own answers on every test image, (n, 10).
+    """
+
+    trained: Trained
+    test_accuracy: float
+    onnx: OnnxModel
+    probabilities: NDArray[np.floating[Any]]
 
 
 def export(trained: Trained, metadata: Mapping[str, str]) -> OnnxModel:

@@ -25,13 +25,13 @@ class Runtime:
 
     Attributes:
         name: as tables have it.
-        artifact: what it loads: a key of `bench.runtimes.artifacts.ARTIFACTS`.
+        artifact: what it loads: a key of `bench.inference.runtimes.artifacts.ARTIFACTS`.
         frameworks: whose models it can answer with.
         packages: what must be installed, by the names that Python imports.
         load: takes the artifact's path and the number of CPU threads; imports the runtime first of all. Raises
             Unavailable.
         exact: whether it computes in the trained model's precision. Where it does not, predictions may change, but the
-            accuracy must hold (`bench.runtimes.certificate`).
+            accuracy must hold (`bench.inference.runtimes.certificate`).
     """
 
     name: str

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.parity import certify
+from bench.inference.parity import certify
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.parity import Certificate
+    from bench.inference.parity import Certificate
 
 LARGEST_LOSS = 0.005
 """Of accuracy (0-1), for runtimes that compute in less than the trained model's precision."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.runtimes.runtime import Unavailable
+from bench.inference.runtimes.runtime import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bench.ladder import Exported
+    from bench.inference.export import Exported
 
 
 def write_keras(exported: Exported, path: Path) -> None:

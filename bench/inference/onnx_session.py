@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import DensebenchError
-from bench.export import INPUT_NAME, OUTPUT_NAME
 from bench.host.devices import GPU_PROVIDER
+from bench.inference.export import INPUT_NAME, OUTPUT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from bench.export import OnnxModel
     from bench.host.devices import Device
+    from bench.inference.export import OnnxModel
 
 BATCH_SIZES = (1, 32, 1000)
 TIMINGS = {1: 2000, 32: 1000, 1000: 1000}

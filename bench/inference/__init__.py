@@ -1,0 +1,1 @@
+"""Trained models as they are deployed: exported, certified, and run by every runtime."""
