@@ -25,10 +25,10 @@ from bench.ladder import Ladder
 from bench.progress import Progress, logging_to
 from bench.records.record import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run
 from bench.records.run_file import reserve_run_path
-from bench.reports.own import beside_published, refresh_pages
+from bench.report.own_pages import beside_published, refresh_pages
+from bench.report.pages.suite import caption, headline_table, notices
 from bench.rows import Rows
 from bench.settings import Settings, add_options, read_settings
-from bench.tables import caption, headline_table, notices
 from bench.training.backends import backend, claim_backend
 from models import RECIPES, Recipe
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.arguments import words_of
-from bench.device_table import choose_device_runs, devices_page
 from bench.errors import DensebenchError, gravest, unknown_name
 from bench.files import ROOT
 from bench.host.devices import available_threads, parse_device
@@ -18,7 +17,8 @@ from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import DEFAULT_BACKEND, read_runs
 from bench.records.run_file import DEFAULT_RESULTS
-from bench.reports.own import refresh_pages
+from bench.report.own_pages import refresh_pages
+from bench.report.pages.devices import choose_device_runs, devices_page
 from bench.training.backends import BACKENDS, missing_packages
 
 if TYPE_CHECKING:

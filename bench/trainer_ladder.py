@@ -28,9 +28,9 @@ from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import SCHEMA, read_run
 from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path, round_timings
-from bench.reports.own import refresh_pages
+from bench.report.own_pages import refresh_pages
+from bench.report.pages.trainers import FOLDER, trainer_page
 from bench.rungs import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
-from bench.trainer_report import FOLDER, trainer_page
 from models import RECIPES
 from models.recipe import QUICK_FLOOR
 

@@ -17,8 +17,8 @@ from bench.records.known_releases import Release, find_release, known_releases, 
 from bench.records.record import read_runs
 from bench.releases import bisection
 from bench.releases.bisection import exit_status
-from bench.releases.bisection_page import answer, bisection_page
 from bench.releases.search import search
+from bench.report.pages.bisection import answer, bisection_page
 from tests.fake_duel import INFER, TRAIN, FakeArena
 from tests.fake_runs import PACKAGES
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from bench.reports.kinds import read_shown
-from bench.web.page import write_report
-from bench.web.stored import make_stored
+from bench.report.html.page import write_report
+from bench.report.html.stored import make_stored
+from bench.report.registry import read_shown
 from tests.fake_runs import infer_row, run_content, train_row
 
 ROOT = Path(__file__).parent.parent

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.duels.table import duel_page
 from bench.errors import DensebenchError
 from bench.records.duels import SIDES, Row, outcomes, read_duel, run_content
 from bench.records.record import read_run
+from bench.report.pages.duel_table import duel_page
 from tests.fake_duel import ABOUT, COMPILED, INFER, MARGINS, TRAIN, FakeArena, fought, lose
 from tests.fake_runs import run_content as suite_content
 

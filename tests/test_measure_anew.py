@@ -10,7 +10,7 @@ import pytest
 
 from bench.errors import DensebenchError
 from bench.records.run_file import PUBLISHED
-from bench.reports.kinds import read_shown
+from bench.report.registry import read_shown
 from bench.reports.measure import Part, forget, measure, plan
 
 PARTS = [

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.reports.kinds import read_shown
-from bench.reports.pins import read_pins
-from bench.reports.readme import markers
-from bench.reports.sections import RESULTS_TABLE, headline
+from bench.report.pins import read_pins
+from bench.report.readme import markers
+from bench.report.readme_sections import RESULTS_TABLE, headline
+from bench.report.registry import read_shown
 from tests.fake_runs import infer_row, run_content, train_row
 
 ROOT = Path(__file__).parent.parent

@@ -22,12 +22,12 @@ from bench.records.published_figures import BETTER, CANNOT_TELL, REPRODUCED, WOR
 from bench.records.record import RunFileError, read_run
 from bench.records.reproductions import read_results
 from bench.records.seed_runs import Repetition, Result, class_scores
+from bench.report.pages.reproduction import reproduction_page, reproduction_table
+from bench.report.pages.reproduction_cells import figure_name, interval, spread
+from bench.report.pages.reproduction_details import details_page
 from bench.reproduction import command
-from bench.reproduction.cells import figure_name, interval, spread
 from bench.reproduction.command import choose, load_datasets
-from bench.reproduction.details import details_page
 from bench.reproduction.measure import count_answers, train_side_by_side
-from bench.reproduction.page import reproduction_page, reproduction_table
 from models import RECIPES
 from models.published import PUBLISHED, Figure, Published
 

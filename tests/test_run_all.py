@@ -11,10 +11,10 @@ import pytest
 
 from bench import run_all
 from bench.__main__ import main, parse
-from bench.device_table import choose_device_runs, devices_caption, devices_table
 from bench.errors import DensebenchError
 from bench.host.gpu import Gap
 from bench.records.record import read_runs
+from bench.report.pages.devices import choose_device_runs, devices_caption, devices_table
 from bench.run_all import choose_devices
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 

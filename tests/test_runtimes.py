@@ -19,10 +19,10 @@ from bench.inference.runtimes.artifacts import ARTIFACTS
 from bench.inference.runtimes.certificate import examine
 from bench.progress import Progress
 from bench.records.record import read_run
-from bench.reports.kinds import KINDS
+from bench.report.pages.runtimes import runtimes_page
+from bench.report.registry import KINDS
 from bench.runtimes.cases import Case, run_content
 from bench.runtimes.command import mark_missing, measure, plan_cases
-from bench.runtimes.page import runtimes_page
 from bench.runtimes.prepare import EXPECTED, Order, prepare
 from bench.runtimes.worker import Settings, cold_start, time_calls, work
 from models import RECIPES

@@ -15,7 +15,7 @@ from bench.errors import DensebenchError
 from bench.progress import Progress
 from bench.records.duels import Block, Row
 from bench.records.other_rules import RULES
-from bench.selftest.page import gate_table, rules_table, selftest_page
+from bench.report.pages.selftest import gate_table, rules_table, selftest_page
 from bench.selftest.trials import Limits, Trial, choose_plants, fight_trials, plan_trials
 from bench.stats.power import Rate, detectable_slowdown, mean_split
 from bench.stats.variance_components import Split

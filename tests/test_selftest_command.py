@@ -10,8 +10,8 @@ import pytest
 
 from bench.__main__ import main
 from bench.records.selftests import read_fought
+from bench.report.pages.selftest import gate_table
 from bench.selftest import command
-from bench.selftest.page import gate_table
 from tests.fake_duel import INFER, TRAIN, lose
 from tests.fake_selftest import FakeGround, planted, table
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.main_page import tables_page
 from bench.records.record import Run, read_run
-from bench.tables import caption, headline_table, latency_table, notices, training_table
+from bench.report.pages.suite import caption, headline_table, latency_table, notices, tables_page, training_table
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
 GOLDEN = Path(__file__).parent / "data"

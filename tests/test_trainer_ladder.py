@@ -17,13 +17,13 @@ from bench.errors import DensebenchError
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.progress import Progress
 from bench.records.record import Run, read_run, read_runs
-from bench.reports.kinds import make_pages, read_shown
+from bench.report.pages.trainers import FOLDER, flops_per_image, time_to_accuracy, trainer_page, trainer_table
+from bench.report.registry import make_pages, read_shown
 from bench.rung_worker import serve
 from bench.rungs import LADDERS, RUNGS, WIDTHS, Rung
 from bench.rungs.numpy_limit import step_products
 from bench.rungs.task import Ready, Task, Unavailable, make_ready
 from bench.rungs.tensorflow_rungs import steps_per_execution
-from bench.trainer_report import FOLDER, flops_per_image, time_to_accuracy, trainer_page, trainer_table
 from models import RECIPES
 from tests.fake_runs import MACHINE, PACKAGES
 

@@ -18,7 +18,7 @@ from bench.records.releases import choose_attempts, read_attempts, with_release
 from bench.releases import versions
 from bench.releases.probe import PROBE
 from bench.releases.versions import Job, launch, plan_jobs
-from bench.releases.versions_page import versions_page, versions_table
+from bench.report.pages.releases import versions_page, versions_table
 from tests.fake_runs import benchmark_row, infer_row, run_content, train_row
 
 INFER = "infer[deep_mlp,batch=1,threads=1]"

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.reports.kinds import read_shown
-from bench.web.page import SECTIONS, build_page, embed, make_sections
-from bench.web.sections.curves import parting, sound
-from bench.web.sections.images import sound_gallery
-from bench.web.sections.ladder import pareto, rungs
-from bench.web.sections.latency import SHARES, thin
-from bench.web.stored import MOST_RUNS, Stored, make_stored
-from bench.web.view import YOURS, Panel, Section, plain, plot_text, time_axis
+from bench.report.html.page import SECTIONS, build_page, embed, make_sections
+from bench.report.html.sections.curves import parting, sound
+from bench.report.html.sections.images import sound_gallery
+from bench.report.html.sections.ladder import pareto, rungs
+from bench.report.html.sections.latency import SHARES, thin
+from bench.report.html.stored import MOST_RUNS, Stored, make_stored
+from bench.report.html.view import YOURS, Panel, Section, plain, plot_text, time_axis
+from bench.report.registry import read_shown
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
 ROOT = Path(__file__).parent.parent

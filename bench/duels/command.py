@@ -21,7 +21,6 @@ from bench.duels.cases import DEFAULT_CASES, choose_cases
 from bench.duels.duel import fight, scout_all
 from bench.duels.papers import about_duel
 from bench.duels.sides import find_side, missing_environments
-from bench.duels.table import VERDICTS, duel_page, exit_status, verdicts
 from bench.errors import DensebenchError
 from bench.formats import format_counted
 from bench.host.devices import Device, parse_device
@@ -31,6 +30,7 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.duels import FOLDER, SIDES, Margins, Row, outcomes, read_duel, run_content
 from bench.records.injection import parse_plant
 from bench.records.run_file import DEFAULT_RESULTS, Keeper, reserve_run_path
+from bench.report.pages.duel_table import VERDICTS, duel_page, exit_status, verdicts
 
 DEFAULT_FAIL_ON = "slower,worse,missing"
 MEMORY_BYTES = 2_500_000_000

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from tabulate import tabulate
 
 from bench.duels.command import parse_fail_on
-from bench.duels.table import exit_status, packages_table
 from bench.errors import DensebenchError
 from bench.formats import NOT_MEASURED, format_accuracy, format_duration
 from bench.records.comparison import SEVERAL, median_s, obstacle, pair_cases, time_apart
 from bench.records.record import Run, RunFileError, read_run
+from bench.report.markdown import escape
+from bench.report.pages.duel_table import exit_status, packages_table
 from bench.stats.verdicts import INTERVAL_ERROR
-from bench.tables import escape
 
 if TYPE_CHECKING:
     from bench.records.comparison import Pair

@@ -20,7 +20,6 @@ from bench.duels.command import MEMORY_BYTES, add_duel_arguments, duel_device, p
 from bench.duels.duel import fight_alone
 from bench.duels.papers import about_duel
 from bench.duels.sides import find_side, missing_environments
-from bench.duels.table import ratio_text
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.formats import NOT_MEASURED, format_counted
 from bench.host.machine import machine_name
@@ -30,8 +29,9 @@ from bench.records.bisections import CHANGED, UNCHANGED, Found, Step
 from bench.records.duels import FOLDER, SIDES, Case, Margins, Outcome, Row, outcomes, run_content
 from bench.records.known_releases import releases_between
 from bench.records.run_file import Keeper, reserve_run_path
-from bench.releases.bisection_page import bisection_page
 from bench.releases.search import search
+from bench.report.markdown import ratio_text
+from bench.report.pages.bisection import bisection_page
 from bench.stats.verdicts import CANNOT_TELL, Finding
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from bench.records.known_releases import Release, find_release, known_releases
 from bench.records.releases import FOLDER, choose_attempts, read_attempts, with_release
 from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.releases.probe import PROBE, Asked
-from bench.releases.versions_page import versions_page
-from bench.reports.own import refresh_pages
+from bench.report.own_pages import refresh_pages
+from bench.report.pages.releases import versions_page
 from bench.training import KERAS_TRAINERS
 
 if TYPE_CHECKING:

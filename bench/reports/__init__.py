@@ -1,1 +1,1 @@
-"""What is published: every page and README section made from the stored runs, written, or held against them."""
+"""What has not moved yet."""

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 from bench.arguments import existing_results
 from bench.errors import ALARM, FINE
 from bench.files import ROOT, short
-from bench.main_page import headline_section
 from bench.records.run_file import DEFAULT_RESULTS, PUBLISHED
-from bench.reports.check import check
-from bench.reports.kinds import KINDS, make_pages, read_shown
+from bench.report.check import check
+from bench.report.html.page import write_report
+from bench.report.html.stored import make_stored
+from bench.report.own_pages import write_pages
+from bench.report.pages.suite import headline_section
+from bench.report.publish import publish, unpinned, write_published
+from bench.report.readme_sections import headline
+from bench.report.registry import KINDS, make_pages, read_shown
 from bench.reports.measure import forget, measure, plan
-from bench.reports.own import write_pages
-from bench.reports.publish import publish, unpinned, write_published
-from bench.reports.sections import headline
-from bench.web.page import write_report
-from bench.web.stored import make_stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.reports.kinds import Shown
+    from bench.report.registry import Shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

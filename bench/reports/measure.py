@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bench.errors import DensebenchError, unknown_name
 from bench.files import ROOT, short, write_atomically
 from bench.records.record import DEFAULT_BACKEND
-from bench.reports.kinds import KINDS, Shown
+from bench.report.registry import KINDS, Shown
 
 if TYPE_CHECKING:
     from bench.records.record import Run

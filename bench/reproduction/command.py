@@ -34,10 +34,10 @@ from bench.records.reproductions import (
 )
 from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.records.seed_runs import Result
-from bench.reports.own import refresh_pages
-from bench.reproduction.details import details_page
+from bench.report.own_pages import refresh_pages
+from bench.report.pages.reproduction import reproduction_page
+from bench.report.pages.reproduction_details import details_page
 from bench.reproduction.measure import Training, assess, examine, train_side_by_side
-from bench.reproduction.page import reproduction_page
 from bench.training import KERAS_TRAINERS
 from bench.training.keras_model import accept_published_losses
 from models.published import PUBLISHED

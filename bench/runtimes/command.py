@@ -27,9 +27,9 @@ from bench.inference.runtimes import RUNTIMES
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import read_run
 from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
-from bench.reports.own import refresh_pages
+from bench.report.own_pages import refresh_pages
+from bench.report.pages.runtimes import FOLDER, runtimes_page
 from bench.runtimes.cases import Case, run_content
-from bench.runtimes.page import FOLDER, runtimes_page
 from bench.runtimes.prepare import EXPECTED, FACTS, Order
 from bench.runtimes.worker import Settings
 from bench.training import KERAS_TRAINERS

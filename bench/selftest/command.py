@@ -25,8 +25,8 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.duels import SIDES, run_content
 from bench.records.run_file import encode_run, reserve_run_path
 from bench.records.selftests import FOLDER, Fought, by_id, read_fought, to_go_on_with
-from bench.reports.own import refresh_pages
-from bench.selftest.page import false_alarms, selftest_page
+from bench.report.own_pages import refresh_pages
+from bench.report.pages.selftest import false_alarms, selftest_page
 from bench.selftest.trials import Ground, Limits, Trial, fight_trials, plan_trials
 from bench.stats.verdicts import ALARM_ERROR
 

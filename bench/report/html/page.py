@@ -1,0 +1,139 @@
+"""The page itself: sections as JSON, the script that draws them, Plotly and the style, all in one file."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import DensebenchError
+from bench.files import write_atomically
+from bench.records.record import SHAPE_ERRORS
+from bench.report.html.sections import (
+    classes,
+    curves,
+    gate,
+    hardware,
+    images,
+    ladder,
+    latency,
+    releases,
+    reproduced,
+    sources,
+)
+from bench.report.html.view import FACETS, Section, plain, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from bench.report.html.stored import Stored
+
+HERE = Path(__file__).parent
+TITLE = "densebench"
+SECTIONS: dict[str, Callable[[Stored], Section]] = {
+    "Models": ladder.make_section,
+    "Latency": latency.make_section,
+    "TensorFlow's releases": releases.make_section,
+    "Trainers, devices, backends": hardware.make_section,
+    "Learning curves": curves.make_section,
+    "Classes": classes.make_section,
+    "Images and answers": images.make_section,
+    "The tutorials' figures": reproduced.make_section,
+    "How far to trust a verdict": gate.make_section,
+    "Where the numbers come from": sources.make_section,
+}
+"""The chapters in their order."""
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+"""Content security: the page can load nothing from anywhere."""
+LICENCE = "Charts: plotly.js (MIT licence). Fashion-MNIST: Zalando SE (MIT licence). MNIST: LeCun, Cortes, Burges."
+
+
+def write_report(stored: Stored, folder: Path) -> tuple[Path, list[str]]:
+    """Write `index.html` into a folder: its path, and a line for each chapter that could not be made.
+
+    Raises:
+        DensebenchError: Plotly is not installed.
+        OSError: the page could not be written; the old one stays.
+    """
+    sections, complaints = make_sections(stored)
+    page = build_page(stored, sections, plotly_script())
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "index.html"
+    write_atomically(path, page.encode())
+    return path, complaints
+
+
+def make_sections(stored: Stored) -> tuple[list[Section], list[str]]:
+    """Every chapter, and a line for each that the stored data cannot be made into."""
+    sections, complaints = [], []
+    for title, make in SECTIONS.items():
+        try:
+            sections.append(make(stored))
+        except SHAPE_ERRORS as error:
+            text = f"A stored run has something else where this chapter's figures should be: {shorten(repr(error))}"
+            complaints.append(f"chapter {title!r}: {text}")
+            sections.append(Section(key=f"broken-{len(sections)}", title=title, text=text, panels=[]))
+    return sections, complaints
+
+
+def plotly_script() -> str:
+    """plotly.js, as the Python package brings it along.
+
+    Raises:
+        DensebenchError: the package is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs  # noqa: PLC0415  only the HTML report needs it
+    except ImportError as error:
+        raise DensebenchError("the HTML report needs plotly: `pip install plotly` brings it.") from error
+    script: str = get_plotlyjs()
+    return script
+
+
+def build_page(stored: Stored, sections: Sequence[Section], plotly: str) -> str:
+    """The whole page as HTML."""
+    run = stored.headline
+    about = f"Newest headline run: {run.started_at[:10]}, commit {run.commit}, {run.command}." if run else ""
+    data = {
+        "facets": FACETS,
+        "links": stored.links,
+        "sections": [asdict(section) for section in sections],
+    }
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="color-scheme" content="light dark">
+<title>{TITLE}</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the figures</a>
+<header>
+<h1>{TITLE}</h1>
+<p>Dense classifiers, trained, exported and timed. {html.escape(shorten(about))}</p>
+</header>
+<div id="controls"></div>
+<main id="main" tabindex="-1"><noscript>This page draws its figures with a script; the same numbers stand as tables in
+results/tables/.</noscript></main>
+<footer><p>{LICENCE}</p></footer>
+<script type="application/json" id="data">{embed(data)}</script>
+<script>{script}</script>
+<script>{plotly}</script>
+<script>densebench.drawPlots();</script>
+</body>
+</html>
+"""
+
+
+def embed(data: Any) -> str:
+    """Data as JSON that can stand inside a script element, whatever text it holds."""
+    text = json.dumps(plain(data), separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

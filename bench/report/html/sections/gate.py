@@ -1,0 +1,159 @@
+"""How far the duels can be trusted: false alarms and power with exact intervals, beside two other tools' rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.formats import percent
+from bench.records.other_rules import RULES
+from bench.records.selftests import FOLDER
+from bench.report.html.view import Cell, Facets, Line, Panel, Section, Table, Trace, plot_text, shorten
+from bench.report.pages.selftest import by_case, noise, planted, planted_shares, rate_text
+from bench.stats.power import Rate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records.selftests import Fought
+    from bench.report.html.stored import Stored
+
+SYMBOLS = ("circle", "diamond", "square")
+LEVELS = {"rounds": "turns", "processes": "processes", "blocks": "blocks"}
+
+
+def make_section(stored: Stored) -> Section:
+    """What three rules said of the same duels, and where the noise comes from."""
+    fought = [one for one in stored.fought if one.counts]
+    failed = len(stored.fought) - len(fought)
+    text = "An environment against itself, again and again, with nothing planted and with real slowdowns inside. "
+    text += f"{failed} duels failed and are not counted. " if failed else ""
+    return Section(
+        key="trust",
+        title="How far to trust a verdict",
+        text=text + "Bars are exact 95 % intervals of the true share (Clopper and Pearson).",
+        panels=[_rules(fought), _noise(fought)] if fought else [],
+    )
+
+
+def _facets(fought: Sequence[Fought]) -> Facets:
+    about = fought[0].about
+    return {
+        "machine": shorten(str(about["machine"]["name"])),
+        "dataset": shorten(str(about["dataset"])),
+        "device": shorten(str(about["device"])),
+    }
+
+
+def _rules(fought: Sequence[Fought]) -> Panel:
+    facets, rows = _facets(fought), []
+    for case, duels in by_case(fought).items():
+        for share in (0.0, *planted_shares(duels, slower=True)):
+            alike = planted(duels, share, slower=True)
+            label = f"{case}: {percent(share)} slower, caught" if share else f"{case}: equal, false alarms"
+            if alike:
+                rows.append((label, alike, _said(alike)))
+    traces = [_trace(name, place, rows, facets) for place, name in enumerate(RULES)]
+    alarms = [said["this duel"] for label, _, said in rows if label.endswith("false alarms")]
+    false, equal = sum(one.count for one in alarms), sum(one.of for one in alarms)
+    sentence = f"{false} false alarms in {equal} duels of equal sides."
+    caught = [(label, said["this duel"]) for label, _, said in rows if label.endswith("caught")]
+    sentence += "".join(f" {label}: {rate.count} of {rate.of}." for label, rate in caught)
+    lines = [
+        Line(
+            cells=[label, name, Cell(rate_text(rate), rate.count / rate.of)],
+            facets=facets,
+            file=f"{alike[-1].about['machine']['name']}/{FOLDER}",
+        )
+        for label, alike, said in rows
+        for name, rate in said.items()
+    ]
+    return Panel(
+        key="rules",
+        title="Three rules on the same raw data",
+        sentence=sentence,
+        traces=traces,
+        layout={
+            "xaxis": {
+                "title": {"text": "Share that said slower"},
+                "tickformat": ".0%",
+                "range": [-0.02, 1.02],
+            },
+            "yaxis": {"autorange": "reversed", "type": "category"},
+            "scattermode": "group",
+            "showlegend": True,
+            "height": 200 + 70 * len(rows),
+        },
+        table=Table(("What was fought", "Rule", "Said slower"), lines, (0, 1)),
+    )
+
+
+def _said(duels: Sequence[Fought]) -> dict[str, Rate]:
+    """How often each rule said slower."""
+    return {name: Rate(sum(rule(one.row, one.margins) for one in duels), len(duels)) for name, rule in RULES.items()}
+
+
+def _trace(name: str, place: int, rows: Sequence[tuple[str, Any, dict[str, Rate]]], facets: Facets) -> Trace:
+    rates = [said[name] for _, _, said in rows]
+    shares = [rate.count / rate.of for rate in rates]
+    ends = [rate.interval() for rate in rates]
+    return Trace(
+        plot={
+            "type": "scatter",
+            "mode": "markers",
+            "orientation": "h",
+            "offsetgroup": str(place),
+            "name": plot_text(name),
+            "x": [round(share, 4) for share in shares],
+            "y": [plot_text(label) for label, _, _ in rows],
+            "error_x": {
+                "symmetric": False,
+                "array": [round(high - share, 4) for share, (_, high) in zip(shares, ends, strict=True)],
+                "arrayminus": [round(share - low, 4) for share, (low, _) in zip(shares, ends, strict=True)],
+            },
+            "marker": {"color": f"@{place}", "symbol": SYMBOLS[place], "size": 10},
+            "text": [rate_text(rate) for rate in rates],
+            "hovertemplate": "%{y}: %{text}",
+        },
+        facets=facets,
+    )
+
+
+def _noise(fought: Sequence[Fought]) -> Panel:
+    facets = _facets(fought)
+    splits = {case: split for case, duels in by_case(fought).items() if (split := noise(duels))}
+    traces = [
+        Trace(
+            plot={
+                "type": "bar",
+                "name": label,
+                "orientation": "h",
+                "x": [round(getattr(split, level), 5) for split in splits.values()],
+                "y": [plot_text(case) for case in splits],
+                "marker": {"color": f"@{place}", "pattern": {"shape": ("", "/", ".")[place]}},
+                "hovertemplate": f"{label}: %{{x:.1%}}",
+            },
+            facets=facets,
+        )
+        for place, (level, label) in enumerate(LEVELS.items())
+    ]
+    lines = [
+        Line(
+            cells=[case, *(Cell(percent(getattr(split, level)), getattr(split, level)) for level in LEVELS)],
+            facets=facets,
+        )
+        for case, split in splits.items()
+    ]
+    return Panel(
+        key="noise",
+        title="Where the noise comes from",
+        sentence="Standard deviations as shares of the time: of turns within a process, of processes beyond what their "
+        "turns explain, and of what both sides of a block have in common, which cancels in their ratio.",
+        traces=traces,
+        layout={
+            "xaxis": {"title": {"text": "Standard deviation"}, "tickformat": ".0%"},
+            "yaxis": {"autorange": "reversed", "type": "category"},
+            "showlegend": True,
+            "height": 160 + 90 * len(splits),
+        },
+        table=Table(("Case", *LEVELS.values()), lines),
+    )

@@ -1,0 +1,180 @@
+"""Trainers side by side, and the same ladder on other devices and backends."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_rate
+from bench.report.html.sections.ladder import accuracy_cell, duration_cell, rate_cell, rungs
+from bench.report.html.view import (
+    Cell,
+    Cells,
+    Line,
+    Panel,
+    Section,
+    Table,
+    Trace,
+    facets_of,
+    plot_text,
+    rate_axis,
+    shorten,
+)
+from bench.report.pages.trainers import BASELINE, rates, rates_of, rung_title
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records.record import Run
+    from bench.report.html.sections.ladder import Rung
+    from bench.report.html.stored import Stored
+
+PATTERNS = ("", "/", ".", "x", "-", "|")
+
+
+def make_section(stored: Stored) -> Section:
+    """Who trains fastest, and where."""
+    panels = [_trainers(stored.trainers)] if stored.trainers else []
+    if len(stored.devices) > 1:
+        panels.append(_devices(rungs(stored.devices)))
+    return Section(
+        key="hardware",
+        title="Trainers, devices, backends",
+        text="Every way to train that is installed, interleaved in one run; and the main job once per device and "
+        "backend. A row that ran elsewhere than it claims is INVALID and has no bar.",
+        panels=panels,
+    )
+
+
+def _trainers(run: Run) -> Panel:
+    records = sorted(run.records, key=lambda record: record.position)
+    traces, lines = [], []
+    for record in records:
+        pick = f"{shorten(record.recipe)}, batch {record.batch_size}"
+        facets = facets_of(run, record.recipe)
+        del facets["backend"]
+        if record.faults or not record.values_s:
+            status = "; ".join(map(shorten, record.faults)) or NOT_MEASURED
+            nothing: Cells = [pick, rung_title(record), *[NOT_MEASURED] * 3, status]
+            lines.append(Line(cells=nothing, facets=facets, file=run.file, pick=pick, mark="invalid"))
+            continue
+        reached, base = rates(record), rates_of(run, record, BASELINE)
+        median = statistics.median(reached.values())
+        ratios = [rate / base[block] for block, rate in reached.items() if block in base]
+        ratio = Cell(f"{statistics.median(ratios):.2f}", statistics.median(ratios)) if ratios else NOT_MEASURED
+        spread = f"{format_rate(min(reached.values()))} to {format_rate(max(reached.values()))}"
+        accuracy = format_accuracy(record.test_accuracies[0]) if record.test_accuracies else NOT_MEASURED
+        cells: Cells = [pick, rung_title(record), Cell(format_rate(median), median), spread, ratio, accuracy]
+        lines.append(Line(cells=cells, facets=facets, file=run.file, pick=pick))
+        traces.append(
+            Trace(
+                plot={
+                    "type": "bar",
+                    "orientation": "h",
+                    "name": plot_text(rung_title(record)),
+                    "x": [round(median)],
+                    "y": [plot_text(rung_title(record))],
+                    "error_x": {
+                        "color": "@6",
+                        "symmetric": False,
+                        "array": [round(max(reached.values()) - median)],
+                        "arrayminus": [round(median - min(reached.values()))],
+                    },
+                    "marker": {"color": "@2" if "limit" in rung_title(record) else "@0"},
+                    "hovertemplate": "%{x:,} images/s<extra></extra>",
+                },
+                facets=facets,
+                pick=pick,
+                files=run.file,
+            )
+        )
+    missing = len({rung_title(record) for record in records if record.faults})
+    return Panel(
+        key="trainers",
+        title="Trainers",
+        sentence="Images per second of training, the median of the blocks with their range; the limits are what the "
+        "step's matrix products alone would allow."
+        + (f" {format_counted(missing, 'way')} to train could not be measured." if missing else ""),
+        traces=traces,
+        layout={
+            "xaxis": {"title": {"text": "Images per second"}},
+            "yaxis": {"autorange": "reversed", "type": "category"},
+            "showlegend": False,
+            "height": 420,
+        },
+        table=Table(
+            ("Model, batch", "Trainer", "images/s", "Range", "Ratio to fit", "Test accuracy"),
+            lines,
+            text_columns=(0, 1),
+        ),
+        pick="Model and batch",
+    )
+
+
+def _devices(found: Sequence[Rung]) -> Panel:
+    places = list(dict.fromkeys(_place(one) for one in found))
+    models = list(dict.fromkeys(one.model for one in found))
+    traces = []
+    for number, place in enumerate(places):
+        here = {one.model: one for one in found if _place(one) == place}
+        traces += [
+            Trace(
+                plot={
+                    "type": "bar",
+                    "name": plot_text(place),
+                    "legendgroup": plot_text(place),
+                    "offsetgroup": str(number),
+                    "showlegend": model == models[0],
+                    "x": [plot_text(model)],
+                    "y": [rate and round(rate)],
+                    "marker": {"color": f"@{number}", "pattern": {"shape": PATTERNS[number % len(PATTERNS)]}},
+                    "hovertemplate": f"{plot_text(place)}: %{{y:,}} images/s<extra></extra>",
+                },
+                facets=here[model].facets,
+                files=here[model].run.file,
+            )
+            for model in models
+            if model in here
+            for rate in [rate_cell(here[model].train).sort]
+        ]
+    lines = []
+    for one in found:
+        cells: Cells = [
+            shorten(one.model),
+            _place(one),
+            accuracy_cell(one.train),
+            rate_cell(one.train),
+            duration_cell(one.single, 0.5),
+            rate_cell(one.bulk),
+            "; ".join(map(shorten, one.faults)) or "valid",
+        ]
+        lines.append(Line(cells=cells, facets=one.facets, file=one.run.file, mark="invalid" if one.faults else ""))
+    return Panel(
+        key="devices",
+        title="Backends and devices",
+        sentence=f"Images per second of training: {', '.join(places)}.",
+        traces=traces,
+        layout={
+            "yaxis": rate_axis("Images per second of training"),
+            "xaxis": {"type": "category", "tickangle": -20},
+            "barmode": "group",
+            "showlegend": True,
+        },
+        table=Table(
+            (
+                "Model",
+                "Backend and device",
+                "Test accuracy",
+                "Train images/s",
+                "Batch 1, p50",
+                "images/s, batch 1000",
+                "Proof",
+            ),
+            lines,
+            text_columns=(0, 1, 6),
+        ),
+    )
+
+
+def _place(one: Rung) -> str:
+    return shorten(f"{one.run.backend} on {one.run.device}")

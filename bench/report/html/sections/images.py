@@ -1,0 +1,196 @@
+"""The data sets' images, what models make of them, how many there are of each class, and the models' layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.data.sample_images import ANSWERED, GRIDS
+from bench.formats import format_count, format_percent
+from bench.records.reproductions import read_results
+from bench.report.html.view import Cell, Cells, Line, Panel, Section, Table, Trace, facets_of_recipe, plot_text, shorten
+from models.published import PUBLISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.records.record import Run
+    from bench.records.seed_runs import Result
+    from bench.report.html.stored import Stored
+
+PIXELS_BASE64 = 1048
+"""Characters of 28 x 28 bytes in base64."""
+DIGITS = 4
+
+
+def make_section(stored: Stored) -> Section:
+    """Predictions, samples, classes, layers: what the tutorials draw beside their curves."""
+    run = stored.reproduction
+    results = {name: one for name, one in read_results(run).items() if one.repetitions} if run else {}
+    if run is None or not results:
+        return Section(key="images", title="Images and answers", text="No reproduction is stored.", panels=[])
+    gallery = sound_gallery(run.papers.get("gallery"))
+    panels = [_answers(run, results, gallery), *_samples(run, gallery), _counts(run, results), _layers(run, results)]
+    return Section(
+        key="images",
+        title="Images and answers",
+        text="The tutorials' pictures, from the stored run.",
+        panels=panels,
+    )
+
+
+def sound_gallery(stored: Any) -> dict[str, dict[str, Any]]:
+    """Data set to class names and images, as far as they are stored as they should be."""
+    found: dict[str, dict[str, Any]] = {}
+    for dataset, content in (stored if isinstance(stored, dict) else {}).items():
+        names = content.get("class_names") if isinstance(content, dict) else None
+        images = content.get("images") if isinstance(content, dict) else None
+        if not isinstance(names, list) or not isinstance(images, dict):
+            continue
+        sound = {name: one for name, one in images.items() if _is_image(one, len(names))}
+        found[dataset] = {"class_names": [shorten(str(name)) for name in names], "images": sound}
+    return found
+
+
+def _is_image(one: Any, classes: int) -> bool:
+    if not isinstance(one, dict) or type(one.get("label")) is not int or not 0 <= one["label"] < classes:
+        return False
+    return isinstance(one.get("pixels"), str) and len(one["pixels"]) == PIXELS_BASE64
+
+
+def _answers(run: Run, results: Mapping[str, Result], gallery: Mapping[str, Any]) -> Panel:
+    lines, shown = [], []
+    right_of: dict[str, int] = {}
+    for name, result in results.items():
+        dataset = PUBLISHED[name].dataset
+        images = gallery.get(dataset, {}).get("images", {})
+        names = [shorten(str(one)) for one in result.specimen["class_names"]]
+        probabilities, labels = result.repetitions[0].probabilities, result.specimen["shown_labels"]
+        cards = []
+        for image in (one for one in ANSWERED if one in probabilities):
+            row, label = probabilities[image], labels[image]
+            answer = max(range(len(row)), key=row.__getitem__)
+            right_of[name] = right_of.get(name, 0) + (answer == label)
+            pixels = images.get(image, {}).get("pixels")
+            cards.append({"image": image, "label": label, "row": [round(one, DIGITS) for one in row], "pixels": pixels})
+            verdict = "right" if answer == label else "wrong"
+            cells: Cells = [
+                name,
+                image,
+                names[label],
+                names[answer],
+                Cell(format_percent(row[answer]), row[answer]),
+                verdict,
+            ]
+            lines.append(Line(cells=cells, facets=facets_of_recipe(run, name), file=run.file, pick=name))
+        shown.append({"pick": name, "facets": facets_of_recipe(run, name), "classes": names, "cards": cards})
+    least = min(right_of, key=right_of.__getitem__, default="")
+    return Panel(
+        key="answers",
+        title="Predictions",
+        sentence="Fifteen test images and the two that the tutorials look at alone, each beside its ten probabilities: "
+        "the label's bar is blue, a wrong answer's red and marked ✗. "
+        f"Fewest of them are right from {least}: {right_of[least]} of {len(ANSWERED)}."
+        if least
+        else "Nothing to show.",
+        kind="answers",
+        table=Table(("Recipe", "Image", "Label", "Answer", "Probability", ""), lines, text_columns=(0, 1, 2, 3, 5)),
+        pick="Recipe",
+        data=shown,
+        note="" if gallery else "The stored run has no pixels; a newer `python -m bench reproduce` stores them.",
+    )
+
+
+def _samples(run: Run, gallery: Mapping[str, Any]) -> list[Panel]:
+    if not gallery:
+        return []
+    shown, lines = [], []
+    for dataset, content in gallery.items():
+        names, images = content["class_names"], content["images"]
+        grids = [
+            {
+                "title": title,
+                "cards": [
+                    {"image": name, "name": names[images[name]["label"]], "pixels": images[name]["pixels"]}
+                    for name in grid
+                    if name in images
+                ],
+            }
+            for title, grid in GRIDS.items()
+        ]
+        shown.append({"pick": shorten(dataset), "facets": {"dataset": shorten(dataset)}, "grids": grids})
+        lines += [
+            Line(cells=[shorten(dataset), name, names[one["label"]]], pick=shorten(dataset), file=run.file)
+            for name, one in images.items()
+        ]
+    return [
+        Panel(
+            key="samples",
+            title="Samples",
+            sentence="Images of the data sets as they are, 28 by 28 pixels, with the names of their classes.",
+            kind="samples",
+            table=Table(("Data set", "Image", "Class"), lines, text_columns=(0, 1, 2)),
+            pick="Data set",
+            data=shown,
+        )
+    ]
+
+
+def _counts(run: Run, results: Mapping[str, Result]) -> Panel:
+    specimens = {PUBLISHED[name].dataset: result.specimen for name, result in results.items()}
+    traces, lines = [], []
+    for dataset, specimen in specimens.items():
+        names = [shorten(str(one)) for one in specimen["class_names"]]
+        counts = [specimen["label_counts"][part] for part in ("training", "test")]
+        for place, part in enumerate(("training", "test")):
+            plot = {
+                "type": "bar",
+                "name": f"{part} images",
+                "x": [plot_text(name) for name in names],
+                "y": list(counts[place]),
+                "marker": {"color": f"@{place}", "pattern": {"shape": ("", "/")[place]}},
+                "hovertemplate": "%{x}: %{y:,}",
+            }
+            traces.append(Trace(plot=plot, facets={"dataset": dataset}, pick=dataset, files=run.file))
+        for label, name in enumerate(names):
+            numbers = [Cell(format_count(one[label]), one[label]) for one in counts]
+            cells: Cells = [dataset, Cell(str(label), label), name, *numbers]
+            lines.append(Line(cells=cells, facets={"dataset": dataset}, pick=dataset, file=run.file))
+    return Panel(
+        key="counts",
+        title="Images per class",
+        sentence="Fashion-MNIST has as many images of each class; MNIST nearly so.",
+        traces=traces,
+        layout={
+            "yaxis": {"title": {"text": "Images"}},
+            "xaxis": {"type": "category", "tickangle": -40},
+            "showlegend": True,
+        },
+        table=Table(("Data set", "Class", "Name", "Training", "Test"), lines, text_columns=(0, 2)),
+        pick="Data set",
+    )
+
+
+def _layers(run: Run, results: Mapping[str, Result]) -> Panel:
+    shown, lines = [], []
+    for name, result in results.items():
+        layers = result.specimen.get("layers")
+        if not isinstance(layers, list):
+            continue
+        boxes = []
+        for layer in layers:
+            shape = " × ".join(map(str, layer["output_shape"]))
+            count = int(layer["parameters"])
+            boxes.append({"name": shorten(str(layer["name"])), "kind": shorten(str(layer["kind"])), "shape": shape})
+            cells: Cells = [name, shorten(str(layer["name"])), shorten(str(layer["kind"])), shape]
+            numbers = Cell(format_count(count), count)
+            lines.append(Line(cells=[*cells, numbers], facets=facets_of_recipe(run, name), pick=name, file=run.file))
+        shown.append({"pick": name, "facets": facets_of_recipe(run, name), "boxes": boxes})
+    return Panel(
+        key="layers",
+        title="Layers",
+        sentence="What each network is made of, from the 784 pixels down to the ten probabilities.",
+        kind="layers",
+        table=Table(("Recipe", "Layer", "Kind", "Output", "Parameters"), lines, text_columns=(0, 1, 2)),
+        pick="Recipe",
+        data=shown,
+    )

@@ -1,0 +1,290 @@
+"""The headline: every model of every run, and what its accuracy costs in latency and in training."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from bench.formats import (
+    NOT_MEASURED,
+    format_accuracy,
+    format_bytes,
+    format_count,
+    format_difference,
+    format_duration,
+    format_rate,
+)
+from bench.report.html.view import (
+    Cell,
+    Cells,
+    Facets,
+    Line,
+    Panel,
+    Section,
+    Table,
+    Trace,
+    facets_of,
+    plot_text,
+    shorten,
+    time_axis,
+)
+from bench.report.pages.suite import invalid_or_missing
+from bench.stats.percentiles import percentile, required_timings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bench.records.record import Record, Run
+    from bench.report.html.stored import Stored
+
+HEADERS = (
+    "Model",
+    "Test accuracy",
+    "Train time",
+    "Train images/s",
+    "Batch 1, p50",
+    "p99",
+    "images/s, batch 1000",
+    "Parameters",
+    "ONNX size",
+    "Largest difference of ONNX",
+    "Trainer",
+    "Backend, device",
+    "TensorFlow",
+    "Data set",
+    "Machine",
+)
+P99 = 0.99
+_T = TypeVar("_T", int, float)
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon", "pentagon")
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One model of one run: its training, its single calls on one thread, its large batches on all."""
+
+    run: Run
+    model: str
+    train: Record | None
+    single: Record | None
+    bulk: Record | None
+
+    @property
+    def facets(self) -> Facets:
+        """What it can be filtered by."""
+        return facets_of(self.run, self.model)
+
+    @property
+    def faults(self) -> list[str]:
+        """Why it is INVALID."""
+        records = [record for record in (self.train, self.single, self.bulk) if record]
+        return list(dict.fromkeys(fault for record in records for fault in record.faults))
+
+
+def rungs(runs: Sequence[Run]) -> list[Rung]:
+    """Every model of every run, in the order of the runs."""
+    return [_rung(run, model) for run in runs for model in dict.fromkeys(record.recipe for record in run.records)]
+
+
+def _rung(run: Run, model: str) -> Rung:
+    records = [record for record in run.records if record.recipe == model]
+    infer = {size: [one for one in records if (one.stage, one.batch_size) == ("infer", size)] for size in (1, 1000)}
+    return Rung(
+        run,
+        model,
+        next((record for record in records if record.stage == "train"), None),
+        min(infer[1], key=lambda record: record.threads, default=None),
+        max(infer[1000], key=lambda record: record.threads, default=None),
+    )
+
+
+def make_section(stored: Stored) -> Section:
+    """The headline table and the two pictures of what accuracy costs."""
+    found = rungs(sorted(stored.main, key=lambda run: run is not stored.headline))
+    return Section(
+        key="models",
+        title="Models",
+        text="Every model of every stored run: trained, exported to ONNX, checked against the trained model, timed. "
+        "Speed is worth nothing without its accuracy beside it.",
+        panels=[_table_panel(found), *_trade_panels(found)],
+    )
+
+
+def _table_panel(found: Sequence[Rung]) -> Panel:
+    best = max((one for one in found if one.train and not one.faults), key=_accuracy, default=None)
+    fastest = min((one for one in found if one.single and not one.faults), key=_latency_s, default=None)
+    parts = [
+        f"Most accurate: {best.model} ({format_accuracy(_accuracy(best))})." if best else "",
+        f"Quickest answer to one image: {fastest.model} ({format_duration(_latency_s(fastest))})." if fastest else "",
+    ]
+    table = Table(HEADERS, [_line(one) for one in found], text_columns=(0, 10, 11, 12, 13, 14))
+    return Panel(
+        key="headline",
+        title="All models",
+        sentence=" ".join(part for part in parts if part) or "No run is stored.",
+        kind="table",
+        table=table,
+    )
+
+
+def _accuracy(one: Rung) -> float:
+    return statistics.fmean(one.train.test_accuracies) if one.train and one.train.test_accuracies else 0.0
+
+
+def _latency_s(one: Rung) -> float:
+    return statistics.median(one.single.values_s) if one.single and one.single.values_s else float("inf")
+
+
+def _line(one: Rung) -> Line:
+    run, train = one.run, one.train
+    known = next((record for record in (one.single, one.bulk, train) if record), None)
+    cells: Cells = [
+        one.model,
+        accuracy_cell(train),
+        _time_cell(train),
+        rate_cell(train),
+        duration_cell(one.single, 0.5),
+        duration_cell(one.single, P99),
+        rate_cell(one.bulk),
+        measured(known.parameters if known else None, format_count),
+        measured(one.single.onnx_bytes if one.single else None, format_bytes),
+        measured(one.single.max_abs_diff if one.single else None, format_difference),
+        (train.trainer if train else None) or NOT_MEASURED,
+        f"{run.backend}, {run.device}",
+        str(run.packages.get("tensorflow")),
+        run.dataset,
+        str(run.machine.get("cpu")),
+    ]
+    return Line(
+        cells=[cell if isinstance(cell, Cell) else shorten(cell) for cell in cells],
+        facets=one.facets,
+        file=run.file,
+        mark="invalid" if one.faults else "",
+    )
+
+
+def measured(value: _T | None, text: Callable[[_T], str]) -> Cell:
+    """A number as a cell, a dash where there is none."""
+    return Cell(NOT_MEASURED) if value is None else Cell(text(value), value)
+
+
+def accuracy_cell(train: Record | None) -> Cell:
+    """The mean and the standard deviation over the seeds."""
+    if train is None or not train.test_accuracies:
+        return Cell(invalid_or_missing(train))
+    mean = statistics.fmean(train.test_accuracies)
+    spread = f" ± {format_accuracy(statistics.stdev(train.test_accuracies))}" if len(train.test_accuracies) > 1 else ""
+    return Cell(f"{format_accuracy(mean)}{spread}{' INVALID' if train.faults else ''}", mean)
+
+
+def _time_cell(train: Record | None) -> Cell:
+    """The median time of a training."""
+    if train is None or train.faults or not train.values_s:
+        return Cell(invalid_or_missing(train))
+    return measured(statistics.median(train.values_s), format_duration)
+
+
+def duration_cell(record: Record | None, fraction: float) -> Cell:
+    """The median (0.5) or another percentile of single calls; without enough timings, how many it needs."""
+    if record is None or record.faults or not record.values_s:
+        return Cell(invalid_or_missing(record))
+    if fraction == 0.5:  # noqa: PLR2004  the median
+        value_s = statistics.median(record.values_s)
+    elif len(record.values_s) < required_timings(fraction):
+        return Cell(f"n/a (needs {required_timings(fraction)})")
+    else:
+        value_s = percentile(record.values_s, fraction)
+    return Cell(format_duration(value_s), value_s)
+
+
+def rate_cell(record: Record | None) -> Cell:
+    """Images per second of a training or of calls."""
+    reached = record.images_per_s if record and not record.faults else None
+    return Cell(invalid_or_missing(record)) if reached is None else Cell(format_rate(reached), reached)
+
+
+def _trade_panels(found: Sequence[Rung]) -> list[Panel]:
+    """Accuracy against latency, and against the time of a training, with the front of those that nothing beats."""
+    valid = [one for one in found if not one.faults and one.train and one.train.test_accuracies]
+    by_latency = [(one, _latency_s(one)) for one in valid if one.single and one.single.values_s]
+    by_training = [(one, statistics.median(one.train.values_s)) for one in valid if one.train and one.train.values_s]
+    left_out = len(found) - len(valid)
+    note = f"{left_out} INVALID or incomplete rows are in the table only." if left_out else ""
+    return [
+        _trade_panel("latency", "Accuracy against latency", "One image, one thread: p50", by_latency, note),
+        _trade_panel("training", "Accuracy against training time", "One whole training", by_training, note),
+    ]
+
+
+def _trade_panel(key: str, title: str, axis: str, points: Sequence[tuple[Rung, float]], note: str) -> Panel:
+    order = list(dict.fromkeys(one.model for one, _ in points))
+    shapes = {name: SYMBOLS[place % len(SYMBOLS)] for place, name in enumerate(order)}
+    traces = [_point(one, seconds, order.index(one.model), shapes[one.model]) for one, seconds in points]
+    front = [one.model for one, _ in pareto([(one, seconds, _accuracy(one)) for one, seconds in points])]
+    lines = [
+        Line(
+            cells=[
+                shorten(one.model),
+                accuracy_cell(one.train),
+                Cell(format_duration(seconds), seconds),
+                shorten(f"{one.run.backend}, {one.run.device}, TensorFlow {one.run.packages.get('tensorflow')}"),
+            ],
+            facets=one.facets,
+            file=one.run.file,
+        )
+        for one, seconds in points
+    ]
+    names = ", ".join(dict.fromkeys(front))
+    return Panel(
+        key=key,
+        title=title,
+        sentence=f"Further left is faster, further up more accurate; bars are one standard deviation over the seeds. "
+        f"The dotted line joins those that nothing shown beats on both: {names}."
+        if names
+        else "Nothing to show.",
+        traces=traces,
+        layout={
+            "xaxis": time_axis(axis, [seconds for _, seconds in points]),
+            "yaxis": {"title": {"text": "Test accuracy"}, "tickformat": ".3f"},
+            "showlegend": True,
+        },
+        table=Table(("Model", "Test accuracy", axis, "On"), lines, text_columns=(0, 3)),
+        pareto={"x": "min", "y": "max"},
+        note=note,
+    )
+
+
+def pareto(points: Sequence[tuple[Rung, float, float]]) -> list[tuple[Rung, float]]:
+    """The points (seconds, accuracy) that no other one equals or beats on both; fastest first."""
+    front: list[tuple[Rung, float]] = []
+    best = -1.0
+    for one, seconds, accuracy in sorted(points, key=lambda point: (point[1], -point[2])):
+        if accuracy > best:
+            front.append((one, seconds))
+            best = accuracy
+    return front
+
+
+def _point(one: Rung, seconds: float, colour: int, shape: str) -> Trace:
+    run, accuracies = one.run, one.train.test_accuracies if one.train else ()
+    spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
+    on = plot_text(
+        f"{run.backend}, {run.device}, TensorFlow {run.packages.get('tensorflow')}, {run.machine.get('cpu')}"
+    )
+    text = f"<b>{plot_text(one.model)}</b><br>{format_duration(seconds)}, {format_accuracy(_accuracy(one))}<br>{on}"
+    return Trace(
+        plot={
+            "type": "scatter",
+            "mode": "markers",
+            "name": plot_text(one.model),
+            "legendgroup": plot_text(one.model),
+            "x": [seconds],
+            "y": [_accuracy(one)],
+            "error_y": {"array": [spread], "visible": spread > 0, "thickness": 1, "width": 3},
+            "marker": {"color": f"@{colour}", "symbol": shape, "size": 11},
+            "hovertemplate": f"{text}<extra></extra>",
+        },
+        facets=one.facets,
+        files=run.file,
+    )

@@ -1,0 +1,63 @@
+"""Text from stored runs as Markdown: tables, captions, and text that cannot do harm."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from bench.formats import NOT_MEASURED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records.record import Run
+    from bench.stats.verdicts import Finding
+
+
+def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: Sequence[int]) -> str:
+    """A table of escaped cells: the columns whose numbers are given to the left, all others to the right."""
+    align = ["left" if column in text_columns else "right" for column in range(len(headers))]
+    cells = [[escape(cell) for cell in row] for row in rows]
+    return tabulate(
+        cells,
+        [escape(header) for header in headers],
+        tablefmt="pipe",
+        colalign=align if cells else None,
+        disable_numparse=True,
+    )
+
+
+def escape(text: str) -> str:
+    """Text from a run file as harmless Markdown: no HTML, no table cell that ends early, one line."""
+    one_line = re.sub(r"\s+", " ", text)
+    return html.escape(one_line, quote=False).replace("|", "\\|")
+
+
+def provenance(run: Run, labels: Sequence[tuple[str, str]]) -> list[str]:
+    """Where figures come from: processor, versions, date, commit, command and run file.
+
+    Args:
+        run: whose figures they are.
+        labels: a package's name for readers, and the name that it is stored under; missing ones are left out.
+    """
+    machine, packages = run.machine, run.packages
+    versions = [f"{label} {packages[name]}" for label, name in labels if packages.get(name)]
+    return [
+        f"{machine.get('cpu')}, {machine.get('cpus')} CPUs",
+        ", ".join([f"Python {machine.get('python')}", *versions]),
+        run.started_at[:10],
+        f"commit {run.commit}",
+        f"`{run.command}`",
+        f"run file `{run.file}`",
+    ]
+
+
+def ratio_text(found: Finding) -> str:
+    """The ratio with its interval in brackets."""
+    if found.value is None or found.low is None or found.high is None:
+        return NOT_MEASURED
+    return f"{math.exp(found.value):.3f} ({math.exp(found.low):.3f}–{math.exp(found.high):.3f})"

@@ -1,0 +1,145 @@
+"""What a command shows of the run that it has just stored: pages in the run's own folder, never the published ones."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from bench.files import short, write_atomically
+from bench.records.record import Run, RunFileError, read_run
+from bench.records.run_file import PUBLISHED
+from bench.records.selection import is_whole
+from bench.report.pins import FILE, Pin, read_pins
+from bench.report.registry import KINDS, read_shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from bench.records.record import Record
+
+NOTABLE = 1.25
+"""A factor between a run and the published one that is worth a word."""
+STOLEN_S, SWITCHES, LOAD = "steal_s", "involuntary_context_switches", "load_1min_before"
+"""What a row stores of its disturbance; see `bench.host.interference`."""
+STAGES = {"train": "training", "infer": "calls of ONNX Runtime"}
+
+
+def refresh_pages(results: Path, kind: str, run: Run | None = None) -> list[str]:
+    """Make the pages of a kind anew from all runs in a folder; a line for each, as a command tells what it wrote.
+
+    Args:
+        results: the folder that holds `raw`; one with a `published.toml` is left as it is.
+        kind: a key of `KINDS`.
+        run: the one that is new; where a fuller run is shown in its place, a line says so.
+    """
+    shown = read_shown(results)
+    if shown.pins is not None:
+        return [
+            f"{short(results / 'tables')}: unchanged, made from {FILE}; `python -m bench report --publish` changes it"
+        ]
+    found, pages = shown.kinds[kind], KINDS[kind].pages
+    lines = [f"skipped: {complaint}" for complaint in shown.complaints] + write_pages(results, pages(found))
+    if run is None or kind == "devices":
+        return lines
+    fuller = [one for one in found if one.dataset == run.dataset and one.file != run.file]
+    return lines + [
+        f"{short(results / 'tables' / name)}.md: unchanged, a fuller run is shown ({one.file})"
+        for one in fuller
+        for name in pages([one])
+    ]
+
+
+def write_pages(results: Path, pages: Mapping[str, str]) -> list[str]:
+    """Write pages of tables, by name, as ``results/tables/<name>.md``; the path of each that changed.
+
+    Raises:
+        OSError: one could not be written; what was there before stays.
+    """
+    folder = results / "tables"
+    lines = []
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
+        content = text.encode()
+        if path.exists() and path.read_bytes() == content:
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+        lines.append(short(path))
+    return lines
+
+
+def beside_published(run: Run, published: Path = PUBLISHED) -> list[str]:
+    """How a run's times compare with those of the published run on the same kind of machine, where they differ much.
+
+    A line each for what differs and for the signs of disturbance that the run has stored; none where the times are
+    alike, or where no run was published on such a machine.
+    """
+    other = _published_run(run, published)
+    if other is None or not is_whole(run):
+        return []
+    ratios = {stage: _ratio(run.records, other.records, stage) for stage in STAGES}
+    notable = [
+        f"{STAGES[stage]} took {ratio:.1f} times as long"
+        if ratio > 1
+        else f"{STAGES[stage]} took {ratio:.2f} of the time"
+        for stage, ratio in ratios.items()
+        if ratio is not None and not 1 / NOTABLE < ratio < NOTABLE
+    ]
+    if not notable:
+        return []
+    day = other.started_at[:10]
+    line = f"Beside the published run on such a machine ({day}, {other.file}): {'; '.join(notable)}."
+    return [line, f"{_disturbance(run)} `python -m bench doctor` tells what disturbs this machine now."]
+
+
+def _published_run(run: Run, published: Path) -> Run | None:
+    pins = read_pins(published) or {}
+    for name in pins.get("suite", Pin()).runs:
+        for path in (published / "raw").glob(f"{run.machine.get('name')}/{name}.json"):
+            try:
+                other = read_run(path)
+            except RunFileError:
+                continue
+            if _alike(other) == _alike(run):
+                return other
+    return None
+
+
+def _alike(run: Run) -> tuple[Any, ...]:
+    return run.machine.get("name"), run.dataset, run.device, run.threads, run.trainer, run.backend
+
+
+def _ratio(ours: Sequence[Record], theirs: Sequence[Record], stage: str) -> float | None:
+    """The median ratio of the median times of equal rows."""
+    known = {one.case: _median_s(one) for one in theirs if one.stage == stage and one.values_s and not one.faults}
+    logs = [
+        math.log(_median_s(one) / known[one.case])
+        for one in ours
+        if one.stage == stage and one.values_s and one.case in known
+    ]
+    return math.exp(statistics.median(logs)) if logs else None
+
+
+def _median_s(record: Record) -> float:
+    """The median seconds of a call, or of an epoch: early stopping must not look like speed."""
+    if record.stage != "train":
+        return statistics.median(record.values_s)
+    return statistics.median(value / epochs for value, epochs in zip(record.values_s, record.epochs_run, strict=True))
+
+
+def _disturbance(run: Run) -> str:
+    """The signs of disturbance that the rows of a run have stored, as a sentence."""
+    stored = [known for record in run.records if isinstance(known := record.papers.get("contamination"), dict)]
+    values = {
+        name: [value for known in stored if isinstance(value := known.get(name), (int, float))]
+        for name in (STOLEN_S, SWITCHES, LOAD)
+    }
+    stolen_s, switches, load = sum(values[STOLEN_S]), sum(values[SWITCHES]), max(values[LOAD], default=0)
+    signs = [f"{stolen_s:.1f} s of CPU time stolen by the hypervisor"] if stolen_s >= 1 else []
+    signs += [f"{switches:,.0f} involuntary context switches"] if switches else []
+    signs += [f"a load of {load:.1f}"] if load > (run.machine.get("cpus") or 1) else []
+    if not signs:
+        return "The run has no sign of disturbance; a core of a shared machine can still run at half its speed."
+    return f"Signs of disturbance in this run: {', '.join(signs)}."

@@ -1,0 +1,174 @@
+"""The table across devices: stored runs of the main job go in, Markdown comes out. No framework is imported."""
+
+from __future__ import annotations
+
+import shlex
+import statistics
+from typing import TYPE_CHECKING
+
+from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
+from bench.records.record import DEFAULT_BACKEND, Record, Run
+from bench.records.selection import is_whole
+from bench.report.markdown import escape, markdown_table
+from bench.report.pages.suite import invalid_or_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+BASE = (DEFAULT_BACKEND, "cpu:1")
+PUBLISHED_DATASET = "fashion_mnist"
+FEWEST_DEVICES = 2
+EXPLANATION = (
+    "One process per backend and device, one after the other. *Train images/s* as in the results table; *batch 1* and "
+    "*batch 1000* are ONNX Runtime's calls with all threads of the device, on what that backend exported. In brackets: "
+    f"how many times as fast as {BASE[0]} on `{BASE[1]}`. *Proof*: where the trained model's output lived, as the "
+    "framework says, and the nodes of the exported graph that each execution provider of ONNX Runtime ran; a row that "
+    "ran elsewhere than claimed is INVALID."
+)
+
+
+def devices_page(runs: Sequence[Run]) -> str:
+    """A row per model and device, from one run per device."""
+    parts = [
+        "# Across backends and devices",
+        *devices_notices(runs),
+        devices_table(runs),
+        EXPLANATION,
+        devices_caption(runs),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def devices_notices(runs: Sequence[Run]) -> list[str]:
+    """What a reader must know before believing the table."""
+    faults = {
+        f"**INVALID on {run.backend}, {run.device}: {record.recipe}: {fault.removeprefix(f'{record.case}: ')}**": None
+        for run in runs
+        for record in run.records
+        for fault in record.faults
+    }
+    return [escape(line) for line in faults]
+
+
+def devices_table(runs: Sequence[Run]) -> str:
+    """One row per model and device, in the order of the runs."""
+    base = {record.case: record for run in runs if (run.backend, run.device) == BASE for record in run.records}
+    headers = [
+        "Model",
+        "Backend",
+        "Device",
+        "Test accuracy",
+        "Train images/s",
+        "Batch 1, p50",
+        "Batch 1000, images/s",
+        "Proof: training, nodes",
+    ]
+    recipes = dict.fromkeys(record.recipe for run in runs for record in run.records)
+    rows = [_row(recipe, run, base) for recipe in recipes for run in runs]
+    return markdown_table(headers, rows, text_columns=(0, 1, 2, 7))
+
+
+def devices_caption(runs: Sequence[Run]) -> str:
+    """What was measured on what, when, and with which commands."""
+    newest = runs[-1]
+    days = sorted({run.started_at[:10] for run in runs})
+    parts = [
+        newest.dataset,
+        ", ".join(dict.fromkeys(f"{run.device} ({format_counted(run.threads, 'thread')})" for run in runs)),
+        f"{newest.machine.get('cpu')}, {newest.machine.get('cpus')} CPUs",
+        f"TensorFlow {newest.packages.get('tensorflow')}, ONNX Runtime {newest.packages.get('onnxruntime')}",
+        " to ".join(dict.fromkeys([days[0], days[-1]])),
+        f"commit {', '.join(dict.fromkeys(run.commit for run in runs))}",
+        *(f"`{command}`" for command in _commands(runs)),
+        f"run files {', '.join(f'`{run.file}`' for run in runs)}",
+    ]
+    return escape("; ".join(parts))
+
+
+def _commands(runs: Sequence[Run]) -> list[str]:
+    """What makes all the runs again: runs that had the same options are of one command."""
+    asked: dict[tuple[str, ...], list[str]] = {}
+    for run in runs:
+        words = [word for word in shlex.split(run.command)[3:] if not word.startswith(("--backend", "--device"))]
+        backends = asked.setdefault(tuple(words), [])
+        backends += [run.backend] if run.backend not in backends else []
+    return [
+        " ".join(
+            ["python -m bench devices --device all --backend", ",".join(backends), *(["--", *words] if words else [])]
+        )
+        for words, backends in asked.items()
+    ]
+
+
+def choose_device_runs(runs: Iterable[Run]) -> list[Run]:
+    """The newest whole run of each backend and device, of the machine that has most; fewer threads first, GPUs last."""
+    shown: dict[str, dict[tuple[str, str], Run]] = {}
+    for run in sorted(runs, key=lambda one: one.started_at):
+        if run.dataset == PUBLISHED_DATASET and is_whole(run):
+            shown.setdefault(str(run.machine.get("name")), {})[run.backend, run.device] = run
+    most = max(shown.values(), key=len, default={})
+    return sorted(most.values(), key=_position)
+
+
+def devices_pages(runs: Sequence[Run]) -> dict[str, str]:
+    """The page `devices`, where there are runs of several devices."""
+    return {"devices": devices_page(runs)} if len(runs) >= FEWEST_DEVICES else {}
+
+
+def _position(run: Run) -> tuple[object, ...]:
+    return not run.device.startswith("cpu"), run.threads, run.device, run.backend != BASE[0], run.backend
+
+
+def _row(recipe: str, run: Run, base: dict[str, Record]) -> list[str]:
+    train = _find(run, recipe, "train", None)
+    single, many = (_find(run, recipe, "infer", size) for size in (1, 1000))
+    return [
+        recipe,
+        run.backend,
+        run.device,
+        _accuracy(train),
+        _cell(train, None if train is None else base.get(train.case), rate=True),
+        _cell(single, _base(base, recipe, 1), rate=False),
+        _cell(many, _base(base, recipe, 1000), rate=True),
+        _proof(train, single),
+    ]
+
+
+def _find(run: Run, recipe: str, stage: str, batch_size: int | None) -> Record | None:
+    """A record of a run; of latency rows the one with all the device's threads."""
+    return next(
+        (
+            record
+            for record in run.records
+            if (record.recipe, record.stage) == (recipe, stage)
+            and (batch_size is None or (record.batch_size, record.threads) == (batch_size, run.threads))
+        ),
+        None,
+    )
+
+
+def _base(base: dict[str, Record], recipe: str, batch_size: int) -> Record | None:
+    return base.get(f"infer[{recipe},batch={batch_size},threads=1]")
+
+
+def _cell(record: Record | None, base: Record | None, *, rate: bool) -> str:
+    reached = record.images_per_s if record and not record.faults else None
+    if record is None or reached is None:
+        return invalid_or_missing(record)
+    shown = format_rate(reached) if rate else format_duration(statistics.median(record.values_s))
+    others = base.images_per_s if base and not base.faults else None
+    return f"{shown} ({reached / others:.2f}×)" if others else shown
+
+
+def _accuracy(record: Record | None) -> str:
+    if record is None or not record.test_accuracies:
+        return NOT_MEASURED
+    return "INVALID" if record.faults else format_accuracy(statistics.fmean(record.test_accuracies))
+
+
+def _proof(train: Record | None, infer: Record | None) -> str:
+    placed = train.papers.get("placed_on") if train else None
+    nodes = infer.papers.get("nodes") if infer else None
+    where = ", ".join(dict.fromkeys(map(str, placed))) if isinstance(placed, list) else ""
+    ran = ", ".join(f"{count} by {name}" for name, count in nodes.items()) if isinstance(nodes, dict) else ""
+    return f"{where or NOT_MEASURED}; {ran or NOT_MEASURED}"

@@ -1,0 +1,52 @@
+"""The page of stored duels: what pairs of environments said of each other, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.records.duels import Margins, Outcome, Row, duel_of, outcomes
+from bench.report.pages.duel_table import caption, duel_table, explanation, notices, packages_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.records.record import Run
+
+MARGINS = Margins(0.03, 0.01)
+"""What stored duels are judged by: the defaults of `python -m bench duel`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDuel:
+    """A duel as it was stored, with what its blocks say.
+
+    Attributes:
+        about: the object `densebench` of its run file.
+    """
+
+    run: Run
+    about: Mapping[str, Any]
+    rows: Sequence[Row]
+    outcomes: Sequence[Outcome]
+
+
+def stored_duel(run: Run) -> StoredDuel:
+    """The duel that a stored run is.
+
+    Raises:
+        RunFileError: it is none.
+    """
+    about, rows = duel_of(run)
+    return StoredDuel(run, about, rows, outcomes(rows, MARGINS))
+
+
+def duels_page(duels: Sequence[StoredDuel]) -> str:
+    """Every duel with its table, the packages that differ, and where it comes from."""
+    parts = ["# Duels of two environments", explanation(MARGINS)]
+    for one in duels:
+        duel = one.about["duel"]
+        parts.append(f"## {duel['base']} against {duel['head']}")
+        parts += [*notices(one.rows, one.about), duel_table(one.rows, one.outcomes), packages_table(one.about)]
+        parts.append(f"{caption(one.about)}; run file `{one.run.file}`")
+    return "\n\n".join(part for part in parts if part) + "\n"

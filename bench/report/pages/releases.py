@@ -1,0 +1,261 @@
+"""The table across releases: stored runs go in, Markdown comes out. Pure functions but for the one that writes it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bench.formats import (
+    NOT_MEASURED,
+    format_accuracy,
+    format_bytes,
+    format_counted,
+    format_difference,
+    format_duration,
+)
+from bench.records.comparison import Comparison, compare_runs, logs_apart, median_s, pooled_spread
+from bench.records.duels import Margins
+from bench.report.markdown import escape, markdown_table, ratio_text
+from bench.stats.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, choose_word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records.known_releases import Release
+    from bench.records.record import Record, Run
+    from bench.records.releases import Attempt
+    from bench.stats.estimate import Centre
+
+ByRelease = Mapping["Release", "Sequence[Run]"]
+MARGINS = Margins(0.03, 0.01)
+EXPLANATION = (
+    "Each cell is the ratio to the base release with its 95 % interval and its verdict; above 1 is slower, or larger. "
+    "In the base's own column are its medians (of an epoch, of the first step with its tracing and compilation, of a "
+    "call), its mean accuracy, and its largest difference between the exported and the trained model's probabilities; "
+    "accuracies are differences, paired by seed. `infer` rows are ONNX Runtime's, on what each release exported; "
+    "`call` rows are direct calls of the Keras model, `predict` rows Keras's own `predict`. `process` rows are of a "
+    "fresh process: an epoch of `fit` with all that its first step traces, and its peak resident memory by then. How "
+    "far runs of one release lie apart (`--rounds`, `--probes`) is pooled over all releases, as in an analysis of "
+    "variance; where each release has a single run of a row, its noise is assumed to be 5 %, not measured. Runs are "
+    "not interleaved as a duel's are, so a `cannot tell` or a surprise here is a question for `python -m bench duel`. "
+    "In at most 1 of 100 columns of a release in which nothing changed does any time or accuracy raise an alarm, and "
+    "likewise any first step or memory."
+)
+README_ROWS = (
+    "train[deep_mlp], fit: epoch",
+    "train[deep_mlp], compiled: epoch",
+    "train[deep_mlp], fit: accuracy",
+    "infer[deep_mlp,batch=1,threads=1]: call",
+    "call[deep_mlp,batch=1]: time",
+    "import[tensorflow]: time",
+)
+"""The rows that the README shows."""
+FIGURES = {"train": "epoch", "infer": "call", "import": "time", "process": "first epoch", "tensorflow": "time"}
+"""What a row's timings are of, by stage."""
+
+
+def versions_page(attempts: Sequence[Attempt]) -> str:
+    """All that the stored runs say about the releases."""
+    parts = ["# TensorFlow's releases", *versions_notices(attempts), versions_table(attempts), EXPLANATION]
+    return "\n\n".join([*parts, versions_caption(attempts)]) + "\n"
+
+
+def versions_notices(attempts: Sequence[Attempt]) -> list[str]:
+    """What a reader must know before believing the table: releases that failed, and quick runs."""
+    lines = [f"**{one.release.name} FAILED: {one.trouble}**" for one in attempts if one.trouble]
+    if any(one.run.quick for one in attempts):
+        lines.append("**Quick runs: training protocols are cut down; the figures say nothing about the models.**")
+    faults = {
+        f"INVALID on {one.release.name}: {fault}": None
+        for one in attempts
+        for record in one.run.records
+        for fault in record.faults
+    }
+    return [escape(line) for line in dict.fromkeys([*lines, *faults])]
+
+
+def versions_section(attempts: Sequence[Attempt]) -> str:
+    """The README's part of it."""
+    return "\n\n".join([*versions_notices(attempts), versions_table(attempts, README_ROWS), versions_caption(attempts)])
+
+
+def versions_table(attempts: Sequence[Attempt], only: Sequence[str] | None = None) -> str:
+    """A row per case and figure, or those named; a column per release, the base (the earliest that ran) first."""
+    by_release = runs_by_release(attempts)
+    measured = [release for release, runs in by_release.items() if runs]
+    if not measured:
+        return "No release ran."
+    base = measured[0]
+    columns = [_column(by_release, base, release) for release in by_release]
+    labels = dict.fromkeys(label for column in columns for label in column)
+    rows = [
+        [label, *(column.get(label, _absent(column)) for column in columns)]
+        for label in labels
+        if only is None or label in only
+    ]
+    heads = [f"{release.name} (base)" if release == base else release.name for release in by_release]
+    return markdown_table(["Case", *heads], rows, text_columns=(0,))
+
+
+def versions_caption(attempts: Sequence[Attempt]) -> str:
+    """What was measured on what, when, and with which commands."""
+    run = next((one.run for one in attempts if one.run.records), attempts[0].run)
+    days = sorted({one.run.started_at[:10] for one in attempts})
+    commands = dict.fromkeys(one.run.command for one in attempts)
+    parts = [
+        f"{run.dataset}, {run.device} ({format_counted(run.threads, 'thread')})",
+        f"{run.machine.get('cpu')}, {run.machine.get('cpus')} CPUs",
+        " to ".join(dict.fromkeys([days[0], days[-1]])),
+        f"commit {', '.join(dict.fromkeys(one.run.commit for one in attempts))}",
+        f"`python -m bench versions` ({', '.join(f'`{command}`' for command in commands)})",
+        format_counted(len(attempts), "run file"),
+    ]
+    return escape("; ".join(parts))
+
+
+def runs_by_release(attempts: Sequence[Attempt]) -> dict[Release, list[Run]]:
+    """The runs of each release, earliest release first; a training's case is named with what trained it."""
+    found: dict[Release, list[Run]] = {one.release: [] for one in sorted(attempts, key=lambda one: one.release)}
+    for one in attempts:
+        if one.run.records:
+            found[one.release].append(replace(one.run, records=tuple(map(_told_apart, one.run.records))))
+    return found
+
+
+def _told_apart(record: Record) -> Record:
+    return replace(record, case=f"{record.case}, {record.trainer}") if record.stage == "train" else record
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A figure that is stored beside a row's timings and compared like them.
+
+    Attributes:
+        label: what the table calls it.
+        value: of one run's record; ``None`` where it has none.
+        shown: the figure for people.
+        words: verdicts that read otherwise here.
+    """
+
+    label: str
+    value: Callable[[Record], float | None]
+    shown: Callable[[float], str]
+    words: Mapping[str, str]
+
+
+def _first_step_s(record: Record) -> float | None:
+    """The median first step of a run."""
+    known = [value_s for value_s in record.first_step_s if value_s]
+    return statistics.median(known) if known else None
+
+
+def _peak_bytes(record: Record) -> float | None:
+    """The peak memory of a probe."""
+    value = record.papers.get("peak_bytes")
+    return float(value) if isinstance(value, (int, float)) and value > 0 else None
+
+
+EXTRAS = (
+    Extra("first step", _first_step_s, format_duration, {}),
+    Extra("peak memory", _peak_bytes, lambda size: format_bytes(round(size)), {SLOWER: "larger", FASTER: "smaller"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A release against the base: a comparison per case, and the findings on extra figures by case and label."""
+
+    compared: Sequence[Comparison]
+    extras: Mapping[tuple[str, str], Finding]
+
+
+def compare_release(by_release: ByRelease, base: Release, head: Release) -> Column:
+    """What the runs of a release say of it; noise is pooled over the runs of all releases."""
+    pool = list(by_release.values())
+    compared = compare_runs(by_release[base], by_release[head], MARGINS, pool) if by_release[head] else []
+    pairs = {
+        (one.case, extra.label): (_values(extra, one.base), _values(extra, one.head), extra)
+        for one in compared
+        for extra in EXTRAS
+        if not one.word
+    }
+    known = {key: pair for key, pair in pairs.items() if pair[0] and pair[1]}
+    findings = {}
+    for (case, label), (base_values, head_values, extra) in known.items():
+        groups = [_values(extra, [one for run in runs for one in run.records if one.case == case]) for runs in pool]
+        found = logs_apart(_logs(base_values), _logs(head_values), pooled_spread([_logs(group) for group in groups]))
+        findings[case, label] = _extra_finding(extra, found, len(known))
+    return Column(compared, findings)
+
+
+def _extra_finding(extra: Extra, found: Centre, family: int) -> Finding:
+    """The verdict on such a figure; false alarms are held for the `family` of all in the column (Bonferroni)."""
+    low, high = found.interval(INTERVAL_ERROR)
+    certain = found.p_value <= ALARM_ERROR / family
+    word = choose_word("time", math.log1p(MARGINS.time), found.value, (low, high), certain=certain)
+    word = extra.words.get(word, word)
+    return Finding(verdict=word, value=found.value, low=low, high=high, p_value=found.p_value, blocks=0)
+
+
+def _column(by_release: ByRelease, base: Release, head: Release) -> dict[str, str]:
+    """A release's cells by row label."""
+    column, is_base = compare_release(by_release, base, head), base == head
+    cells: dict[str, str] = {}
+    for one in column.compared:
+        stage = (*one.base, *one.head)[0].stage
+        cells[f"{one.case}: {FIGURES.get(stage, 'time')}"] = _time(one, is_base=is_base)
+        if stage == "train":
+            cells[f"{one.case}: accuracy"] = _accuracy(one, is_base=is_base)
+        if stage == "infer":
+            cells[f"{one.case}: parity"] = _parity(one.head)
+        for extra in EXTRAS:
+            values = _values(extra, one.base)
+            if values and is_base:
+                cells[f"{one.case}: {extra.label}"] = extra.shown(statistics.median(values))
+            elif values or _values(extra, one.head):
+                found = column.extras.get((one.case, extra.label))
+                text = f"{ratio_text(found)} {found.verdict}" if found else one.word or NOT_MEASURED
+                cells[f"{one.case}: {extra.label}"] = text
+    return cells
+
+
+def _absent(column: dict[str, str]) -> str:
+    return NOT_MEASURED if column else "failed"
+
+
+def _time(one: Comparison, *, is_base: bool) -> str:
+    if one.word or one.time is None:
+        return one.word
+    if is_base:
+        return format_duration(statistics.median(map(median_s, one.base)))
+    return f"{ratio_text(one.time)} {one.time.verdict}"
+
+
+def _accuracy(one: Comparison, *, is_base: bool) -> str:
+    if one.word or one.accuracy is None:
+        return one.word
+    if is_base:
+        return format_accuracy(statistics.fmean(value for record in one.base for value in record.test_accuracies))
+    found = one.accuracy
+    if found.value is None or found.low is None or found.high is None:
+        return found.verdict
+    return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}) {found.verdict}"
+
+
+def _logs(values: Sequence[float]) -> list[float]:
+    return [math.log(value) for value in values]
+
+
+def _values(extra: Extra, records: Sequence[Record]) -> list[float]:
+    return [value for value in map(extra.value, records) if value is not None]
+
+
+def _parity(records: Sequence[Record]) -> str:
+    differences = [record.max_abs_diff for record in records if record.max_abs_diff is not None]
+    if any(record.faults for record in records):
+        return "INVALID"
+    changed = max((record.changed_predictions or 0 for record in records), default=0)
+    return f"{format_difference(max(differences))}, {changed} changed" if differences else NOT_MEASURED

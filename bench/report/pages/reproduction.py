@@ -1,0 +1,129 @@
+"""The reproduction's page: a stored run goes in, Markdown comes out. No framework is imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.formats import NOT_MEASURED, format_count, format_counted
+from bench.records.published_figures import NOTHING_PUBLISHED, judge, sample
+from bench.records.record import Run, RunFileError
+from bench.records.reproductions import read_results
+from bench.report.markdown import escape, markdown_table, provenance
+from bench.report.pages.reproduction_cells import figure_name, interval, spread
+from bench.report.pages.reproduction_details import details_page
+from models.published import PUBLISHED, Figure, Part, Published
+
+if TYPE_CHECKING:
+    from bench.records.seed_runs import Result
+
+DETAILS = "reproduction_details"
+VERSIONS = (("TensorFlow", "tensorflow"), ("Keras", "keras"), ("scikit-learn", "scikit-learn"))
+EXPLANATION = (
+    "Each training starts from a seed of its own: initial weights, the order of the images and what dropout drops. "
+    "*Reproduced* says that the published figure, with the width of its rounding, lies where a single new run is "
+    "expected with 95 % confidence (normal values; mean ± t·sd·√(1 + 1/n)); *better* and *worse* say on which side of "
+    "that interval our runs are. Of twenty figures that agree, one is expected to fall outside by chance. Figures of "
+    "each single epoch, curves, confusion matrices and all that the tutorials show beyond a number are in "
+    f"[{DETAILS}.md]({DETAILS}.md)."
+)
+
+
+def reproduction_page(run: Run) -> str:
+    """Published figures beside ours, and what is done otherwise than in the tutorials."""
+    results = read_results(run)
+    parts = [
+        "# The tutorials' figures, reproduced",
+        *reproduction_notices(run, results),
+        reproduction_table(results),
+        EXPLANATION,
+        "## What is done otherwise, and what to know",
+        deviations(results),
+        reproduction_caption(run),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def reproduction_table(results: dict[str, Result]) -> str:
+    """A row per published figure, and one for each recipe of which none was published."""
+    headers = ["Recipe", "Parameters", "Figure", "Published", "Ours (mean ± sd)", "Seeds", "A single new run", "Answer"]
+    rows = [row for name, result in results.items() for row in _rows(PUBLISHED[name], result)]
+    return markdown_table(headers, rows, text_columns=(0, 2, 7))
+
+
+def reproduction_notices(run: Run, results: dict[str, Result]) -> list[str]:
+    """What a reader must know before believing the table."""
+    lines = []
+    if run.quick:
+        lines.append("**Quick run: training protocols are cut down; these figures say nothing about the models.**")
+    if not run.complete:
+        lines.append("**Stopped early: some trainings are missing.**")
+    faults: dict[str, list[str]] = {}
+    for name, result in results.items():
+        for fault in result.faults:
+            faults.setdefault(fault, []).append(name)
+    lines += [f"{', '.join(names)}: {fault}." for fault, names in faults.items()]
+    return [escape(line) for line in lines]
+
+
+def deviations(results: dict[str, Result]) -> str:
+    """One line per remark, with the recipes that it is true of."""
+    found: dict[str, list[str]] = {}
+    for name in results:
+        for text in PUBLISHED[name].deviations:
+            found.setdefault(text, []).append(name)
+    everywhere = "All recipes: the compiled trainer, where it can, draws the order of the images and what dropout "
+    everywhere += "drops from streams of its own; nothing else differs from Keras's `fit`, which `--trainer fit` uses."
+    return "\n".join([f"- {everywhere}", *(f"- {', '.join(names)}: {escape(text)}" for text, names in found.items())])
+
+
+def reproduction_caption(run: Run) -> str:
+    """What was trained on what, when, and the command that does it again."""
+    device = f"{run.device} ({format_counted(run.threads, 'thread')})"
+    return escape("; ".join([run.dataset, f"{run.trainer} trainer", device, *provenance(run, VERSIONS)]))
+
+
+def check_reproduction(run: Run) -> Run:
+    """The run itself, once all of its rows have been read.
+
+    Raises:
+        RunFileError: one cannot be read.
+    """
+    try:
+        read_results(run)
+    except RunFileError as error:
+        raise RunFileError(f"{run.file}: {error}") from error
+    return run
+
+
+def reproduction_pages(run: Run) -> dict[str, str]:
+    """The pages `reproduction` and `reproduction_details`."""
+    return {"reproduction": reproduction_page(run), DETAILS: details_page(run)}
+
+
+def _rows(published: Published, result: Result) -> list[list[str]]:
+    first = result.repetitions[0] if result.repetitions else None
+    start = [published.recipe.name, format_count(first.parameters) if first else NOT_MEASURED]
+    if result.faults or not result.repetitions:
+        answer = "INVALID" if result.available and result.faults else "not measured"
+        return [[*start, NOT_MEASURED, NOT_MEASURED, NOT_MEASURED, "0", NOT_MEASURED, answer]]
+    shown = [(figure, figure.text) for figure in _headline_figures(published)]
+    shown = shown or [(_own_figure(result), NOT_MEASURED)]
+    return [[*start, figure_name(figure), text, *_our_cells(figure, text, result)] for figure, text in shown]
+
+
+def _our_cells(figure: Figure, text: str, result: Result) -> list[str]:
+    ours = sample(figure, result.repetitions)
+    answer = NOTHING_PUBLISHED if text == NOT_MEASURED else judge(figure, ours)
+    return [spread(figure, ours), str(len(result.repetitions)), interval(figure, ours), answer]
+
+
+def _headline_figures(published: Published) -> list[Figure]:
+    """All figures but those of epochs before the last one that has any."""
+    last = max((figure.epoch for figure in published.figures if figure.epoch), default=None)
+    return [figure for figure in published.figures if figure.epoch in (None, last)]
+
+
+def _own_figure(result: Result) -> Figure:
+    """What stands for a recipe of which no figure was published: its accuracy, on the images that its tutorial uses."""
+    part: Part = "validation" if "validation accuracy" in result.repetitions[0].scores else "test"
+    return Figure("accuracy", part, NOT_MEASURED)

@@ -1,0 +1,194 @@
+"""The runtimes' page: a stored run goes in, Markdown comes out. No framework is imported."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_duration
+from bench.report.markdown import escape, markdown_table
+from bench.report.pages.suite import latency, rate
+from models import RECIPES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records.record import Record, Run
+
+FOLDER = "runtimes"
+"""Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
+NEEDS = {"position": int, "status": str, "runtime": str}
+"""What is stored beside every row of such a run."""
+PUBLISHED_DATASET = "fashion_mnist"
+README_RECIPE = "deep_mlp"
+BATCH_SIZES = (1, 32, 1000)
+EXPLANATION = (
+    "Each runtime answers in fresh processes of its own, one at a time, in an order drawn for each round; NumPy "
+    "arrays in and out. *p50*, *p99*: of single calls (p99 from 662 timings on). *Start*: the median time from the "
+    "start of the process to its first answer, and in brackets its parts: Python and imports, loading the model, "
+    "the first answer. *Memory*: resident after that. *Size*: of the file that the runtime loads. *Accuracy*: test "
+    "accuracy minus the trained model's, in percentage points, and how many of its predictions changed. A runtime "
+    "in the trained model's precision may change none; one in less may lose half a point, or it is INVALID. All "
+    "have the same number of threads for operators and BLAS; ONNX Runtime's spin while they wait, as by default."
+)
+
+
+def runtimes_page(run: Run) -> str:
+    """All that a run measured, a table per model."""
+    recipes = list(dict.fromkeys(record.recipe for record in run.records))
+    parts = ["# What to deploy: runtimes side by side", *runtimes_notices(run)]
+    for recipe in recipes:
+        layers = RECIPES[recipe].layers if recipe in RECIPES else ""
+        parts += [
+            f"## {recipe}{f' ({layers})' if layers else ''}",
+            runtimes_table([record for record in run.records if record.recipe == recipe]),
+        ]
+    return "\n\n".join([*parts, EXPLANATION, runtimes_caption(run)]) + "\n"
+
+
+def runtimes_section(run: Run) -> str:
+    """The README's part of it: one model on one thread, in a narrow table."""
+    records = [record for record in run.records if record.recipe == README_RECIPE and record.threads == 1]
+    layers = RECIPES[README_RECIPE].layers
+    title = f"`{README_RECIPE}` ({layers}) on one thread, by runtime:"
+    return "\n\n".join([*runtimes_notices(run, records), title, readme_table(records), runtimes_caption(run)])
+
+
+def readme_table(records: Sequence[Record]) -> str:
+    """A row per runtime, of one model on one thread: single calls, large batches, the start, and what it takes."""
+    headers = ["Runtime", "One image, p50", "Bulk, images/s", "Start", "Memory", "File", "Accuracy, points"]
+    rows = []
+    for (runtime, _), of_runtime in _by_runtime(records).items():
+        by_batch = {record.batch_size: record for record in of_runtime if record.stage == "runtime"}
+        start = next((record for record in of_runtime if record.stage == "start"), None)
+        if any(record.faults for record in of_runtime):
+            rows.append([runtime, *["INVALID"] * 3, NOT_MEASURED, _size(of_runtime[0]), NOT_MEASURED])
+            continue
+        single = by_batch.get(BATCH_SIZES[0])
+        single_s = statistics.median(single.values_s) if single and single.values_s else None
+        start_s = statistics.median(start.values_s) if start and start.values_s else None
+        rows.append(
+            [
+                runtime,
+                NOT_MEASURED if single_s is None else format_duration(single_s),
+                rate(by_batch.get(BATCH_SIZES[2])),
+                NOT_MEASURED if start_s is None else format_duration(start_s),
+                _memory(start),
+                _size(of_runtime[0]),
+                _accuracy(of_runtime[0]).partition(",")[0],
+            ]
+        )
+    return markdown_table(headers, rows, text_columns=(0,))
+
+
+def runtimes_notices(run: Run, records: Sequence[Record] | None = None) -> list[str]:
+    """What a reader must know before believing the tables: of the whole run, or of the records that are shown."""
+    shown = run.records if records is None else records
+    lines = ["**Quick run: the figures say nothing about the models.**"] if run.quick else []
+    lines += [] if run.complete else ["**This run was interrupted: processes of later rounds are missing.**"]
+    failed = {(_title(one), fault): None for one in shown if one.papers["status"] == "failed" for fault in one.faults}
+    missing = {
+        (one.papers["runtime"], fault): None
+        for one in shown
+        if one.papers["status"] == "unavailable"
+        for fault in one.faults
+    }
+    lines += [f"**INVALID: {title}: {fault}**" for title, fault in failed]
+    lines += [f"Not measured: {runtime}: {fault}" for runtime, fault in missing]
+    return [escape(line) for line in lines]
+
+
+def runtimes_table(records: Sequence[Record]) -> str:
+    """A row per runtime and number of threads, of one model."""
+    headers = [
+        "Runtime",
+        "Threads",
+        *(f"p50 / p99, batch {size}" for size in BATCH_SIZES[:2]),
+        f"images/s, batch {BATCH_SIZES[2]}",
+        "Start (imports + loading + first answer)",
+        "Memory",
+        "Size",
+        "Accuracy, changed predictions",
+    ]
+    rows = [_row(*case, of_case) for case, of_case in _by_runtime(records).items()]
+    return markdown_table(headers, rows, text_columns=(0,))
+
+
+def runtimes_caption(run: Run) -> str:
+    """What was measured on what, when, and with which command."""
+    packages = ("tensorflow", "onnxruntime", "ai-edge-litert", "openvino", "scikit-learn", "numpy")
+    versions = [f"{name} {run.packages[name]}" for name in packages if run.packages.get(name)]
+    rounds = max((len(record.values_s) for record in run.records if record.stage == "start"), default=0)
+    parts = [
+        f"{run.dataset}, {run.device}",
+        f"{rounds} fresh process{'es' * (rounds != 1)} of each",
+        f"{run.machine.get('cpu')}, {run.machine.get('cpus')} CPUs",
+        f"Python {run.machine.get('python')}, {', '.join(versions)}",
+        run.started_at[:10],
+        f"commit {run.commit}",
+        f"`{run.command}`",
+        f"run file `{run.file}`",
+    ]
+    return escape("; ".join(parts))
+
+
+def _by_runtime(records: Sequence[Record]) -> dict[tuple[str, int], list[Record]]:
+    """The records of each runtime and number of threads that was there, in the table's order."""
+    cases: dict[tuple[str, int], list[Record]] = {}
+    for record in sorted(records, key=lambda one: one.position):
+        if record.papers["status"] != "unavailable":
+            cases.setdefault((record.papers["runtime"], record.threads), []).append(record)
+    return cases
+
+
+def _title(record: Record) -> str:
+    return f"{record.recipe}, {record.papers['runtime']}, {format_counted(record.threads, 'thread')}"
+
+
+def _row(runtime: str, threads: int, records: Sequence[Record]) -> list[str]:
+    by_batch = {record.batch_size: record for record in records if record.stage == "runtime"}
+    start = next((record for record in records if record.stage == "start"), None)
+    if any(record.faults for record in records):
+        return [runtime, str(threads), *["INVALID"] * 3, *[NOT_MEASURED] * 2, _size(records[0]), _accuracy(records[0])]
+    return [
+        runtime,
+        str(threads),
+        *(latency(by_batch.get(size)) for size in BATCH_SIZES[:2]),
+        rate(by_batch.get(BATCH_SIZES[2])),
+        _start(start),
+        _memory(start),
+        _size(records[0]),
+        _accuracy(records[0]),
+    ]
+
+
+def _start(record: Record | None) -> str:
+    if record is None or not record.values_s:
+        return NOT_MEASURED
+    parts = (_median(record, name) for name in ("import_s", "load_s", "first_s"))
+    shown = " + ".join(NOT_MEASURED if part is None else format_duration(part) for part in parts)
+    return f"{format_duration(statistics.median(record.values_s))} ({shown})"
+
+
+def _memory(record: Record | None) -> str:
+    value = _median(record, "resident_bytes") if record else None
+    return NOT_MEASURED if value is None else format_bytes(round(value))
+
+
+def _size(record: Record) -> str:
+    size = record.papers.get("artifact_bytes")
+    return format_bytes(size) if isinstance(size, int) else NOT_MEASURED
+
+
+def _accuracy(record: Record) -> str:
+    parity: Any = record.papers.get("parity") or {}
+    change, changed = parity.get("accuracy_change"), parity.get("changed_predictions")
+    if not isinstance(change, (int, float)):
+        return NOT_MEASURED
+    return f"{100 * change:+.2f}, {changed} changed"
+
+
+def _median(record: Record, name: str) -> float | None:
+    starts = record.papers.get("starts") or {}
+    values = [value for value in starts.get(name, []) if isinstance(value, (int, float))]
+    return statistics.median(values) if values else None

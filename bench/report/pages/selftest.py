@@ -1,0 +1,238 @@
+"""The self-test's page: stored duels go in, Markdown comes out. Pure functions but for the one that writes it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING
+
+from bench.formats import NOT_MEASURED, format_counted, format_duration, percent
+from bench.records.injection import parse_plant
+from bench.records.other_rules import RULES
+from bench.report.markdown import escape, markdown_table
+from bench.stats.power import Rate, detectable_slowdown, mean_split
+from bench.stats.variance_components import split_noise
+from bench.stats.verdicts import FASTER, SAME, SLOWER, WORSE
+from models import RECIPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bench.records.duels import Case
+    from bench.records.selftests import Fought
+    from bench.stats.variance_components import Split
+
+ALARMS = {SLOWER, FASTER, WORSE}
+EVERY_CASE = "all cases"
+EXPLANATION = (
+    "Each duel is of one case, of an environment against itself, with fresh processes, its own seed and its own scout. "
+    "*False alarms*: duels with nothing planted that said `slower`, `faster` or `worse`. *Caught*: duels that called a "
+    "planted slowdown `slower`, or a planted loss of accuracy `worse`. A slowdown is planted as so many more images or "
+    "calls inside the timed region, a loss of accuracy as so many training images with labels at random; the loss that "
+    "this made is given. In brackets: the exact 95 % interval of the true share (Clopper and Pearson). *Detectable*: "
+    "the smallest slowdown that 19 of 20 duels would call `slower` at the end of the budget, by the duel's own rule "
+    "from the noise of its columns, were that normal."
+)
+RULES_EXPLANATION = (
+    "How often HEAD counted as slower, by three rules on the very same raw data: the duel's own; the medians of all "
+    "rounds more than 5 % apart, as `pytest-benchmark compare --compare-fail=median:5%` asks; asv's Mann-Whitney test "
+    "at p < 0.002 with medians more than a factor of 1.05 apart. Where nothing was planted, each `slower` is a false "
+    "alarm. The other two rules see the rounds of all interleaved blocks, more than their own tools would measure."
+)
+
+
+def selftest_page(fought: Sequence[Fought]) -> str:
+    """All that a self-test says about the duels of a machine."""
+    parts = [
+        "# How far duels can be trusted on this machine",
+        *selftest_notices(fought),
+        gate_table(fought),
+        EXPLANATION,
+        "## The same raw data, judged by three rules",
+        rules_table(fought),
+        RULES_EXPLANATION,
+        selftest_caption(fought),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def selftest_section(fought: Sequence[Fought]) -> str:
+    """The README's part of it."""
+    parts = [*selftest_notices(fought), gate_table(fought), rules_table(fought), selftest_caption(fought)]
+    return "\n\n".join(parts)
+
+
+def selftest_notices(fought: Sequence[Fought]) -> list[str]:
+    """What a reader must know before believing the tables: duels that failed, and why."""
+    reasons: dict[str, int] = {}
+    for one in fought:
+        if not one.counts:
+            reason = one.row.failed or "; ".join(one.row.missing.values()) or "no block ended within the budget"
+            name = f"{one.row.case.name}: {reason}"
+            reasons[name] = reasons.get(name, 0) + 1
+    lines = [f"**FAILED, not counted: {format_counted(count, 'duel')} of {name}**" for name, count in reasons.items()]
+    return [escape(line) for line in lines]
+
+
+def gate_table(fought: Sequence[Fought]) -> str:
+    """A row per case: false alarms, what was caught of each plant, what is detectable, and the noise."""
+    shares, labels = planted_shares(fought, slower=True), planted_shares(fought, slower=False)
+    headers = [
+        "Case",
+        "False alarms",
+        "Nothing planted: same",
+        *(f"{percent(share)} slower: caught" for share in shares),
+        *(f"{percent(share)} wrong labels: caught (loss)" for share in labels),
+        f"Detectable in {_budgets(fought)}",
+        "A duel (median)",
+        "Noise: turns, processes, blocks",
+    ]
+    rows = [_gate_row(case, duels, shares, labels) for case, duels in by_case(fought).items()]
+    if len(rows) > 1:
+        rows.append([EVERY_CASE, rate_text(false_alarms(fought)), *[NOT_MEASURED] * (len(headers) - 2)])
+    return markdown_table(headers, rows, text_columns=(0,))
+
+
+def rules_table(fought: Sequence[Fought]) -> str:
+    """A row per case and planted slowdown: how often each rule said slower."""
+    rows = []
+    for name, duels in {**by_case(fought), EVERY_CASE: [one for one in fought if one.counts]}.items():
+        for share in (0.0, *planted_shares(duels, slower=True)):
+            alike = planted(duels, share, slower=True)
+            if alike:
+                said = [Rate(sum(rule(one.row, one.margins) for one in alike), len(alike)) for rule in RULES.values()]
+                rows.append([name, percent(share) if share else "none", *(rate_text(rate) for rate in said)])
+    return markdown_table(["Case", "Extra work in HEAD", *RULES], rows, text_columns=(0,))
+
+
+def selftest_caption(fought: Sequence[Fought]) -> str:
+    """What was measured on what, when, and the commands."""
+    about = fought[0].about
+    days = sorted({one.about["started_at"][:10] for one in fought})
+    packages = about["packages"]
+    parts = [
+        f"{about['duel']['base']} against itself",
+        f"{about['dataset']}, {about['device']} ({format_counted(about['threads'], 'thread')})",
+        f"{about['machine']['cpu']}, {about['machine']['cpus']} CPUs",
+        f"TensorFlow {packages.get('tensorflow')}, ONNX Runtime {packages.get('onnxruntime')}",
+        " to ".join(dict.fromkeys([days[0], days[-1]])),
+        f"commit {', '.join(dict.fromkeys(one.about['commit'] for one in fought))}",
+        *(f"`{command}`" for command in dict.fromkeys(one.about["command"] for one in fought)),
+        f"{format_counted(len(fought), 'run file')} of {about['selftest']['id']}",
+    ]
+    return escape("; ".join(parts))
+
+
+def false_alarms(fought: Sequence[Fought]) -> Rate:
+    """How many duels with nothing planted raised an alarm, over all cases."""
+    return _rate([one for one in fought if one.counts and one.plant is None], _alarmed)
+
+
+def rate_text(rate: Rate) -> str:
+    """The count with its exact 95 % interval in percent, in brackets; a dash where there is nothing to count."""
+    if not rate.of:
+        return NOT_MEASURED
+    low, high = rate.interval()
+    return f"{rate.count} of {rate.of} ({100 * low:.0f}–{100 * high:.0f} %)"
+
+
+def _gate_row(case: str, duels: Sequence[Fought], shares: Sequence[float], labels: Sequence[float]) -> list[str]:
+    equal, split = planted(duels, 0.0, slower=True), noise(duels)
+    return [
+        case,
+        rate_text(_rate(equal, _alarmed)),
+        rate_text(_rate(equal, lambda one: one.outcome.time.verdict == SAME)),
+        *(rate_text(_rate(planted(duels, share, slower=True), _slower)) for share in shares),
+        *(_caught_loss(planted(duels, share, slower=False)) for share in labels),
+        _detectable(duels, split),
+        _length(duels),
+        NOT_MEASURED if split is None else _percents(split),
+    ]
+
+
+def _rate(duels: Sequence[Fought], said: Callable[[Fought], bool]) -> Rate:
+    return Rate(sum(said(one) for one in duels), len(duels))
+
+
+def _alarmed(one: Fought) -> bool:
+    known = one.outcome
+    return bool(ALARMS & {found.verdict for found in (known.time, known.accuracy) if found})
+
+
+def _slower(one: Fought) -> bool:
+    return one.outcome.time.verdict == SLOWER
+
+
+def _caught_loss(duels: Sequence[Fought]) -> str:
+    """How many of the planted losses of accuracy were caught, with the loss itself."""
+    if not duels:
+        return NOT_MEASURED
+    caught = _rate(duels, lambda one: one.outcome.accuracy is not None and one.outcome.accuracy.verdict == WORSE)
+    pairs = [block.accuracies for one in duels for block in one.row.blocks]
+    loss = statistics.fmean(base - head for base, head in pairs)
+    return f"{rate_text(caught)}, {100 * loss:.1f} points"
+
+
+def by_case(fought: Sequence[Fought]) -> dict[str, list[Fought]]:
+    """The duels that count, by case, the cases in display order."""
+    cases: dict[str, list[Fought]] = {}
+    for one in fought:
+        if one.counts:
+            cases.setdefault(one.row.case.name, []).append(one)
+    return dict(sorted(cases.items(), key=lambda item: _place(item[1][0].row.case)))
+
+
+def _place(case: Case) -> tuple[int, bool, bool, int, int]:
+    """A case's place in display order: by model, trainings first, then by batch size and threads."""
+    model = list(RECIPES).index(case.recipe) if case.recipe in RECIPES else len(RECIPES)
+    return model, case.stage != "train", case.trainer == "compiled", case.batch_size, case.threads
+
+
+def planted_shares(fought: Sequence[Fought], *, slower: bool) -> list[float]:
+    """How much was planted, of what makes slower or else of what is learnt wrongly, smallest first."""
+    plants = [parse_plant(one.plant) for one in fought if one.plant and one.counts]
+    return sorted({plant.share for plant in plants if (plant.kind != "labels") == slower})
+
+
+def planted(duels: Sequence[Fought], share: float, *, slower: bool) -> list[Fought]:
+    """The duels with so much planted; with a share of 0, those with nothing."""
+    kinds = [(one, parse_plant(one.plant)) for one in duels]
+    return [one for one, plant in kinds if plant.share == share and (plant.kind != "labels") == slower]
+
+
+def noise(duels: Sequence[Fought]) -> Split | None:
+    """The noise of all duels of a case; what is planted changes the level, not the noise around it."""
+    sides = [([block.base_s for block in one.row.blocks], [block.head_s for block in one.row.blocks]) for one in duels]
+    splits = [split_noise(base_s, head_s) for base_s, head_s in sides]
+    return mean_split([split for split in splits if split is not None])
+
+
+def _detectable(duels: Sequence[Fought], split: Split | None) -> str:
+    """The smallest slowdown that would be caught within the budget, as text."""
+    if split is None:
+        return NOT_MEASURED
+    one, blocks = duels[0], [block for one in duels for block in one.row.blocks]
+    process_s = statistics.median(block.process_s for block in blocks)
+    block_s = statistics.median(block.process_s + block.turns_s for block in blocks)
+    slowdown = detectable_slowdown(
+        split,
+        rounds=round(statistics.median(len(block.base_s) for block in blocks)),
+        blocks=int((one.about["selftest"]["budget_s"] - process_s) / block_s),  # a scout takes as long as a preparation
+        margin=math.log1p(one.margins.time),
+        family=1 if one.outcome.accuracy is None else 2,
+    )
+    return "too few blocks" if slowdown is None else percent(slowdown)
+
+
+def _length(duels: Sequence[Fought]) -> str:
+    blocks = statistics.median(len(one.row.blocks) for one in duels)
+    spent_s = statistics.median(sum(block.process_s + block.turns_s for block in one.row.blocks) for one in duels)
+    return f"{blocks:.0f} blocks, {format_duration(spent_s)}"
+
+
+def _percents(split: Split) -> str:
+    return ", ".join(percent(share) for share in (split.rounds, split.processes, split.blocks))
+
+
+def _budgets(fought: Sequence[Fought]) -> str:
+    return " or ".join(dict.fromkeys(format_duration(one.about["selftest"]["budget_s"]) for one in fought))

@@ -1,0 +1,267 @@
+"""The suite's page: the newest stored run of a data set as tables. Records go in, Markdown comes out."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, TypeVar
+
+from bench.formats import (
+    NOT_MEASURED,
+    format_accuracy,
+    format_bytes,
+    format_count,
+    format_counted,
+    format_difference,
+    format_duration,
+    format_rate,
+)
+from bench.report.markdown import escape, markdown_table, provenance
+from bench.stats.percentiles import percentile, required_timings
+from models import RECIPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from bench.records.record import Record, Run
+
+
+P99 = 0.99
+HEADLINE_BATCH = 1
+THROUGHPUT_BATCH = 1000
+SPREAD_SEEDS = 2
+
+_T = TypeVar("_T")
+
+
+def headline_table(run: Run) -> str:
+    """The results table: a row per model, in the order in which the models were measured."""
+    seeds = max((len(record.test_accuracies) for record in run.records), default=0)
+    headers = [
+        "Model",
+        "Parameters",
+        f"Test accuracy (mean ± sd, {format_counted(seeds, 'seed')})",
+        "Train time",
+        "Train images/s",
+        "ONNX size",
+        "ONNX Runtime p50 / p99, batch 1",
+        "images/s, batch 1000",
+        "ONNX parity",
+    ]
+    rows = [_headline_row(run, recipe) for recipe in _recipes(run.records)]
+    return markdown_table(headers, rows, text_columns=(0, 8))
+
+
+def readme_table(run: Run) -> str:
+    """The results table's narrow form: a row per model with its layers, accuracy, speed of training and of answers."""
+    seeds = max((len(record.test_accuracies) for record in run.records), default=0)
+    headers = [
+        "Model",
+        "Layers",
+        "Parameters",
+        f"Test accuracy ({format_counted(seeds, 'seed')})",
+        "Training, images/s",
+        "One image, p50 / p99",
+        "Bulk, images/s",
+    ]
+    rows = []
+    for recipe in _recipes(run.records):
+        name, parameters, accuracy, _, training, _, single, bulk, _ = _headline_row(run, recipe)
+        layers = RECIPES[recipe].layers if recipe in RECIPES else NOT_MEASURED
+        rows.append([name, layers, parameters, accuracy, training, single, bulk])
+    return markdown_table(headers, rows, text_columns=(0, 1))
+
+
+def latency_table(run: Run) -> str:
+    """Every latency row: model, batch size, threads, p50, p99 and throughput."""
+    headers = ["Model", "Precision", "Batch", "Threads", "Timings", "p50", "p99", "images/s"]
+    records = [record for record in run.records if record.stage == "infer"]
+    rows = [
+        [
+            record.recipe,
+            record.precision or NOT_MEASURED,
+            format_count(record.batch_size),
+            str(record.threads),
+            format_count(len(record.values_s)),
+            _p50(record),
+            _p99(record),
+            rate(record),
+        ]
+        for record in records
+    ]
+    return markdown_table(headers, rows, text_columns=(0, 1))
+
+
+def training_table(run: Run) -> str:
+    """Every training: model, seed, epochs, first step, time of the whole fit and accuracy."""
+    headers = ["Model", "Trainer", "Seed", "Epochs", "First step (tracing, compiling)", "Train time", "Test accuracy"]
+    rows = [row for record in run.records if record.stage == "train" for row in _seed_rows(record)]
+    return markdown_table(headers, rows, text_columns=(0, 1))
+
+
+def caption(run: Run) -> str:
+    """What was measured on what, when, and the command that measures it again."""
+    parts = [
+        run.dataset,
+        f"{run.trainer} trainer",
+        f"{run.device} ({format_counted(run.threads, 'thread')})",
+        *provenance(run, (("TensorFlow", "tensorflow"), ("ONNX Runtime", "onnxruntime"))),
+    ]
+    return escape("; ".join(parts))
+
+
+def notices(run: Run) -> list[str]:
+    """What a reader must know before believing the tables: stand-in data, cut-down protocols, missing rows, faults."""
+    lines = []
+    if run.fallback_reason:
+        lines.append(f"**Stand-in data: {run.dataset} in place of the data set that could not be had.**")
+    if run.quick:
+        lines.append("**Quick run: training protocols are cut down; these figures say nothing about the models.**")
+    if not run.complete:
+        lines.append(f"**Ended early: {len(run.missing)} planned rows are missing.**")
+    faults = {fault: None for record in run.records for fault in record.faults}
+    lines += [f"INVALID: {fault}" for fault in faults]
+    return [escape(line) for line in lines]
+
+
+def _recipes(records: Iterable[Record]) -> list[str]:
+    return list(dict.fromkeys(record.recipe for record in records))
+
+
+def _headline_row(run: Run, recipe: str) -> list[str]:
+    records = [record for record in run.records if record.recipe == recipe]
+    train = _first(record for record in records if record.stage == "train")
+    single = [record for record in records if record.stage == "infer" and record.batch_size == HEADLINE_BATCH]
+    bulk = [record for record in records if record.stage == "infer" and record.batch_size == THROUGHPUT_BATCH]
+    one_thread = min(single, key=lambda record: record.threads, default=None)
+    all_threads = max(bulk, key=lambda record: record.threads, default=None)
+    return [
+        _model_name(run, recipe),
+        _maybe(_first(record.parameters for record in records), format_count),
+        _accuracy(train),
+        _train_time(train),
+        rate(train),
+        _maybe(_first(record.onnx_bytes for record in records), format_bytes),
+        latency(one_thread),
+        rate(all_threads),
+        _parity([record for record in records if record.stage == "infer"]),
+    ]
+
+
+def _model_name(run: Run, recipe: str) -> str:
+    marks = [mark for mark, shown in (("quick", run.quick), (run.dataset, run.fallback_reason is not None)) if shown]
+    return f"{recipe} ({', '.join(marks)})" if marks else recipe
+
+
+def _accuracy(train: Record | None) -> str:
+    if train is None or not train.test_accuracies:
+        return invalid_or_missing(train)
+    mean = format_accuracy(statistics.fmean(train.test_accuracies))
+    spread = (
+        f" ± {format_accuracy(statistics.stdev(train.test_accuracies))}"
+        if len(train.test_accuracies) >= SPREAD_SEEDS
+        else ""
+    )
+    return f"{mean}{spread}{' INVALID' if train.faults else ''}"
+
+
+def _train_time(train: Record | None) -> str:
+    if train is None or train.faults or not train.values_s:
+        return invalid_or_missing(train)
+    return format_duration(statistics.median(train.values_s))
+
+
+def latency(record: Record | None) -> str:
+    """The median and the 99th percentile of single calls."""
+    if record is None or record.faults or not record.values_s:
+        return invalid_or_missing(record)
+    return f"{_p50(record)} / {_p99(record)}"
+
+
+def _p50(record: Record) -> str:
+    if record.faults or not record.values_s:
+        return invalid_or_missing(record)
+    return format_duration(statistics.median(record.values_s))
+
+
+def _p99(record: Record) -> str:
+    if record.faults or not record.values_s:
+        return invalid_or_missing(record)
+    needed = required_timings(P99)
+    if len(record.values_s) < needed:
+        return f"n/a (needs {needed})"
+    return format_duration(percentile(record.values_s, P99))
+
+
+def rate(record: Record | None) -> str:
+    """Images per second of a training or of calls."""
+    if record is None or record.faults or record.images_per_s is None:
+        return invalid_or_missing(record)
+    return format_rate(record.images_per_s)
+
+
+def _parity(records: Sequence[Record]) -> str:
+    if any(record.faults for record in records):
+        return "INVALID"
+    differences = [record.max_abs_diff for record in records if record.max_abs_diff is not None]
+    if not differences:
+        return NOT_MEASURED
+    changed = max(record.changed_predictions or 0 for record in records)
+    return f"{format_difference(max(differences))}, {changed} changed"
+
+
+def _seed_rows(record: Record) -> list[list[str]]:
+    per_seed = zip(
+        record.seeds, record.epochs_run, record.first_step_s, record.values_s, record.test_accuracies, strict=False
+    )
+    return [
+        [
+            record.recipe,
+            record.trainer or NOT_MEASURED,
+            str(seed),
+            str(epochs),
+            _maybe(first_step_s, format_duration),
+            format_duration(value_s),
+            format_accuracy(accuracy) + (" INVALID" if record.faults else ""),
+        ]
+        for seed, epochs, first_step_s, value_s, accuracy in per_seed
+    ]
+
+
+def invalid_or_missing(record: Record | None) -> str:
+    """What stands where a number would: ``INVALID``, or a dash where nothing was measured."""
+    return "INVALID" if record is not None and record.faults else NOT_MEASURED
+
+
+def _first(values: Iterable[_T | None]) -> _T | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _maybe(value: _T | None, text: Callable[[_T], str]) -> str:
+    return NOT_MEASURED if value is None else text(value)
+
+
+def readme_section(run: Run) -> str:
+    """The README's part of it: what the models are, how accurate, how fast; all else is on the page of the data set."""
+    return "\n\n".join([*notices(run), readme_table(run), caption(run)])
+
+
+def headline_section(run: Run) -> str:
+    """The results table with its caption and whatever must be known before believing it."""
+    return "\n\n".join([*notices(run), headline_table(run), caption(run)])
+
+
+def tables_page(run: Run) -> str:
+    """All tables of one run as a Markdown page."""
+    return (
+        "\n\n".join(
+            [
+                f"# {run.dataset}",
+                headline_section(run),
+                "## Training, seed by seed",
+                training_table(run),
+                "## ONNX Runtime latency",
+                latency_table(run),
+            ]
+        )
+        + "\n"
+    )

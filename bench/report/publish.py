@@ -1,0 +1,179 @@
+"""Publishing: which runs are pinned, what is written from them, and which run files nothing published needs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import DensebenchError
+from bench.records.record import Run, RunFileError, read_run
+from bench.records.selection import narrowed_by, options
+from bench.report.html.stored import make_stored
+from bench.report.own_pages import write_pages
+from bench.report.pins import Pin, read_pins, write_pins
+from bench.report.readme import refresh_readme
+from bench.report.readme_sections import make_sections, mixed_machines
+from bench.report.registry import KINDS, PUBLISHED_DATASET, Shown, make_pages, read_shown
+from bench.report.svg import make_numbers, write_pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+SUITE, DEVICES = "suite", "devices"
+KIND_OF_FOLDER = {kind.folder: name for name, kind in KINDS.items() if name != DEVICES}
+
+
+def publish(names: Sequence[str], own: Path, published: Path, readmes: Iterable[Path]) -> list[str]:
+    """Pin runs in place of those that are pinned, and make anew whatever is made from them; a line for each file.
+
+    Args:
+        names: paths of run files, or their names, or the name that all run files of a self-test share.
+        own: the folder of results in which names are looked for.
+        published: the folder of what is published; the run files are copied into it.
+        readmes: files with sections between markers.
+
+    Raises:
+        DensebenchError: there is no such run, it is only part of one, or READMEs would mix machines.
+        OSError: something could not be written.
+    """
+    paths = [path for name in names for path in _find(name, own, published)]
+    pins = _pin_all(paths, read_pins(published) or {}, published)
+    places = [published / "raw" / _below_raw(path) for path in paths]
+    copies = {place: path for place, path in zip(places, paths, strict=True) if not place.exists()}
+    try:
+        for place, path in copies.items():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+        shown = _sound(read_shown(published, pins))
+    except BaseException:
+        for place in copies:
+            place.unlink(missing_ok=True)
+        raise
+    return [str(write_pins(published, pins)), *map(str, copies), *write_published(shown, readmes)]
+
+
+def _sound(shown: Shown) -> Shown:
+    """What is shown itself, once nothing speaks against it. Raises DensebenchError."""
+    mixed = mixed_machines(shown)
+    if lines := [*shown.complaints, *([mixed] if mixed else [])]:
+        raise DensebenchError(" ".join(lines))
+    return shown
+
+
+def write_published(shown: Shown, readmes: Iterable[Path]) -> list[str]:
+    """Write every page, picture and section of READMEs that pinned runs give; a line for each file.
+
+    A page or picture that nothing pinned gives any more is deleted.
+
+    Raises:
+        DensebenchError: a README lacks a marker, or Matplotlib is not installed.
+        OSError: something could not be written.
+    """
+    pages, complaints = make_pages(shown)
+    if complaints:
+        raise DensebenchError(" ".join(complaints))
+    stored, sections = make_stored(shown), make_sections(shown)
+    for readme in readmes:
+        refresh_readme(readme, sections)
+    kept = {f"{name}.md" for name in pages} | {path.name for path in write_pictures(shown.results, stored)}
+    lines = write_pages(shown.results, pages)
+    for folder, pattern in (("tables", "*.md"), ("pictures", "*.svg")):
+        for path in (shown.results / folder).glob(pattern):
+            if path.name not in kept:
+                path.unlink()
+                lines.append(f"{path}: deleted, no pinned run gives it")
+    pictures = ", ".join(make_numbers(stored))
+    return [*lines, f"{shown.results / 'pictures'}: {pictures}", *map(str, readmes)]
+
+
+def unpinned(published: Path) -> list[Path]:
+    """The run files below a folder of published results that nothing published is made from."""
+    pins = read_pins(published) or {}
+    named = {name for pin in pins.values() if not pin.withdrawn for name in pin.runs}
+    found = []
+    for path in sorted((published / "raw").rglob("*.json")):
+        try:
+            run = read_run(path)
+        except RunFileError:
+            found.append(path)
+            continue
+        if not {run.name, run.series} & named:
+            found.append(path)
+    return found
+
+
+def _find(name: str, own: Path, published: Path) -> list[Path]:
+    """The run files that a name means. Raises DensebenchError where there is none."""
+    path = Path(name)
+    if path.is_file():
+        return [path.absolute()]
+    for results in (own, published):
+        paths = sorted((results / "raw").rglob("*.json"))
+        if found := [one for one in paths if one.stem == name]:
+            return found[:1]
+        if found := [one for one in paths if _series(one) == name]:
+            return found
+    raise DensebenchError(f"--publish {name!r}: no run file has that name, below {own / 'raw'} or {published / 'raw'}.")
+
+
+def _series(path: Path) -> str | None:
+    if path.parent.name not in KINDS:
+        return None
+    try:
+        return read_run(path).series
+    except RunFileError:
+        return None
+
+
+def _below_raw(path: Path) -> Path:
+    """Where a run file lies in a folder of results: its machine, the folder of its kind, its name."""
+    parts = path.parts
+    if "raw" not in parts:
+        raise DensebenchError(f"{path} does not lie below a folder `raw/<machine>`, which tells its kind.")
+    start = len(parts) - 1 - parts[::-1].index("raw")
+    return path.relative_to(Path(*parts[: start + 1]))
+
+
+def _pin_all(paths: Sequence[Path], pins: Mapping[str, Pin], published: Path) -> dict[str, Pin]:
+    """The pins with these runs in place of those that they replace."""
+    found: dict[str, list[Run]] = {}
+    for path in paths:
+        below = _below_raw(path)
+        folder = str(below.parent.relative_to(below.parts[0]))
+        if folder not in KIND_OF_FOLDER:
+            raise DensebenchError(f"{path} lies in a folder of no kind of run. Known: {', '.join(KIND_OF_FOLDER)}.")
+        try:
+            run = read_run(path)
+        except RunFileError as error:
+            raise DensebenchError(str(error)) from error
+        kind = KIND_OF_FOLDER[folder]
+        if KINDS[kind].whole and (reasons := narrowed_by(run)):
+            raise DensebenchError(f"{run.file} is only part of a run ({', '.join(reasons)}) and is not published.")
+        found.setdefault(kind, []).append(run)
+    new = dict(pins)
+    for kind, runs in found.items():
+        if kind == SUITE:
+            plain = [run for run in runs if all(name == "--dataset" for name, _ in options(run))]
+            _replace(new, SUITE, plain, published, lambda run: run.dataset)
+            of_devices = [run for run in runs if run.dataset == PUBLISHED_DATASET]
+            _replace(new, DEVICES, of_devices, published, lambda run: f"{run.backend} {run.device}")
+        else:
+            new[kind] = Pin(tuple(dict.fromkeys(run.series or run.name for run in runs)))
+    return {kind: new[kind] for kind in KINDS if kind in new}
+
+
+def _replace(
+    pins: dict[str, Pin], kind: str, runs: Sequence[Run], published: Path, place: Callable[[Run], str]
+) -> None:
+    """Pin runs, each in place of the one that has the same place among the runs of its kind; other machines' go."""
+    if not runs:
+        return
+    known: dict[str, Run] = {}
+    for name in pins.get(kind, Pin()).runs:
+        for path in (published / "raw").glob(f"*/{name}.json"):
+            old = read_run(path)
+            if old.machine.get("name") == runs[0].machine.get("name"):
+                known[place(old)] = old
+    known |= {place(run): run for run in runs}
+    pins[kind] = Pin(tuple(run.name for run in known.values()))

@@ -1,0 +1,227 @@
+"""Every kind of stored run, and which runs of it are shown: the pinned ones, or else those that one rule chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bench.data.datasets import DATASETS
+from bench.records.duels import FOLDER as DUELS
+from bench.records.record import SHAPE_ERRORS, Run, RunFileError, check_papers, read_runs
+from bench.records.releases import FOLDER as RELEASES
+from bench.records.releases import attempt_of, choose_attempts
+from bench.records.reproductions import FOLDER as REPRODUCTION
+from bench.records.selection import fullest, narrowed_by
+from bench.records.selftests import FOLDER as SELFTEST
+from bench.records.selftests import fought_of, newest_selftest
+from bench.report.pages.devices import choose_device_runs, devices_pages
+from bench.report.pages.duels import duels_page, stored_duel
+from bench.report.pages.releases import versions_page
+from bench.report.pages.reproduction import check_reproduction, reproduction_pages
+from bench.report.pages.runtimes import FOLDER as RUNTIMES
+from bench.report.pages.runtimes import NEEDS as RUNTIMES_NEEDS
+from bench.report.pages.runtimes import runtimes_page
+from bench.report.pages.selftest import selftest_page
+from bench.report.pages.suite import tables_page
+from bench.report.pages.trainers import FOLDER as TRAINERS
+from bench.report.pages.trainers import NEEDS as TRAINERS_NEEDS
+from bench.report.pages.trainers import trainer_page
+from bench.report.pins import FILE, Pin, read_pins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+PUBLISHED_DATASET = "fashion_mnist"
+LONGEST = 120
+"""Characters of an error that are quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of stored run.
+
+    Attributes:
+        folder: where its run files lie, under `raw/<machine>`.
+        read: what a run of this kind is; raises RunFileError where it is of another kind.
+        choose: which of those are shown, in display order.
+        pages: pages of tables by name, from those that are shown.
+        withdrawn: name and title of the page that says why, where the kind is withdrawn.
+        whole: whether a run must hold all that its command measures to be published.
+    """
+
+    folder: str
+    read: Callable[[Run], Any]
+    choose: Callable[[Sequence[Any]], Sequence[Any]]
+    pages: Callable[[Sequence[Any]], Mapping[str, str]]
+    withdrawn: tuple[str, str] = ("", "")
+    whole: bool = True
+
+
+def _itself(run: Run) -> Run:
+    return run
+
+
+def _one_per_dataset(runs: Sequence[Run]) -> list[Run]:
+    shown = (fullest(run for run in runs if run.dataset == name and not run.quick) for name in DATASETS)
+    return [run for run in shown if run]
+
+
+def _one(runs: Sequence[Run]) -> list[Run]:
+    run = fullest(run for run in runs if run.dataset == PUBLISHED_DATASET and not run.quick)
+    return [run] if run else []
+
+
+def _one_reproduction(runs: Sequence[Run]) -> list[Run]:
+    run = fullest(run for run in runs if run.complete and not run.quick)
+    return [run] if run else []
+
+
+def _page(name: str, make: Callable[[Any], str], shown: Sequence[Any]) -> dict[str, str]:
+    """A page made from a single run, if there is one."""
+    return {name: make(shown[0])} if shown else {}
+
+
+def _page_of_all(name: str, make: Callable[[Sequence[Any]], str], shown: Sequence[Any]) -> dict[str, str]:
+    """A page made from all runs that are shown, if there are any."""
+    return {name: make(shown)} if shown else {}
+
+
+KINDS: dict[str, Kind] = {
+    "suite": Kind(".", _itself, _one_per_dataset, lambda runs: {run.dataset: tables_page(run) for run in runs}),
+    "devices": Kind(".", _itself, choose_device_runs, devices_pages),
+    "trainers": Kind(
+        TRAINERS, partial(check_papers, needs=TRAINERS_NEEDS), _one, partial(_page, "trainers", trainer_page)
+    ),
+    "runtimes": Kind(
+        RUNTIMES, partial(check_papers, needs=RUNTIMES_NEEDS), _one, partial(_page, "runtimes", runtimes_page)
+    ),
+    "reproduction": Kind(
+        REPRODUCTION,
+        check_reproduction,
+        _one_reproduction,
+        lambda runs: reproduction_pages(runs[0]) if runs else {},
+    ),
+    "duels": Kind(DUELS, stored_duel, list, partial(_page_of_all, "duels", duels_page), whole=False),
+    "releases": Kind(
+        RELEASES,
+        attempt_of,
+        choose_attempts,
+        partial(_page_of_all, "versions", versions_page),
+        ("versions", "TensorFlow's releases"),
+        whole=False,
+    ),
+    "selftest": Kind(
+        SELFTEST, fought_of, newest_selftest, partial(_page_of_all, "selftest", selftest_page), whole=False
+    ),
+}
+"""By the name that `published.toml` knows them by, in the order in which they are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is shown of a folder of results: every run file in it was read once for this.
+
+    Attributes:
+        kinds: by kind, what its `read` made of the runs that are shown.
+        candidates: by kind, the runs that it was chosen from: the pinned ones, or all.
+        stored: by folder, every readable run, oldest first.
+        pins: ``None`` where the folder has none, and one rule chose.
+        complaints: a line for each file or pin that nothing can be made of.
+    """
+
+    results: Path
+    kinds: Mapping[str, Sequence[Any]]
+    candidates: Mapping[str, Sequence[Run]]
+    stored: Mapping[str, Sequence[Run]]
+    pins: Mapping[str, Pin] | None
+    complaints: Sequence[str] = field(default_factory=list)
+
+    def withdrawn(self, kind: str) -> str | None:
+        """Why nothing of a kind is shown, where it was withdrawn."""
+        return self.pins[kind].withdrawn if self.pins and kind in self.pins else None
+
+
+def read_shown(results: Path, pins: Mapping[str, Pin] | None = None) -> Shown:
+    """What a folder of results shows.
+
+    Args:
+        results: the folder that holds `raw`.
+        pins: what is published of it; that of its `published.toml` where it is ``None``.
+
+    Raises:
+        DensebenchError: its `published.toml` cannot be read.
+    """
+    pins = read_pins(results) if pins is None else pins
+    stored: dict[str, list[Run]] = {}
+    complaints: list[str] = []
+    for folder in dict.fromkeys(kind.folder for kind in KINDS.values()):
+        stored[folder], more = read_runs(results, folder)
+        complaints += more
+    kinds, candidates = {}, {}
+    for name, kind in KINDS.items():
+        runs = stored[kind.folder]
+        candidates[name] = runs if pins is None else _pinned(runs, pins.get(name, Pin()))
+        read, more = _read_all(kind, candidates[name])
+        complaints += more
+        try:
+            kinds[name] = kind.choose(read)
+        except SHAPE_ERRORS as error:
+            kinds[name] = []
+            complaints.append(_unexpected(name, error))
+    complaints += [] if pins is None else _complaints_about_pins(pins, candidates)
+    return Shown(results, kinds, candidates, stored, pins, list(dict.fromkeys(complaints)))
+
+
+def make_pages(shown: Shown) -> tuple[dict[str, str], list[str]]:
+    """Every page that the runs shown are enough for, by name, and a line for each kind that no page can be made of."""
+    pages: dict[str, str] = {}
+    complaints: list[str] = []
+    for name, kind in KINDS.items():
+        if reason := shown.withdrawn(name):
+            page, title = kind.withdrawn
+            pages[page or name] = f"# {title or name}\n\n**Withdrawn: {reason}**\n"
+            continue
+        try:
+            pages |= kind.pages(shown.kinds[name])
+        except SHAPE_ERRORS as error:
+            complaints.append(_unexpected(name, error))
+    return pages, complaints
+
+
+def _unexpected(kind: str, error: Exception) -> str:
+    return f"{kind}: a stored run holds something of an unexpected shape: {str(error)[:LONGEST]!r}"
+
+
+def _pinned(runs: Sequence[Run], pin: Pin) -> list[Run]:
+    return [] if pin.withdrawn else [run for run in runs if {run.name, run.series} & set(pin.runs)]
+
+
+def _read_all(kind: Kind, runs: Sequence[Run]) -> tuple[list[Any], list[str]]:
+    read, complaints = [], []
+    for run in runs:
+        try:
+            read.append(kind.read(run))
+        except RunFileError as error:
+            complaints.append(str(error))
+    return read, complaints
+
+
+def _complaints_about_pins(pins: Mapping[str, Pin], candidates: Mapping[str, Sequence[Run]]) -> list[str]:
+    lines = [f"{FILE}: unknown kind of run {name!r}. Known: {', '.join(KINDS)}." for name in pins if name not in KINDS]
+    for name, kind in KINDS.items():
+        runs = candidates[name]
+        known = {text for run in runs for text in (run.name, run.series)}
+        pin = pins.get(name, Pin())
+        if not pin.withdrawn:
+            lines += [
+                f"{FILE}: [{name}] names {one!r}: no readable run file is that." for one in pin.runs if one not in known
+            ]
+        if kind.whole:
+            lines += [
+                f"{FILE}: [{name}] names {run.name!r}, which is only part of a run: {', '.join(reasons)}."
+                for run in runs
+                if (reasons := narrowed_by(run))
+            ]
+    return lines

@@ -1,0 +1,241 @@
+"""The README's pictures as SVG, light and dark, each with the numbers that it was drawn from inside it."""
+
+from __future__ import annotations
+
+import io
+import json
+import statistics
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import DensebenchError
+from bench.files import write_atomically
+from bench.report.html.sections import curves, ladder, releases
+from bench.report.html.view import shorten
+from bench.report.pages.releases import README_ROWS, runs_by_release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bench.report.html.stored import Stored
+
+Numbers = Mapping[str, Any]
+"""All that a picture shows, as JSON has it."""
+
+THEMES = {
+    "light": {"ink": "#1b1e23", "line": "#dfe2e6", "colours": ["#0072B2", "#D55E00", "#009E73", "#B0559B", "#6B7480"]},
+    "dark": {"ink": "#e8eaed", "line": "#3a4047", "colours": ["#56B4E9", "#FF9A5C", "#3FCFA4", "#E39BCB", "#9AA3AD"]},
+}
+MARKERS = ("o", "D", "s", "^", "v", "P")
+CROWDED = 0.2
+"""Of the picture's width."""
+SIZE_IN = (8.0, 3.6)
+CURVES = curves.FIRST
+DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
+
+
+def make_numbers(stored: Stored) -> dict[str, Numbers]:
+    """What each picture shows, by its name; only those that the pinned runs are enough for."""
+    made = {name: numbers(stored) for name, (numbers, _) in PICTURES.items()}
+    return {name: numbers for name, numbers in made.items() if numbers}
+
+
+def write_pictures(results: Path, stored: Stored) -> list[Path]:
+    """Write each picture in both themes to `pictures/<name>-<theme>.svg`: their paths.
+
+    Raises:
+        DensebenchError: Matplotlib is not installed.
+        OSError: one could not be written.
+    """
+    folder = results / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, numbers in make_numbers(stored).items():
+        for theme in THEMES:
+            path = folder / f"{name}-{theme}.svg"
+            write_atomically(path, draw(name, numbers, theme))
+            paths.append(path)
+    return paths
+
+
+def check_pictures(results: Path, stored: Stored) -> Iterator[str]:
+    """A line for each picture whose numbers are not what the pinned runs give, that is missing, or that has no runs."""
+    folder, expected = results / "pictures", make_numbers(stored)
+    stored_as = {name: json.loads(json.dumps(numbers)) for name, numbers in expected.items()}
+    names = {f"{name}-{theme}": numbers for name, numbers in stored_as.items() for theme in THEMES}
+    for name in sorted({*names, *(path.stem for path in folder.glob("*.svg"))}):
+        path = folder / f"{name}.svg"
+        if name not in names:
+            yield f"{path}: no pinned run says what it shows"
+        elif not path.exists():
+            yield f"{path}: it is missing, though the pinned runs are enough for it"
+        elif (shown := read_numbers(path.read_bytes())) != names[name]:
+            yield f"{path}: it shows other numbers than the pinned runs give{_where(shown, names[name])}"
+
+
+def read_numbers(svg: bytes) -> Any:
+    """The numbers inside a picture; ``None`` where it has none that can be read."""
+    try:
+        found = ET.fromstring(svg).find(f".//{DESCRIPTION}")  # noqa: S314  our own file; no entity is resolved outside
+        return json.loads(found.text or "") if found is not None else None
+    except (ET.ParseError, ValueError, RecursionError):
+        return None
+
+
+def _where(shown: Any, expected: Any, place: str = "") -> str:
+    """The first place in which two pieces of JSON differ, for people."""
+    if isinstance(shown, dict) and isinstance(expected, dict):
+        pairs = [(key, shown.get(key), expected.get(key)) for key in dict.fromkeys([*expected, *shown])]
+    elif isinstance(shown, list) and isinstance(expected, list) and len(shown) == len(expected):
+        pairs = [(str(key), a, b) for key, (a, b) in enumerate(zip(shown, expected, strict=True))]
+    else:
+        return f": {place or 'as a whole'} is {str(shown)[:40]}, not {str(expected)[:40]}"
+    return next((_where(a, b, f"{place} {key}".strip()) for key, a, b in pairs if a != b), "")
+
+
+def draw(name: str, numbers: Numbers, theme: str) -> bytes:
+    """A picture as SVG.
+
+    Raises:
+        DensebenchError: Matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl  # noqa: PLC0415  only pictures need it
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError as error:
+        raise DensebenchError("the README's pictures need Matplotlib: `pip install matplotlib` brings it.") from error
+    look = THEMES[theme]
+    style = {
+        "svg.hashsalt": "densebench",
+        "svg.fonttype": "none",
+        "text.parse_math": False,
+        "font.family": "sans-serif",
+        "font.size": 10,
+        "axes.grid": True,
+        "axes.edgecolor": look["line"],
+        "grid.color": look["line"],
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), look["ink"]),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.facecolor": "none",
+        "legend.frameon": False,
+    }
+    with mpl.rc_context(style):
+        figure = Figure(figsize=SIZE_IN, layout="constrained")
+        figure.patch.set_alpha(0)
+        PICTURES[name][1](figure, numbers, look)
+        buffer = io.BytesIO()
+        text = json.dumps(numbers, separators=(",", ":"))
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "densebench", "Description": text})
+    return buffer.getvalue()
+
+
+def _headline_numbers(stored: Stored) -> Numbers:
+    run = stored.headline
+    points = [
+        {
+            "model": shorten(one.model),
+            "p50_s": statistics.median(one.single.values_s),
+            "accuracy": round(statistics.fmean(one.train.test_accuracies), 6),
+            "sd": round(statistics.stdev(one.train.test_accuracies), 6) if len(one.train.test_accuracies) > 1 else 0.0,
+        }
+        for one in (ladder.rungs([run]) if run else [])
+        if not one.faults and one.train and one.train.test_accuracies and one.single and one.single.values_s
+    ]
+    return {"file": run.file, "points": points} if run and points else {}
+
+
+def _draw_headline(figure: Any, numbers: Numbers, look: Mapping[str, Any]) -> None:
+    axes = figure.subplots()
+    for place, point in enumerate(numbers["points"]):
+        colour = look["colours"][place % len(look["colours"])]
+        micro_s = point["p50_s"] * 1e6
+        marker = MARKERS[place % len(MARKERS)]
+        axes.errorbar(micro_s, point["accuracy"], yerr=point["sd"], fmt=marker, color=colour, capsize=3, markersize=8)
+        side = {"xytext": (-9, 5), "ha": "right"} if _crowded(point, numbers["points"]) else {"xytext": (9, 5)}
+        axes.annotate(point["model"], (micro_s, point["accuracy"]), textcoords="offset points", **side)
+    axes.margins(0.18)
+    axes.set_xlabel("ONNX Runtime, one image on one thread: p50 (µs)")
+    axes.set_ylabel("Test accuracy")
+
+
+def _crowded(point: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a point has another one so close to its right that its name would cover it."""
+    times = [one["p50_s"] for one in points]
+    return any(0 < time_s - point["p50_s"] < CROWDED * (max(times) - min(times)) for time_s in times)
+
+
+def _curves_numbers(stored: Stored) -> Numbers:
+    found = {name: (file, known) for name, file, _, known in curves.histories(stored) if name in CURVES}
+    if set(found) != set(CURVES):
+        return {}
+    shown = {name: _bands(found[name][1]) for name in CURVES}
+    return {"file": found[CURVES[0]][0], "recipes": shown}
+
+
+def _bands(known: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, Any]:
+    """Least, mean and most loss by epoch, over the seeds, and the epoch from which the two part."""
+    bands = {}
+    for label, metric in (("training", "loss"), ("validation", "val_loss")):
+        by_epoch = list(zip(*(one[metric] for one in known if metric in one), strict=False))
+        bands[label] = [[round(value, 5) for value in (min(at), statistics.fmean(at), max(at))] for at in by_epoch]
+    return {**bands, "parting": curves.parting(known)}
+
+
+def _draw_curves(figure: Any, numbers: Numbers, look: Mapping[str, Any]) -> None:
+    panels = figure.subplots(1, len(numbers["recipes"]), sharey=True)
+    for axes, (name, shown) in zip(panels, numbers["recipes"].items(), strict=True):
+        for place, label in enumerate(("training", "validation")):
+            epochs = range(1, len(shown[label]) + 1)
+            low, mean, high = zip(*shown[label], strict=True)
+            colour, marker, dash = look["colours"][place], MARKERS[place], ("-", "--")[place]
+            axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+            axes.plot(epochs, mean, color=colour, marker=marker, markersize=3, label=label, linestyle=dash)
+        axes.axvline(shown["parting"], color=look["colours"][4], linestyle=":")
+        axes.set_title(name, fontsize=10)
+        axes.set_xlabel("Epoch")
+    panels[0].set_ylabel("Loss")
+    panels[0].legend()
+
+
+def _trend_numbers(stored: Stored) -> Numbers:
+    by_release = runs_by_release(stored.attempts)
+    measured = [release for release, runs in by_release.items() if runs]
+    if len(measured) < 2:  # noqa: PLR2004  one release is no trend
+        return {}
+    rows: dict[str, list[Any]] = {}
+    for point in releases.points(by_release, measured[0]):
+        if point.row in README_ROWS and (ratio := point.ratio):
+            rows.setdefault(point.row, []).append([point.release.name, *(round(end, 5) for end in ratio), point.word])
+    return {"base": measured[0].name, "releases": [release.name for release in measured], "rows": rows}
+
+
+def _draw_trend(figure: Any, numbers: Numbers, look: Mapping[str, Any]) -> None:
+    speed, accuracy = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
+    places = {name: place for place, name in enumerate(numbers["releases"])}
+    timed = {name: points for name, points in numbers["rows"].items() if not name.endswith("accuracy")}
+    scored = {name: points for name, points in numbers["rows"].items() if name.endswith("accuracy")}
+    for axes, rows, level in ((speed, timed, 1.0), (accuracy, scored, 0.0)):
+        axes.axhline(level, color=look["colours"][4], linestyle=":", linewidth=1)
+        for number, (name, points) in enumerate(rows.items()):
+            at = [places[point[0]] + 0.1 * (number - (len(rows) - 1) / 2) for point in points]
+            bars = [[point[1] - point[2] for point in points], [point[3] - point[1] for point in points]]
+            style = {"fmt": f"-{MARKERS[number]}", "color": look["colours"][number], "markersize": 5, "capsize": 2}
+            values = [point[1] for point in points]
+            axes.errorbar(at, values, yerr=bars, label=name.split(":")[0], linewidth=1.2, **style)
+    speed.set_ylabel(f"Time over {numbers['base']}'s")
+    accuracy.set_ylabel("Accuracy −\nbase's")
+    accuracy.set_xticks(list(places.values()), list(places))
+    accuracy.set_xlabel("TensorFlow")
+    speed.legend(fontsize=8, ncols=2)
+
+
+PICTURES: dict[str, tuple[Callable[[Stored], Numbers], Callable[[Any, Numbers, Mapping[str, Any]], None]]] = {
+    "headline": (_headline_numbers, _draw_headline),
+    "curves": (_curves_numbers, _draw_curves),
+    "releases": (_trend_numbers, _draw_trend),
+}
+"""Name to what it shows, and how it is drawn."""
