@@ -28,41 +28,49 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "devices": Command(
-        "measure", "the suite on each device and backend, and the table across them (2 minutes each)", "bench.run_all"
+        "measure",
+        "the suite on each device and backend, and the table across them (2 minutes each)",
+        "bench.commands.devices",
     ),
     "trainers": Command(
-        "measure", "every way to train, side by side, and the machine's own limit (5 minutes)", "bench.trainer_ladder"
+        "measure",
+        "every way to train, side by side, and the machine's own limit (5 minutes)",
+        "bench.commands.trainers.command",
     ),
     "runtimes": Command(
-        "measure", "every runtime that can answer with a model (15 minutes; --quick: 2)", "bench.runtimes.command"
+        "measure",
+        "every runtime that can answer with a model (15 minutes; --quick: 2)",
+        "bench.commands.runtimes.command",
     ),
     "versions": Command(
-        "measure", "the suite on each release of TensorFlow (an hour; 20 GB of disk)", "bench.releases.versions"
+        "measure", "the suite on each release of TensorFlow (an hour; 20 GB of disk)", "bench.commands.releases"
     ),
     "reproduce": Command(
         "measure",
         "the tutorials' recipes, their figures against ours (20 minutes; --quick: 2)",
-        "bench.reproduction.command",
+        "bench.commands.reproduce.command",
     ),
     "duel": Command(
         "judge",
         "two environments against each other: slower, faster, same (--budget: 5 minutes)",
-        "bench.duels.command",
+        "bench.commands.duel",
     ),
     "bisect": Command(
-        "judge", "the TensorFlow release in which a case changed (4 duels: 20 minutes)", "bench.releases.bisection"
+        "judge", "the TensorFlow release in which a case changed (4 duels: 20 minutes)", "bench.commands.bisect"
     ),
     "selftest": Command(
-        "judge", "how often duels are wrong on this machine (--total: 20 minutes)", "bench.selftest.command"
+        "judge", "how often duels are wrong on this machine (--total: 20 minutes)", "bench.commands.selftest"
     ),
     "report": Command(
-        "look", "tables, README and HTML from the stored runs, and their check (seconds)", "bench.reports.command"
+        "look",
+        "tables, README and HTML from the stored runs, and their check (seconds)",
+        "bench.commands.report.command",
     ),
-    "compare": Command("look", "stored runs of two sides beside each other (seconds)", "bench.duels.compare"),
+    "compare": Command("look", "stored runs of two sides beside each other (seconds)", "bench.commands.compare"),
     "predict": Command(
-        "look", "what an exported model makes of your own pictures (seconds)", "bench.prediction.command"
+        "look", "what an exported model makes of your own pictures (seconds)", "bench.commands.predict.command"
     ),
-    "doctor": Command("look", "what this machine offers, and what may disturb it (seconds)", "bench.doctor"),
+    "doctor": Command("look", "what this machine offers, and what may disturb it (seconds)", "bench.commands.doctor"),
 }
 """In the order in which they are listed."""
 
@@ -90,7 +98,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     Raises:
         DensebenchError: there is no such command.
     """
-    from bench.arguments import Parser  # the list of commands needs no other module
+    from bench.commands.arguments import Parser  # the list of commands needs no other module
     from bench.errors import unknown_name
 
     name, *options = words

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.commands.suite.model_store import Ladder
+from bench.commands.suite.options import Settings, add_options, read_settings
+from bench.commands.suite.recorder import Rows
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import FAILED, INTERRUPTED, USAGE, DensebenchError
 from bench.files import short
@@ -21,14 +24,11 @@ from bench.host.gpu import describe_gpu
 from bench.host.machine import describe_machine, machine_name, package_versions
 from bench.host.metadata import commit_text
 from bench.inference.onnx_session import BATCH_SIZES
-from bench.ladder import Ladder
 from bench.progress import Progress, logging_to
 from bench.records.record import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run
 from bench.records.run_file import reserve_run_path
 from bench.report.own_pages import beside_published, refresh_pages
 from bench.report.pages.suite import caption, headline_table, notices
-from bench.rows import Rows
-from bench.settings import Settings, add_options, read_settings
 from bench.training.backends import backend, claim_backend
 from models import RECIPES, Recipe
 

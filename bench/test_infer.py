@@ -15,9 +15,9 @@ from bench.inference.export import OPSET, PRECISIONS
 from bench.inference.parity import certify
 
 if TYPE_CHECKING:
+    from bench.commands.suite.model_store import Ladder
+    from bench.commands.suite.recorder import Rows
     from bench.inference.export import Exported
-    from bench.ladder import Ladder
-    from bench.rows import Rows
     from models import Recipe
 
 

@@ -16,8 +16,8 @@ from bench.formats import format_accuracy, format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.ladder import Ladder
-    from bench.rows import Rows
+    from bench.commands.suite.model_store import Ladder
+    from bench.commands.suite.recorder import Rows
     from bench.trained import Fit, Trained
     from models import Recipe
 

@@ -55,7 +55,7 @@ def export_another_model() -> None:
             )
         return replace(exported, content=proto.SerializeToString())
 
-    PATCH.setattr("bench.ladder.export", spoil)
+    PATCH.setattr("bench.commands.suite.model_store.export", spoil)
 
 
 def fill_the_disk() -> None:
@@ -68,7 +68,7 @@ def fill_the_disk() -> None:
         saved.append(path)
         write_atomically(path, content)
 
-    PATCH.setattr("bench.rows.write_atomically", write_once)
+    PATCH.setattr("bench.commands.suite.recorder.write_atomically", write_once)
 
 
 FAULTS = {

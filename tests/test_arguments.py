@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.arguments import duration_s, names, share, words_of
+from bench.commands.arguments import duration_s, names, share, words_of
 from bench.errors import (
     ALARM,
     FAILED,

@@ -56,12 +56,12 @@ def test_frameworks_are_imported_late() -> None:
 
 def test_reading_results_needs_nothing_that_measures() -> None:
     measuring = {
-        "bench.ladder",
+        "bench.commands.suite.model_store",
         "bench.inference.export",
         "bench.inference.onnx_session",
         "bench.trained",
         "bench.training",
-        "bench.rows",
+        "bench.commands.suite.recorder",
     }
     reading = [ROOT / "bench" / f"{name}.py" for name in ("records", "tables", "main_page", "formats", "percentiles")]
     for folder in ("reports", "web"):

@@ -15,12 +15,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from bench.commands.suite.model_store import Ladder
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import Device
 from bench.inference.export import INPUT_NAME, export
 from bench.inference.parity import certify
-from bench.ladder import Ladder
 from bench.records.record import read_runs
 from bench.training import find_trainer
 from bench.training.backends import BACKENDS, backend_name, claim_backend

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.commands.report.command import readmes_of
 from bench.report.check import check, check_prose, differences
 from bench.report.pins import read_pins, write_pins
 from bench.report.registry import read_shown
 from bench.report.svg import draw, read_numbers
-from bench.reports.command import readmes_of
 from tests.fake_runs import infer_row, run_content, train_row
 
 ROOT = Path(__file__).parent.parent

@@ -38,7 +38,7 @@ def test_without_a_command_all_of_them_are_listed_in_their_groups(
 def test_the_list_imports_no_other_module_and_a_command_imports_only_its_own() -> None:
     assert modules_after([]) == {"bench", "bench.__main__"}
     others = {one.module for name, one in COMMANDS.items() if name != "compare"}
-    assert not modules_after(["compare", "a", "b"]) & (others - {"bench.duels.command"})
+    assert not modules_after(["compare", "a", "b"]) & (others - {"bench.commands.duel"})
 
 
 @pytest.mark.parametrize("name", COMMANDS)

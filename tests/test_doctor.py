@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import doctor
+from bench.commands import doctor
 from bench.data.datasets import DATASETS, SourceReport
 from bench.errors import DensebenchError
 from bench.host.interference import contamination, take_snapshot

@@ -9,17 +9,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from bench import run_all, trainer_ladder
 from bench.__main__ import main
-from bench.duels import command as duel
+from bench.commands import bisect, devices, duel, releases, selftest
+from bench.commands.runtimes import command as runtimes
+from bench.commands.trainers import command as trainer_ladder
+from bench.commands.trainers.variants import RUNGS
 from bench.duels.sides import Side
 from bench.errors import NotSavedError
 from bench.records.duels import read_duel
 from bench.records.record import read_run
-from bench.releases import bisection, versions
-from bench.rungs import RUNGS
-from bench.runtimes import command as runtimes
-from bench.selftest import command as selftest
 from tests.fake_duel import INFER
 from tests.fake_runs import infer_row, run_content
 from tests.fake_selftest import FakeGround
@@ -64,8 +62,8 @@ def test_a_duel_keeps_its_blocks_and_names_the_file_to_go_on_with(
 def test_a_bisection_keeps_the_duel_that_was_running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bisection, "ProcessArena", lambda *_words, **_options: FakeGround(trouble=press_ctrl_c_at(3)))
-    monkeypatch.setattr(bisection, "find_side", lambda word: Side(word, Path("/nowhere")))
+    monkeypatch.setattr(bisect, "ProcessArena", lambda *_words, **_options: FakeGround(trouble=press_ctrl_c_at(3)))
+    monkeypatch.setattr(bisect, "find_side", lambda word: Side(word, Path("/nowhere")))
     ends = ["--good", "2.15", "--bad", "2.20", "--case", INFER.name]
     line = stop(capsys, "bisect", *ends, *DIGITS, "--results", tmp_path)
     (path,) = tmp_path.glob("raw/*/duels/*.json")
@@ -161,8 +159,8 @@ def test_versions_name_the_releases_that_are_left(
         (results / "run.json").write_text(json.dumps(run_content([infer_row()])), encoding="utf-8")
         return ""
 
-    monkeypatch.setattr(versions, "find_side", lambda word: Side(word, Path(f"/{word}/python")))
-    monkeypatch.setattr(versions, "launch", launch)
+    monkeypatch.setattr(releases, "find_side", lambda word: Side(word, Path(f"/{word}/python")))
+    monkeypatch.setattr(releases, "launch", launch)
     words = ["--releases", "2.19,2.20", "--trainers", "fit", "--probes", "0", *DIGITS, "--results", str(tmp_path)]
     line = stop(capsys, "versions", *words)
     assert len(list(tmp_path.glob("raw/*/versions/*.json"))) == 1
@@ -180,8 +178,8 @@ def test_devices_name_the_runs_that_are_left(
             return status
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_all, "_start", start)
-    monkeypatch.setattr(run_all, "choose_devices", lambda _text: ["cpu:1", "cpu"])
+    monkeypatch.setattr(devices, "_start", start)
+    monkeypatch.setattr(devices, "choose_devices", lambda _text: ["cpu:1", "cpu"])
     line = stop(capsys, "devices", "--results", "nowhere")
     assert line.startswith("Stopped. Kept: 1 of 2 runs")
     assert line.endswith("Left: --backend tensorflow --device cpu.")

@@ -13,13 +13,13 @@ import numpy as np
 import onnx
 import pytest
 
+from bench.commands.suite.model_store import Ladder
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import DensebenchError, InvalidRow
 from bench.host.devices import CPU_PROVIDER, Device
 from bench.inference import onnx_session
 from bench.inference.export import INPUT_NAME, OPSET, OUTPUT_NAME
 from bench.inference.parity import certify
-from bench.ladder import Ladder
 from bench.stats.estimate import block_ratio
 from bench.training.keras_fit import prepare_keras_fit
 from models import RECIPES, Recipe

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.commands.report.measure import Part, forget, measure, plan
 from bench.errors import DensebenchError
 from bench.records.run_file import PUBLISHED
 from bench.report.registry import read_shown
-from bench.reports.measure import Part, forget, measure, plan
 
 PARTS = [
     Part("suite", "bench", "pytest bench/ --benchmark-only"),

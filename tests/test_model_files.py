@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from bench.commands.predict.model_files import ask, find_model, making_command, read_model
 from bench.errors import DensebenchError
-from bench.prediction.model_files import ask, find_model, making_command, read_model
 from bench.records.run_file import DEFAULT_RESULTS
 from models.published import PUBLISHED
 from tests.fake_models import FULL, QUICK, linear, write_model

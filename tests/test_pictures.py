@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.commands.predict.pictures import PREPARATIONS, Picture, draw, prepare, read_picture
 from bench.data.datasets import DATASETS
 from bench.errors import DensebenchError
-from bench.prediction.pictures import PREPARATIONS, Picture, draw, prepare, read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable

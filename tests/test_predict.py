@@ -13,9 +13,9 @@ from onnx import helper
 from PIL import Image
 
 from bench.__main__ import main
+from bench.commands.predict import command as predict
+from bench.commands.predict.command import BLUE, PLAIN, RED, Subject, answer_lines, fit_encoding
 from bench.data import datasets
-from bench.prediction import command as predict
-from bench.prediction.command import BLUE, PLAIN, RED, Subject, answer_lines, fit_encoding
 from tests.fake_data import ARRAYS, TEST, TRAIN, write_files
 from tests.fake_models import ASSURED, FULL, QUICK, linear, write_model
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import COMMANDS, parse
+from bench.commands.suite.options import add_options
 from bench.errors import MEANINGS
-from bench.settings import add_options
 from tests.documented import NOT_RUN, PAGES, Documented, documented, to_run
 
 ROOT = Path(__file__).parent.parent

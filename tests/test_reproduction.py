@@ -14,10 +14,13 @@ import numpy as np
 import pytest
 
 from bench.__main__ import main
+from bench.commands.reproduce import command
+from bench.commands.reproduce.command import choose, load_datasets
+from bench.commands.reproduce.measure import count_answers, train_side_by_side
+from bench.commands.suite.model_store import Ladder
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import parse_device
-from bench.ladder import Ladder
 from bench.records.published_figures import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, judge, sample
 from bench.records.record import RunFileError, read_run
 from bench.records.reproductions import read_results
@@ -25,9 +28,6 @@ from bench.records.seed_runs import Repetition, Result, class_scores
 from bench.report.pages.reproduction import reproduction_page, reproduction_table
 from bench.report.pages.reproduction_cells import figure_name, interval, spread
 from bench.report.pages.reproduction_details import details_page
-from bench.reproduction import command
-from bench.reproduction.command import choose, load_datasets
-from bench.reproduction.measure import count_answers, train_side_by_side
 from models import RECIPES
 from models.published import PUBLISHED, Figure, Published
 

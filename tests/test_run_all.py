@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from bench import run_all
 from bench.__main__ import main, parse
+from bench.commands import devices
+from bench.commands.devices import choose_devices
 from bench.errors import DensebenchError
 from bench.host.gpu import Gap
 from bench.records.record import read_runs
 from bench.report.pages.devices import choose_device_runs, devices_caption, devices_table
-from bench.run_all import choose_devices
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
 
 @pytest.fixture(autouse=True)
 def four_cpus_and_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.host.devices.available_threads", lambda: 4)
-    monkeypatch.setattr(run_all, "available_threads", lambda: 4)
-    monkeypatch.setattr(run_all, "count_gpus", lambda: 0)
+    monkeypatch.setattr(devices, "available_threads", lambda: 4)
+    monkeypatch.setattr(devices, "count_gpus", lambda: 0)
 
 
 def store(results: Path, device: str, threads: int, factor: float, **about: Any) -> None:
@@ -81,8 +81,8 @@ def test_runs_of_other_machines_parts_of_runs_and_quick_ones_are_left_out(tmp_pa
 
 def test_all_devices_are_those_that_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_devices("all") == ["cpu:1", "cpu"]
-    monkeypatch.setattr(run_all, "count_gpus", lambda: 2)
-    monkeypatch.setattr(run_all, "find_gap", lambda index: Gap("it is broken.", "Mend it.") if index else None)
+    monkeypatch.setattr(devices, "count_gpus", lambda: 2)
+    monkeypatch.setattr(devices, "find_gap", lambda index: Gap("it is broken.", "Mend it.") if index else None)
     assert choose_devices("all") == ["cpu:1", "cpu", "gpu:0"]
     assert choose_devices("cpu:1, cpu:1,gpu") == ["cpu:1", "gpu:0"]
     with pytest.raises(DensebenchError, match=r"device 'gpu:1': it is broken\. Mend it\."):
@@ -91,11 +91,11 @@ def test_all_devices_are_those_that_can_be_used(monkeypatch: pytest.MonkeyPatch)
 
 def test_backends_are_those_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else object())
-    assert run_all.choose_backends("all") == ["tensorflow", "jax"]
-    assert run_all.choose_backends("jax,jax") == ["jax"]
+    assert devices.choose_backends("all") == ["tensorflow", "jax"]
+    assert devices.choose_backends("jax,jax") == ["jax"]
     for text, message in (("torch", "not installed: torch"), ("theano", "unknown backend"), ("", "names no backend")):
         with pytest.raises(DensebenchError, match=message):
-            run_all.choose_backends(text)
+            devices.choose_backends(text)
 
 
 @pytest.mark.parametrize("text", ["", " , ", "tpu", "cpu:9"])
@@ -117,7 +117,7 @@ def test_each_device_has_a_process_of_its_own_and_a_failure_stops_no_other(
 
     words = ["devices", "--results", str(tmp_path), "--", "--models", "deep_mlp"]
     arguments = parse(words)
-    assert run_all.run(arguments, start) == 1
+    assert devices.run(arguments, start) == 1
     assert [list(command[:4]) for command in started] == [["-m", "pytest", "bench/", "--benchmark-only"]] * 2
     assert [command[5] for command in started] == ["--device=cpu:1", "--device=cpu"]
     assert started[0][-2:] == ["--models", "deep_mlp"]

@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 
 from bench.__main__ import main
+from bench.commands.runtimes.cases import Case, run_content
+from bench.commands.runtimes.command import mark_missing, measure, plan_cases
+from bench.commands.runtimes.prepare import EXPECTED, Order, prepare
+from bench.commands.runtimes.worker import Settings, cold_start, time_calls, work
 from bench.errors import DensebenchError
 from bench.host.machine import RESIDENT, process_memory
 from bench.inference.runtimes import RUNTIMES
@@ -21,10 +25,6 @@ from bench.progress import Progress
 from bench.records.record import read_run
 from bench.report.pages.runtimes import runtimes_page
 from bench.report.registry import KINDS
-from bench.runtimes.cases import Case, run_content
-from bench.runtimes.command import mark_missing, measure, plan_cases
-from bench.runtimes.prepare import EXPECTED, Order, prepare
-from bench.runtimes.worker import Settings, cold_start, time_calls, work
 from models import RECIPES
 from tests import fake_runs
 
@@ -115,7 +115,7 @@ def test_each_runtime_gives_the_trained_models_answers(
     monkeypatch.setattr(
         "bench.inference.runtimes.keras_model.start_tensorflow", lambda _device: pytest.importorskip("tensorflow")
     )
-    monkeypatch.setattr("bench.runtimes.worker.claim_device", lambda _device: None)
+    monkeypatch.setattr("bench.commands.runtimes.worker.claim_device", lambda _device: None)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     folder, facts = prepared
     for recipe, known in facts.items():

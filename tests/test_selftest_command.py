@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
+from bench.commands import selftest as command
 from bench.records.selftests import read_fought
 from bench.report.pages.selftest import gate_table
-from bench.selftest import command
 from tests.fake_duel import INFER, TRAIN, lose
 from tests.fake_selftest import FakeGround, planted, table
 

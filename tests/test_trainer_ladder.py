@@ -12,23 +12,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from bench import rung_worker, trainer_ladder
+from bench.commands.trainers import command as trainer_ladder
+from bench.commands.trainers import worker as rung_worker
+from bench.commands.trainers.roofline import step_products
+from bench.commands.trainers.task import Ready, Task, Unavailable, make_ready
+from bench.commands.trainers.tensorflow_variants import steps_per_execution
+from bench.commands.trainers.variants import LADDERS, RUNGS, WIDTHS, Rung
+from bench.commands.trainers.worker import serve
 from bench.errors import DensebenchError
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.progress import Progress
 from bench.records.record import Run, read_run, read_runs
 from bench.report.pages.trainers import FOLDER, flops_per_image, time_to_accuracy, trainer_page, trainer_table
 from bench.report.registry import make_pages, read_shown
-from bench.rung_worker import serve
-from bench.rungs import LADDERS, RUNGS, WIDTHS, Rung
-from bench.rungs.numpy_limit import step_products
-from bench.rungs.task import Ready, Task, Unavailable, make_ready
-from bench.rungs.tensorflow_rungs import steps_per_execution
 from models import RECIPES
 from tests.fake_runs import MACHINE, PACKAGES
 
 if TYPE_CHECKING:
-    from bench.trainer_ladder import Case
+    from bench.commands.trainers.command import Case
 
 IMAGES, FLOPS = 48_000, 319_600
 ACCURACIES = (0.84, 0.849, 0.85, 0.86, 0.87)
@@ -248,7 +249,7 @@ def test_a_worker_that_is_gone_says_how(code: str, reason: str) -> None:
 
 def test_a_real_worker_answers_line_by_line_whatever_its_libraries_print() -> None:
     code = (
-        "import io, os, sys, bench.rung_worker as w\n"
+        "import io, os, sys, bench.commands.trainers.worker as w\n"
         "w.Worker.prepare = lambda self, case: print('noise') or os.system('echo noise') or {'heard': case}\n"
         "w.main()"
     )

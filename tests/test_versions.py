@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
+from bench.commands import releases as versions
+from bench.commands.releases import Job, launch, plan_jobs
 from bench.duels.sides import Side
 from bench.errors import DensebenchError
 from bench.records.known_releases import Release
 from bench.records.releases import choose_attempts, read_attempts, with_release
-from bench.releases import versions
 from bench.releases.probe import PROBE
-from bench.releases.versions import Job, launch, plan_jobs
 from bench.report.pages.releases import versions_page, versions_table
 from tests.fake_runs import benchmark_row, infer_row, run_content, train_row
 

@@ -1,6 +1,6 @@
 """What a release costs whoever starts it: one fresh process that imports, trains an epoch and answers.
 
-`bench.releases.versions` runs it with each release's own Python, several times in turn with the other releases; each
+`bench.commands.releases` runs it with each release's own Python, several times in turn with the other releases; each
 process is one run file, hence one sample. Until TensorFlow is there, nothing is imported that it would import, too.
 """
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from bench.errors import ALARM, FAILED, FINE, UNTOLD
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, percent
 from bench.records.duels import SIDES
 from bench.report.markdown import escape, ratio_text
@@ -34,8 +33,6 @@ HEADERS = (
 )
 VERDICTS = (SLOWER, FASTER, SAME, CANNOT_TELL, WORSE, NON_INFERIOR, "missing", "new", "failed", "not comparable")
 """Every word that a row can end with."""
-FAILURE = "failed"
-NO_VERDICT = (CANNOT_TELL, "missing", "new", "not comparable")
 TEXT = ("Case", "Verdict", "Accuracy", "To settle it")
 
 
@@ -173,12 +170,3 @@ def verdicts(rows: Sequence[Row], found: Sequence[Outcome]) -> list[tuple[str, s
         if row.lost and not row.failed:
             words.append((row.case.name, "failed"))
     return words
-
-
-def exit_status(words: Sequence[str], fail_on: Sequence[str]) -> int:
-    """`ALARM` where a word of `fail_on` was found; else `FAILED` or `UNTOLD` where there is such a word."""
-    if any(word in fail_on for word in words):
-        return ALARM
-    if FAILURE in words:
-        return FAILED
-    return UNTOLD if any(word in NO_VERDICT for word in words) else FINE

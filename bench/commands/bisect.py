@@ -1,0 +1,196 @@
+"""`python -m bench bisect --good 2.15 --bad 2.21 --case 'train[deep_mlp]'`: the release in which a case changed."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import shlex
+import sys
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.commands.arguments import duration_s
+from bench.commands.duel import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
+from bench.data.datasets import Dataset, load_dataset
+from bench.duels.arena import ProcessArena
+from bench.duels.cases import choose_cases
+from bench.duels.duel import fight_alone
+from bench.duels.papers import about_duel
+from bench.duels.sides import find_side, missing_environments
+from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
+from bench.formats import NOT_MEASURED, format_counted
+from bench.host.machine import machine_name
+from bench.host.resources import say_needs
+from bench.progress import Progress, kept_on_interrupt
+from bench.records.bisections import CHANGED, UNCHANGED, Found, Step
+from bench.records.duels import FOLDER, SIDES, Case, Margins, Outcome, Row, outcomes, run_content
+from bench.records.known_releases import releases_between
+from bench.records.run_file import Keeper, reserve_run_path
+from bench.releases.search import search
+from bench.report.markdown import ratio_text
+from bench.report.pages.bisection import bisection_page
+from bench.stats.verdicts import CANNOT_TELL, Finding
+
+if TYPE_CHECKING:
+    from bench.host.devices import Device
+    from bench.records.known_releases import Release
+
+KINDS = ("time", "accuracy")
+DEFAULT_BUDGET = "5m"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--good", required=True, metavar="RELEASE", help="before the change: 2.15 or tf215")
+    parser.add_argument("--bad", required=True, metavar="RELEASE", help="after the change")
+    parser.add_argument("--case", required=True, help="one case: 'train[deep_mlp]'")
+    parser.add_argument("--look-for", choices=KINDS, default=KINDS[0], help="a change of which (default: %(default)s)")
+    parser.add_argument("--budget", default=DEFAULT_BUDGET, help="of each duel (default: %(default)s)")
+    add_duel_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search, store each duel, and print what was found.
+
+    Returns:
+        `FINE` where the case did not change, `ALARM` where one release changed it; where that cannot be told or is a
+        range, `FAILED` if a duel failed and `UNTOLD` otherwise.
+
+    Raises:
+        DensebenchError: an option is wrong, or the data cannot be had.
+    """
+    device, margins = duel_device(arguments.device), parse_margins(arguments)
+    releases = releases_between(arguments.good, arguments.bad)
+    cases = choose_cases(arguments.case, device.threads)
+    if len(cases) != 1 or (arguments.look_for == "accuracy" and cases[0].stage != "train"):
+        raise DensebenchError(
+            f"--case {arguments.case!r} must name one case, and its {arguments.look_for} must be measured."
+        )
+    duration_s(arguments.budget, "--budget")
+    duration_s(arguments.time_limit, "--time-limit")
+    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    progress = Progress(sys.stdout)
+    say_needs(
+        progress,
+        memory_bytes=MEMORY_BYTES,
+        results=arguments.results,
+        environments=missing_environments(one.environment for one in releases),
+    )
+    fighter = Fighter(arguments, device, cases[0], dataset, margins, progress)
+    with kept_on_interrupt(progress, fighter.kept):
+        found = search(releases, fighter.step)
+    progress.done(f"\n{bisection_page(cases[0].name, found)}\n")
+    return exit_status(found)
+
+
+def exit_status(found: Found) -> int:
+    """The exit status that an answer calls for."""
+    if found.steps[0].word in UNCHANGED:
+        return FINE
+    if found.after and not found.between:
+        return ALARM
+    return FAILED if any(step.word == "failed" for step in found.steps) else UNTOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Fighter:
+    """What all duels of a search have in common.
+
+    Attributes:
+        paths: the run files of its duels so far.
+    """
+
+    arguments: argparse.Namespace
+    device: Device
+    case: Case
+    dataset: Dataset
+    margins: Margins
+    progress: Progress
+    paths: list[Path] = field(default_factory=list)
+
+    def kept(self) -> str:
+        """What a search that is stopped leaves, in one line."""
+        if not self.paths:
+            return "No duel has begun, so nothing is kept."
+        count = format_counted(len(self.paths), "duel")
+        return f"Kept: {count} in {self.paths[-1].parent}; the same command begins the search anew."
+
+    def step(self, base: Release, head: Release) -> Step:
+        """One duel of two releases, stored; a release that has no environment or no such case is told in its step."""
+        self.progress.done(f"{self.case.name}: {base.name} against {head.name}")
+        row, about = Row(self.case, wanted=self.arguments.look_for), self._about(base, head)
+        try:
+            sides = {side: find_side(one.environment) for side, one in zip(SIDES, (base, head), strict=True)}
+        except DensebenchError as error:
+            return Step(base, head, "failed", NOT_MEASURED, str(error))
+        with closing(self._arena(sides, about["duel"]["seed"])) as arena:
+            complete = False
+            try:
+                fight_alone(
+                    row,
+                    arena,
+                    self.margins,
+                    seed=about["duel"]["seed"],
+                    budget_s=duration_s(self.arguments.budget, "--budget"),
+                    progress=self.progress,
+                )
+                complete = True
+            finally:
+                about["packages_by_side"] |= arena.packages
+                about["packages"] = about["packages_by_side"].get(SIDES[1], {})
+                if complete or row.blocks:
+                    self._store(row, about, complete=complete)
+        (known,) = outcomes([row], self.margins)
+        return make_step(base, head, row, known, self.arguments.look_for)
+
+    def _arena(self, sides: dict[str, Any], seed: int) -> ProcessArena:
+        arguments = self.arguments
+        timeout_s = duration_s(arguments.time_limit, "--time-limit")
+        return ProcessArena(
+            sides, arguments.dataset, arguments.data_dir, self.device.threads, seed, timeout_s=timeout_s
+        )
+
+    def _about(self, base: Release, head: Release) -> dict[str, Any]:
+        names = {"base": base.environment, "head": head.environment}
+        words = ["python", "-m", "bench", "duel", *names.values(), f"--cases={self.case.name}"]
+        usual = {"budget": DEFAULT_BUDGET, "device": "cpu", "dataset": "fashion_mnist"}
+        given = {name: getattr(self.arguments, name) for name in usual}
+        words += [f"--{name}={value}" for name, value in given.items() if value != usual[name]]
+        duel = {**names, "plant": None, "seed": secrets.randbelow(2**16)}
+        return about_duel(self.device, datetime.now(timezone.utc), self.dataset, command=shlex.join(words), duel=duel)
+
+    def _store(self, row: Row, about: dict[str, Any], *, complete: bool) -> None:
+        label = f"{about['dataset']}-{about['device'].replace(':', '')}-duel"
+        started_at = datetime.fromisoformat(about["started_at"])
+        folder = f"{machine_name()}/{FOLDER}"
+        keeper = Keeper(reserve_run_path(self.arguments.results, folder, label, started_at), self.progress)
+        keeper.finish(run_content([row], about, complete=complete))
+        self.paths.append(keeper.path)
+
+
+def make_step(base: Release, head: Release, row: Row, known: Outcome, look_for: str) -> Step:
+    """What a duel says about the kind of change that is looked for."""
+    found = known.accuracy if look_for == "accuracy" else known.time
+    if not row.well or found is None:
+        word = "missing" if row.missing else "failed"
+        reason = row.failed or "; ".join(f"{side}: {lack}" for side, lack in row.missing.items())
+        return Step(base, head, word, NOT_MEASURED, reason, len(row.blocks))
+    reason = _reason(found) if found.verdict not in {*CHANGED, *UNCHANGED} else ""
+    return Step(base, head, found.verdict, _shown(found, look_for), reason, len(row.blocks))
+
+
+def _reason(found: Finding) -> str:
+    """Why nothing could be told."""
+    more = "" if found.more_blocks is None else f"; about {found.more_blocks} more blocks would tell"
+    return f"{CANNOT_TELL} within the budget{more}"
+
+
+def _shown(found: Finding, look_for: str) -> str:
+    if look_for == "time":
+        return ratio_text(found)
+    if found.value is None or found.low is None or found.high is None:
+        return NOT_MEASURED
+    return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f})"

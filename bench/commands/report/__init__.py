@@ -1,0 +1,1 @@
+"""`python -m bench report`: what the stored runs say, checked, published, or measured anew."""

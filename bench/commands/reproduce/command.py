@@ -1,0 +1,307 @@
+"""What `python -m bench reproduce` does: plan, train and score each recipe from each seed, store, tell."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.commands.arguments import add_common
+from bench.commands.reproduce.measure import Training, assess, examine, train_side_by_side
+from bench.commands.suite.model_store import Ladder
+from bench.data.datasets import Dataset, load_dataset
+from bench.data.sample_images import show_images
+from bench.errors import ALARM, FAILED, FINE, DensebenchError, InvalidRow, NotSavedError, unknown_name
+from bench.files import short, write_atomically
+from bench.formats import format_counted
+from bench.host.devices import Device, claim_device, parse_device, start_tensorflow
+from bench.host.machine import machine_name
+from bench.host.metadata import about_run
+from bench.host.resources import say_needs
+from bench.progress import Progress, kept_on_interrupt, logging_to
+from bench.records.record import read_run
+from bench.records.reproductions import (
+    FOLDER,
+    Stopped,
+    check_same,
+    count_trainings,
+    find_unfinished,
+    read_results,
+    run_content,
+)
+from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
+from bench.records.seed_runs import Result
+from bench.report.own_pages import refresh_pages
+from bench.report.pages.reproduction import reproduction_page
+from bench.report.pages.reproduction_details import details_page
+from bench.training import KERAS_TRAINERS
+from bench.training.keras_model import accept_published_losses
+from models.published import PUBLISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+DEFAULT_SEEDS = 5
+MEMORY_BYTES = 3_000_000_000
+"""Of the one process, whose trainings run side by side."""
+
+
+@dataclass
+class Reproduction:
+    """A reproduction under way.
+
+    Attributes:
+        seeds: one training of each recipe from each.
+        results: what is there so far, in table order; a recipe without data has its reason in it.
+        ladders: one per data set.
+        about: what is stored of the run.
+        path: its run file.
+        exports: the folder of its ONNX files.
+        stored: how many trainings the run file holds.
+    """
+
+    seeds: Sequence[int]
+    results: dict[str, Result]
+    ladders: dict[str, Ladder]
+    about: dict[str, Any]
+    path: Path
+    exports: Path
+    progress: Progress
+    stored: int = 0
+
+    def save(self, *, complete: bool) -> None:
+        """Write the run file as it stands. Raises OSError; what was stored before stays."""
+        datasets = {name: ladder.dataset for name, ladder in self.ladders.items()}
+        about = {**self.about, "gallery": {name: show_images(dataset) for name, dataset in datasets.items()}}
+        write_atomically(self.path, encode_run(run_content(self.results, datasets, about, complete=complete)))
+        self.stored = count_trainings(self.results)
+
+    def train(self) -> None:
+        """Whatever is still missing: recipe by recipe, so that each program is compiled once."""
+        for name, result in self.results.items():
+            while not result.faults and (seeds := self.seeds[len(result.repetitions) :]):
+                try:
+                    for training in self._train_some(name, seeds):
+                        self._add(name, training)
+                except DensebenchError as error:
+                    result.faults += error.faults if isinstance(error, InvalidRow) else [str(error)]
+                    self.progress.done(f"{self._position(name, len(result.repetitions))} · INVALID: {error}")
+                self.save(complete=False)
+
+    def _train_some(self, name: str, seeds: Sequence[int]) -> list[Training]:
+        """The next trainings of a recipe, as many as run side by side."""
+        recipe = PUBLISHED[name].recipe
+        ladder = self.ladders[PUBLISHED[name].dataset]
+        epochs = ladder.training(recipe).epochs
+
+        def tell(seed: int, epoch: int) -> None:
+            position = self._position(name, self.seeds.index(seed))
+            self.progress.update(f"{position} · seed {seed}, epoch {epoch}/{epochs} done")
+
+        self.progress.update(f"{self._position(name, len(self.seeds) - len(seeds))} · preparing")
+        return train_side_by_side(recipe, ladder, seeds, tell)
+
+    def _add(self, name: str, training: Training) -> None:
+        """Score a training; the first one of a recipe is examined and exported, too."""
+        published, result = PUBLISHED[name], self.results[name]
+        ladder = self.ladders[published.dataset]
+        repetition, trained = assess(published, ladder, training)
+        if not result.specimen:
+            result.specimen, content = examine(published.recipe, trained, ladder)
+            self.exports.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.exports / f"{name}.onnx", content)
+        result.repetitions.append(repetition)
+
+    def _position(self, name: str, turn: int) -> str:
+        number = list(self.results).index(name) * len(self.seeds) + turn + 1
+        return f"[{number}/{len(self.results) * len(self.seeds)}] {name}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options; `run` checks them."""
+    parser.add_argument(
+        "ids",
+        nargs="*",
+        metavar="ID",
+        help=f"a recipe, or how several begin (t4) (default: all): {', '.join(PUBLISHED)}",
+    )
+    parser.add_argument("--seeds", type=int, default=DEFAULT_SEEDS, metavar="N", help="trainings per recipe")
+    parser.add_argument("--resume", action="store_true", help="go on with the newest run that was stopped")
+    parser.add_argument("--details", action="store_true", help="print everything that the tutorials show, too")
+    parser.add_argument("--trainer", default=KERAS_TRAINERS[0], help="as for pytest (default: %(default)s)")
+    add_common(parser, "device", "data-dir")
+    parser.add_argument("--quick", action="store_true", help="protocols cut down to seconds; the figures mean nothing")
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Reproduce, store and print.
+
+    Returns:
+        `FINE` where every recipe was trained as it should; `ALARM` where one is INVALID, else `FAILED` where the data
+        of one cannot be had.
+
+    Raises:
+        DensebenchError: an option is wrong, no data can be had, or there is nothing to resume.
+        NotSavedError: a training cannot be stored.
+    """
+    progress = Progress(sys.stdout)
+    with logging_to(progress):
+        reproduction = prepare(arguments, progress)
+        _train(reproduction)
+    return tell(reproduction, arguments.results, details=arguments.details)
+
+
+def _train(reproduction: Reproduction) -> None:
+    try:
+        with kept_on_interrupt(reproduction.progress, lambda: _stored(reproduction)):
+            reproduction.train()
+            reproduction.save(complete=True)
+    except OSError as error:
+        raise NotSavedError(
+            f"{error.filename or reproduction.path}: {error.strerror}. {_stored(reproduction)}"
+        ) from error
+
+
+def prepare(arguments: argparse.Namespace, progress: Progress) -> Reproduction:
+    """Everything that can go wrong before the first training."""
+    folder = f"{machine_name()}/{FOLDER}"
+    stopped = find_unfinished(arguments.results / "raw" / folder) if arguments.resume else None
+    if stopped:
+        arguments = _options_of(stopped, arguments)
+    _check(arguments)
+    names, device = choose(arguments.ids), parse_device(arguments.device)
+    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results)
+    claim_device(device)
+    datasets, missing = load_datasets(names, arguments.data_dir)
+    for reason in missing.values():
+        progress.done(reason)
+    started_at = datetime.now(timezone.utc)
+    about = _about(arguments, device, datasets, started_at)
+    results = {name: _begin(name, missing) for name in names}
+    if stopped:
+        check_same(stopped, about)
+        path, about = stopped.path, stopped.about
+        results |= read_results(stopped.run)
+        progress.done(f"going on with {path}")
+    else:
+        label = f"{FOLDER}{'-quick' if arguments.quick else ''}"
+        path = reserve_run_path(arguments.results, folder, label, started_at)
+    progress.update("starting TensorFlow")
+    start_tensorflow(device)
+    accept_published_losses()
+    seeds = range(arguments.seeds)
+    ladders = {
+        name: Ladder(dataset, device, quick=arguments.quick, seeds=seeds, trainer=arguments.trainer)
+        for name, dataset in datasets.items()
+    }
+    exports = arguments.results / "onnx" / path.stem
+    return Reproduction(seeds, results, ladders, about, path, exports, progress, stored=count_trainings(results))
+
+
+def choose(ids: Sequence[str]) -> list[str]:
+    """The recipes that `ids` name, in table order: ``t5_mlp_128`` or ``T5-mlp-128``; ``t4`` is all of that tutorial.
+
+    Raises:
+        DensebenchError: one of them names none.
+    """
+    wanted: set[str] = set()
+    for text in ids:
+        name = text.lower().replace("-", "_")
+        matches = {name} & PUBLISHED.keys() or {known for known in PUBLISHED if known.startswith(f"{name}_")}
+        if not matches:
+            raise unknown_name("recipe", text, PUBLISHED)
+        wanted |= matches
+    return [name for name in PUBLISHED if name in wanted or not ids]
+
+
+def load_datasets(names: Sequence[str], data_dir: Path | None) -> tuple[dict[str, Dataset], dict[str, str]]:
+    """The data sets that recipes need, by name, and why one that is missing could not be had.
+
+    Raises:
+        DensebenchError: not one of them can be had.
+    """
+    found, missing = {}, {}
+    for name in dict.fromkeys(PUBLISHED[recipe].dataset for recipe in names):
+        try:
+            found[name] = load_dataset(name, data_dir)
+        except DensebenchError as error:
+            missing[name] = str(error)
+    if not found:
+        raise DensebenchError("\n".join(missing.values()))
+    return found, missing
+
+
+def tell(reproduction: Reproduction, results: Path, *, details: bool) -> int:
+    """Print what came out and write the pages; the exit status."""
+    run = read_run(reproduction.path)
+    lines = [reproduction_page(run)]
+    if details:
+        lines.append(details_page(run))
+    written = [short(reproduction.path), short(reproduction.exports)]
+    written += refresh_pages(results, "reproduction", run)
+    lines += ["Wrote:", *(f"  {one}" for one in written)]
+    for line in lines:
+        reproduction.progress.done(line)
+    found = reproduction.results.values()
+    if any(result.faults and result.available for result in found):
+        return ALARM
+    return FAILED if any(result.faults for result in found) else FINE
+
+
+def _begin(name: str, missing: dict[str, str]) -> Result:
+    reason = missing.get(PUBLISHED[name].dataset)
+    if reason is None:
+        return Result()
+    return Result(faults=[reason.splitlines()[0].rstrip(":")], available=False)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.seeds < 1:
+        raise DensebenchError(f"--seeds {arguments.seeds} is not a number of trainings: a whole number from 1 up is.")
+    if arguments.trainer not in KERAS_TRAINERS:
+        raise unknown_name("trainer", arguments.trainer, KERAS_TRAINERS)
+
+
+def _options_of(stopped: Stopped, arguments: argparse.Namespace) -> argparse.Namespace:
+    """What the stopped run was asked for; where its data and results lie is asked anew."""
+    chosen = {"ids": stopped.recipes, "seeds": len(stopped.about["seeds"])}
+    chosen |= {name: stopped.about[name] for name in ("trainer", "device", "quick")}
+    return argparse.Namespace(**{**vars(arguments), **chosen})
+
+
+def _about(
+    arguments: argparse.Namespace, device: Device, datasets: Mapping[str, Dataset], started_at: datetime
+) -> dict[str, Any]:
+    return about_run(
+        device,
+        started_at,
+        command=_command(arguments),
+        dataset=", ".join(datasets),
+        dataset_sha256={name: dataset.sha256 for name, dataset in datasets.items()},
+        dataset_source=", ".join(dict.fromkeys(dataset.source for dataset in datasets.values())),
+        trainer=arguments.trainer,
+        quick=arguments.quick,
+        seeds=list(range(arguments.seeds)),
+    )
+
+
+def _stored(reproduction: Reproduction) -> str:
+    if not reproduction.stored:
+        return "Nothing was stored yet."
+    done = format_counted(reproduction.stored, "training")
+    return f"Stored so far: {done}, in {reproduction.path}; `--resume` goes on from there."
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """What a reader types to do the same, without the paths of this machine."""
+    words = ["python", "-m", "bench", "reproduce", *arguments.ids]
+    words += [f"--seeds={arguments.seeds}"] if arguments.seeds != DEFAULT_SEEDS else []
+    words += [f"--trainer={arguments.trainer}"] if arguments.trainer != KERAS_TRAINERS[0] else []
+    words += [f"--device={arguments.device}"] if arguments.device != "cpu" else []
+    words += ["--quick"] if arguments.quick else []
+    return shlex.join(words)

@@ -1,0 +1,249 @@
+"""`python -m bench runtimes`: what to deploy: every runtime on every model, from its start to its thousandth answer."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import secrets
+import shlex
+import sys
+import tempfile
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.commands.arguments import add_common, names
+from bench.commands.runtimes.cases import Case, run_content
+from bench.commands.runtimes.prepare import EXPECTED, FACTS, Order
+from bench.commands.runtimes.worker import Settings
+from bench.data.datasets import load_dataset
+from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
+from bench.files import short, write_atomically
+from bench.host.devices import parse_device
+from bench.host.machine import machine_name
+from bench.host.metadata import about_run
+from bench.host.process import on_cpus, own_cpus, run_to_end, side_environment
+from bench.host.resources import say_needs
+from bench.inference.runtimes import RUNTIMES
+from bench.progress import Progress, kept_on_interrupt
+from bench.records.record import read_run
+from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
+from bench.report.own_pages import refresh_pages
+from bench.report.pages.runtimes import FOLDER, runtimes_page
+from bench.training import KERAS_TRAINERS
+from models import RECIPES
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping, Sequence
+
+DEFAULT_ROUNDS = 3
+CALLS = {1: 400, 32: 300, 1000: 240}
+"""Timings per process and batch size: three processes give more than the 662 that p99 takes."""
+QUICK_CALLS = {1: 50, 32: 30, 1000: 20}
+BUDGET_S = 3.0
+"""Of one batch size in one process: slow runtimes have fewer timings, and no p99 where they are too few."""
+WORKER_TIMEOUT_S = 300.0
+PREPARE_TIMEOUT_S = 3600.0
+MEMORY_BYTES = 1_500_000_000
+"""Of the process that trains the models; those of the runtimes take less, one after the other."""
+MORE_PACKAGES = ("ai-edge-litert", "openvino", "joblib")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--models", help=f"comma-separated, of: {', '.join(RECIPES)} (default: all)")
+    parser.add_argument("--runtimes", help=f"comma-separated, of: {', '.join(RUNTIMES)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, help="fresh processes of each (default: 3)")
+    add_common(parser, "device", "dataset", "data-dir")
+    parser.add_argument("--trainer", default=KERAS_TRAINERS[0], help=f"as for pytest (default: {KERAS_TRAINERS[0]})")
+    parser.add_argument("--quick", action="store_true", help="a small, marked run; its figures mean nothing")
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prepare, measure, store, and print the page.
+
+    Returns:
+        `ALARM` where a runtime gave answers that are not to be believed; else `FAILED` where one failed, and `FINE`
+        where none did.
+
+    Raises:
+        DensebenchError: an option is wrong, the data cannot be had, or nothing can be prepared.
+        NotSavedError: a round cannot be stored.
+    """
+    device = parse_device(arguments.device)
+    if device.kind != "cpu":
+        raise DensebenchError(f"--device {arguments.device!r}: the runtimes are compared on cpu or cpu:N only.")
+    if arguments.rounds < 1:
+        raise DensebenchError(f"--rounds {arguments.rounds} is no number of processes: a whole number from 1 up is.")
+    cases = plan_cases(arguments.models, arguments.runtimes, device.threads)
+    mark_missing(cases)
+    started_at, progress = datetime.now(timezone.utc), Progress(sys.stdout)
+    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results)
+    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    label = f"{dataset.name}-{device.name.replace(':', '')}-runtimes{'-quick' if arguments.quick else ''}"
+    path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
+    seed = secrets.randbelow(2**32)
+    about = about_run(
+        device,
+        started_at,
+        command=_command(arguments),
+        more_packages=MORE_PACKAGES,
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_source=dataset.source,
+        trainer=arguments.trainer,
+        quick=arguments.quick,
+        order_seed=seed,
+        rounds=arguments.rounds,
+    )
+
+    def save(*, complete: bool) -> None:
+        try:
+            write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+        except OSError as error:
+            raise NotSavedError(f"{path}: {error.strerror or error}. The rounds before are saved.") from error
+
+    def kept() -> str:
+        rounds = min((len(case.starts) for case in cases if case.well), default=0)
+        if not rounds:
+            return "No round was complete, so nothing is kept."
+        return f"Kept: {rounds} of {arguments.rounds} rounds, in {path}; the same command begins anew."
+
+    with kept_on_interrupt(progress, kept), tempfile.TemporaryDirectory() as folder:
+        progress.update("training the models")
+        prepare_all(cases, arguments, folder)
+        measure(
+            cases,
+            folder,
+            arguments.rounds,
+            seed,
+            quick=arguments.quick,
+            progress=progress,
+            save=lambda: save(complete=False),
+        )
+    save(complete=True)
+    stored = read_run(path)
+    written = [short(path), *refresh_pages(arguments.results, "runtimes", stored)]
+    for line in [runtimes_page(stored), "Wrote:", *(f"  {one}" for one in written)]:
+        progress.done(line)
+    if any(case.invalid for case in cases):
+        return ALARM
+    return FAILED if any(case.failed for case in cases) else FINE
+
+
+def plan_cases(models: str | None, runtimes: str | None, threads: int) -> list[Case]:
+    """Every row that there should be, in the table's order. Raises DensebenchError where a name is unknown."""
+    chosen = names(runtimes, RUNTIMES, "runtime")
+    return [
+        Case(RECIPES[recipe], RUNTIMES[name], count)
+        for recipe in names(models, RECIPES, "model")
+        for name in chosen
+        if RECIPES[recipe].framework in RUNTIMES[name].frameworks
+        for count in sorted({1, threads})
+    ]
+
+
+def mark_missing(cases: Sequence[Case], find: Callable[[str], object | None] = importlib.util.find_spec) -> None:
+    """Mark the cases whose packages are not installed; nothing is imported for that."""
+    for case in cases:
+        if missing := [package for package in case.runtime.packages if find(package) is None]:
+            case.unavailable = f"not installed: {', '.join(missing)} (`tox -e runtimes` has everything)"
+
+
+def prepare_all(cases: Sequence[Case], arguments: argparse.Namespace, folder: str) -> None:
+    """Train each model once and write what its runtimes load, in a process that ends; failures are marked.
+
+    Raises:
+        DensebenchError: the process failed as a whole.
+    """
+    artifacts: dict[str, list[str]] = {}
+    for case in cases:
+        wanted = artifacts.setdefault(case.recipe.name, [])
+        if case.well and case.runtime.artifact not in wanted:
+            wanted.append(case.runtime.artifact)
+    order = Order(
+        artifacts={name: wanted for name, wanted in artifacts.items() if wanted},
+        dataset=arguments.dataset,
+        data_dir=str(arguments.data_dir.absolute()) if arguments.data_dir else None,
+        device=arguments.device,
+        trainer=arguments.trainer,
+        quick=arguments.quick,
+        folder=folder,
+    )
+    _start("bench.commands.runtimes.prepare", order.to_json(), PREPARE_TIMEOUT_S)
+    facts = json.loads((Path(folder) / FACTS).read_text(encoding="utf-8"))
+    for case in filter(lambda one: one.well, cases):
+        case.facts = facts[case.recipe.name]
+        case.failed = case.facts.get("failed")
+        case.artifact = case.facts.get("artifacts", {}).get(case.runtime.artifact, {})
+        case.failed = case.failed or case.artifact.get("failed")
+        case.unavailable = case.artifact.get("unavailable")
+
+
+def measure(  # noqa: PLR0913  what is measured, and what a test replaces
+    cases: Sequence[Case],
+    folder: str,
+    rounds: int,
+    seed: int,
+    *,
+    quick: bool,
+    progress: Progress,
+    save: Callable[[], None],
+    work: Callable[[Case, str, Mapping[int, int]], Mapping[str, Any]] | None = None,
+) -> None:
+    """A fresh process of each case per round, in an order drawn for each round; `save` after each round.
+
+    A case that fails is left out from then on; all others are measured.
+    """
+    source = random.Random(seed)  # noqa: S311  no secret
+    total = rounds * sum(case.well for case in cases)
+    number = 0
+    for _ in range(rounds):
+        for case in source.sample(cases, len(cases)):
+            if not case.well:
+                continue
+            number += 1
+            progress.update(f"[{number}/{total}] {case.name}")
+            case.add((work or work_in_process)(case, folder, QUICK_CALLS if quick else CALLS))
+            if case.failed:
+                progress.done(f"FAILED {case.name}: {case.failed}")
+        save()
+
+
+def work_in_process(case: Case, folder: str, calls: Mapping[int, int]) -> Mapping[str, Any]:
+    """What one fresh process found out; its end is an answer too."""
+    place = Path(folder) / case.recipe.name
+    settings = Settings(
+        runtime=case.runtime.name,
+        path=str(place / case.artifact["file"]),
+        expected=str(place / EXPECTED),
+        threads=case.threads,
+        timings={str(size): count for size, count in calls.items()},
+        budget_s=BUDGET_S,
+        started_ns=time.monotonic_ns(),
+    )
+    try:
+        with on_cpus(own_cpus()[: case.threads]):
+            out = _start("bench.commands.runtimes.worker", settings.to_json(), WORKER_TIMEOUT_S)
+        found: dict[str, Any] = json.loads(out.splitlines()[-1])
+    except (DensebenchError, IndexError, ValueError) as error:
+        return {"failed": str(error)}
+    return found
+
+
+def _start(module: str, words: str, timeout_s: float) -> str:
+    """What one of this folder's modules printed. Raises DensebenchError where it failed."""
+    command = [sys.executable, "-m", module, words]
+    return run_to_end(command, module, timeout_s=timeout_s, environment=side_environment())
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    words = ["python", "-m", "bench", "runtimes"]
+    usual = {"rounds": DEFAULT_ROUNDS, "device": "cpu", "dataset": "fashion_mnist", "trainer": KERAS_TRAINERS[0]}
+    named = [(name, getattr(arguments, name)) for name in (*usual, "models", "runtimes")]
+    words += [f"--{name}={value}" for name, value in named if value not in {None, usual.get(name)}]
+    return shlex.join(words + (["--quick"] if arguments.quick else []))

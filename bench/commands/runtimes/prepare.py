@@ -1,0 +1,127 @@
+"""Train the models, and write each in every format that a runtime reads, in a process that ends before any is timed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.commands.suite.model_store import Ladder
+from bench.data.datasets import load_dataset
+from bench.errors import DensebenchError
+from bench.host.devices import claim_device, parse_device, start_tensorflow
+from bench.inference.export import PRECISIONS
+from bench.inference.runtimes.artifacts import ARTIFACTS
+from bench.inference.runtimes.runtime import Unavailable
+from models import RECIPES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bench.inference.export import Exported
+
+EXPECTED = "expected.npz"
+FACTS = "facts.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be prepared; it crosses the process boundary as JSON.
+
+    Attributes:
+        artifacts: recipe name to keys of `ARTIFACTS`.
+        folder: gets a folder per recipe.
+    """
+
+    artifacts: dict[str, list[str]]
+    dataset: str
+    data_dir: str | None
+    device: str
+    trainer: str
+    quick: bool
+    folder: str
+
+    def to_json(self) -> str:
+        """The order as the process's one argument."""
+        return json.dumps(asdict(self))
+
+
+def prepare(order: Order) -> dict[str, Any]:
+    """Facts by recipe name: `test_accuracy`, `parameters`, ..., and `artifacts` with their sizes, or `failed`.
+
+    Raises:
+        DensebenchError: the device, TensorFlow or the data cannot be had.
+    """
+    device = parse_device(order.device)
+    claim_device(device)
+    dataset = load_dataset(order.dataset, Path(order.data_dir) if order.data_dir else None)
+    if any(RECIPES[name].framework == "keras" for name in order.artifacts):
+        start_tensorflow(device)
+    ladder = Ladder(dataset, device, quick=order.quick, seeds=(0,), trainer=order.trainer)
+    facts: dict[str, Any] = {}
+    for name, artifacts in order.artifacts.items():
+        sys.stderr.write(f"training {name}\n")
+        folder = Path(order.folder) / name
+        folder.mkdir()
+        try:
+            exported = ladder.exported(RECIPES[name])
+        except DensebenchError as error:
+            facts[name] = {"failed": str(error)}
+            continue
+        np.savez(
+            folder / EXPECTED,
+            images=ladder.test_images,
+            probabilities=exported.probabilities,
+            labels=ladder.test_labels,
+        )
+        facts[name] = {
+            "test_accuracy": exported.test_accuracy,
+            "parameters": exported.trained.parameters,
+            "trainer": exported.trained.trainer,
+            "backend": exported.trained.backend,
+            "seed": exported.trained.seed,
+            "precision": PRECISIONS[exported.trained.recipe.framework],
+            "operators": list(exported.onnx.operators),
+            "artifacts": write_artifacts(exported, artifacts, folder),
+        }
+    return facts
+
+
+def write_artifacts(exported: Exported, artifacts: Collection[str], folder: Path) -> dict[str, Any]:
+    """For each artifact its `file`, `bytes` and `sha256`, or why it cannot be had (`unavailable`, `failed`)."""
+    found: dict[str, Any] = {}
+    for name in artifacts:
+        ending, write = ARTIFACTS[name]
+        path = folder / f"model{ending}"
+        try:
+            write(exported, path)
+        except (Unavailable, ModuleNotFoundError) as error:
+            found[name] = {"unavailable": str(error)}
+        except Exception as error:  # noqa: BLE001  whatever a converter raises is a fact about it
+            text = next(iter(str(error).strip().splitlines()), "")
+            found[name] = {"failed": f"{type(error).__name__}: {text}"}
+        else:
+            content = path.read_bytes()
+            found[name] = {"file": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return found
+
+
+def main() -> int:
+    """Prepare, and leave the facts in the folder; 1 where nothing could be."""
+    order = Order(**json.loads(sys.argv[1]))
+    try:
+        facts = prepare(order)
+    except DensebenchError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    (Path(order.folder) / FACTS).write_text(json.dumps(facts), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""`python -m bench trainers`: every way to train, side by side."""

@@ -1,0 +1,340 @@
+"""`python -m bench trainers`: every way to train side by side, in interleaved blocks, one process at work at a time."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import random
+import secrets
+import shlex
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bench.commands.arguments import add_common
+from bench.commands.trainers.variants import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
+from bench.data.datasets import Dataset, load_dataset
+from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
+from bench.files import short, write_atomically
+from bench.host.devices import Device, claim_device, parse_device
+from bench.host.machine import machine_name
+from bench.host.metadata import about_run
+from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
+from bench.host.resources import say_needs
+from bench.progress import Progress, kept_on_interrupt
+from bench.records.record import SCHEMA, read_run
+from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path, round_timings
+from bench.report.own_pages import refresh_pages
+from bench.report.pages.trainers import FOLDER, trainer_page
+from models import RECIPES
+from models.recipe import QUICK_FLOOR
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+DEFAULT_BLOCKS = 5
+DATASETS = ("fashion_mnist", "mnist")
+"""Those whose images fill whole batches."""
+MEMORY_BYTES = {
+    "tensorflow": 3_200_000_000,
+    "jax": 1_000_000_000,
+    "torch": 1_000_000_000,
+    "numpy": 300_000_000,
+}
+"""Of each backend's worker with all its rungs; they are there at the same time."""
+SETTLE_S = 0.3
+"""Before each repetition: idle threads of the process that worked last may still spin."""
+
+
+@dataclass
+class Case:
+    """One row while it is measured.
+
+    Attributes:
+        position: its place in the tables.
+        blocks: which block each of `values_s` belongs to.
+        accuracies: the test accuracy (0-1) after each repetition; empty for a limit.
+        prepared: the worker's answer once the rung is ready: `epochs` per repetition, `warm_up_epochs` before them,
+            `train_images`, `facts`.
+        unavailable: why this machine cannot measure it, though nothing is broken.
+        failed: what went wrong.
+        invalid: whether that is a model that has not learnt enough.
+    """
+
+    position: int
+    rung: str
+    recipe: str
+    batch_size: int
+    values_s: list[float] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
+    contamination: list[Any] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+    prepared: Mapping[str, Any] = field(default_factory=dict)
+    unavailable: str | None = None
+    failed: str | None = None
+    invalid: bool = False
+
+    @property
+    def name(self) -> str:
+        """``trainer[deep_mlp,batch=32,compiled]``."""
+        return f"trainer[{self.recipe},batch={self.batch_size},{self.rung}]"
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing has gone wrong with it so far."""
+        return self.unavailable is None and self.failed is None
+
+
+class Asked(Protocol):
+    """What answers requests: a worker, or a test's fake of one."""
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer. Raises WorkerError."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--blocks", type=int, default=DEFAULT_BLOCKS, metavar="N", help="repetitions of every rung")
+    add_common(parser, "device", "data-dir")
+    parser.add_argument("--dataset", default=DATASETS[0], choices=DATASETS)
+    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure the ladder, store it, write its page and print it.
+
+    Returns:
+        `ALARM` where a rung trained no model worth timing; else `FAILED` where one failed, and `FINE` where none did.
+
+    Raises:
+        DensebenchError: an option is wrong, or the data cannot be had.
+        NotSavedError: a block cannot be stored.
+    """
+    device = parse_device(arguments.device)
+    if device.kind != "cpu":
+        raise DensebenchError(f"--device {arguments.device!r}: the trainers are compared on cpu or cpu:N only.")
+    if arguments.blocks < 1:
+        raise DensebenchError(f"--blocks {arguments.blocks} is not a number of repetitions: a whole number from 1 up.")
+    started_at = datetime.now(timezone.utc)
+    progress = Progress(sys.stdout)
+    cases = plan_cases()
+    mark_missing(cases)
+    backends = {RUNGS[case.rung].backend for case in cases if case.well}
+    say_needs(progress, memory_bytes=sum(MEMORY_BYTES[one] for one in backends), results=arguments.results)
+    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    label = f"{dataset.name}-{device.name.replace(':', '')}-trainers"
+    path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
+    orders = plan_orders(arguments.blocks, seed := secrets.randbelow(2**32))
+    about = _about(arguments, dataset, device, started_at) | {"order_seed": seed, "orders": orders}
+
+    def save(*, complete: bool) -> None:
+        try:
+            write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+        except OSError as error:
+            raise NotSavedError(f"{path}: {error.strerror or error}. The blocks before are saved.") from error
+
+    def kept() -> str:
+        blocks = min((len(case.values_s) for case in cases if case.well), default=0)
+        if not blocks:
+            return "No block was complete, so nothing is kept."
+        return f"Kept: {blocks} of {arguments.blocks} blocks, in {path}; the same command begins anew."
+
+    with kept_on_interrupt(progress, kept), open_workers(cases, arguments, device) as workers:
+        measure(cases, workers, orders, dataset=dataset.name, progress=progress, save=lambda: save(complete=False))
+        _show_errors(cases, workers, progress)
+    save(complete=True)
+    stored = read_run(path)
+    written = [short(path), *refresh_pages(arguments.results, "trainers", stored)]
+    for line in [trainer_page(stored), "Wrote:", *(f"  {one}" for one in written)]:
+        progress.done(line)
+    if any(case.invalid for case in cases):
+        return ALARM
+    return FAILED if any(case.failed for case in cases) else FINE
+
+
+def plan_cases() -> list[Case]:
+    """Every row that there should be, in the tables' order."""
+    named = [(rung, *ladder) for ladder, rungs in LADDERS.items() for rung in rungs]
+    return [Case(position, *each) for position, each in enumerate(named)]
+
+
+def plan_orders(blocks: int, seed: int) -> list[list[int]]:
+    """For each block the positions of all cases, shuffled."""
+    source = random.Random(seed)  # noqa: S311  no secret
+    positions = range(len(plan_cases()))
+    return [source.sample(positions, len(positions)) for _ in range(blocks)]
+
+
+def mark_missing(cases: Sequence[Case], find: Callable[[str], object | None] = importlib.util.find_spec) -> None:
+    """Mark the cases whose backend's packages are not installed; nothing is imported for that."""
+    for case in cases:
+        backend = RUNGS[case.rung].backend
+        if missing := [package for package in BACKENDS[backend] if find(package) is None]:
+            case.unavailable = f"not installed: {', '.join(missing)} (`tox -e trainers` has everything)"
+
+
+@contextmanager
+def open_workers(cases: Sequence[Case], arguments: argparse.Namespace, device: Device) -> Iterator[dict[str, Worker]]:
+    """A worker for each backend that has a case to measure, all on the same CPUs and with as many threads."""
+    claim_device(device)
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    settings = {
+        "dataset": arguments.dataset,
+        "data_dir": arguments.data_dir and str(arguments.data_dir.absolute()),
+        "threads": device.threads,
+    }
+    command = [sys.executable, "-m", "bench.commands.trainers.worker", json.dumps(settings)]
+    wanted = dict.fromkeys(RUNGS[case.rung].backend for case in cases if case.well)
+    workers: dict[str, Worker] = {}
+    try:
+        # JAX's thread pool is as large as the number of CPUs that it may use.
+        with on_cpus(own_cpus()[: device.threads]):
+            for backend in wanted:
+                workers[backend] = Worker(command)
+        yield workers
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def measure(  # noqa: PLR0913  who takes part, in which order, and what a test replaces
+    cases: Sequence[Case],
+    workers: Mapping[str, Asked],
+    orders: Sequence[Sequence[int]],
+    *,
+    dataset: str,
+    progress: Progress,
+    save: Callable[[], None],
+    settle: Callable[[], None] = lambda: time.sleep(SETTLE_S),
+) -> None:
+    """Prepare all cases, repeat each once per block, and judge what they have trained; `save` after each block.
+
+    A case that fails is left out from then on; all others are measured.
+    """
+    for case in cases:
+        progress.update(f"preparing {case.name}")
+        request = {"rung": case.rung, "recipe": case.recipe, "batch_size": case.batch_size}
+        case.prepared = _ask(case, workers, {"do": "prepare", "case": case.name, **request}) or {}
+    for block, order in enumerate(orders):
+        for position in order:
+            case = cases[position]
+            progress.update(f"[block {block + 1}/{len(orders)}] {case.name}")
+            settle()
+            if answer := _ask(case, workers, {"do": "repeat", "case": case.name}):
+                case.values_s.append(answer["value_s"])
+                case.blocks.append(block)
+                case.contamination.append(answer["contamination"])
+                case.accuracies += [] if answer["test_accuracy"] is None else [answer["test_accuracy"]]
+        save()
+    for case in cases:
+        if case.well:
+            case.failed = accuracy_fault(case, dataset)
+            case.invalid = case.failed is not None
+
+
+def accuracy_fault(case: Case, dataset: str) -> str | None:
+    """Why what a case has trained is no model worth timing; ``None`` where it is, and for limits."""
+    if case.rung in LIMITS:
+        return None
+    recipe = RECIPES[case.recipe]
+    floor = recipe.accuracy_floors[dataset] if epochs_trained(case) >= recipe.training.epochs else QUICK_FLOOR
+    if case.accuracies and case.accuracies[-1] >= floor:
+        return None
+    return f"test accuracy {case.accuracies[-1] if case.accuracies else None} is below the floor of {floor}"
+
+
+def epochs_trained(case: Case) -> int:
+    """How many epochs the warm-up and the timed repetitions were."""
+    return int(case.prepared.get("warm_up_epochs", 0)) + len(case.values_s) * int(case.prepared.get("epochs", 0))
+
+
+def run_content(cases: Sequence[Case], about: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
+    """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records.record` reads it."""
+    shared = {name: about[name] for name in ("dataset", "dataset_sha256", "device", "threads", "machine", "packages")}
+    rows = [(case, {**_papers(case), **shared}, round_timings(case.values_s)) for case in cases]
+    return {
+        "benchmarks": [
+            {"name": case.name, "extra_info": papers, "stats": {"data": values_s}}
+            for case, papers, values_s in rows
+            if case.well
+        ],
+        "densebench": {
+            **about,
+            "complete": complete,
+            "cases_planned": [case.name for case in cases],
+            "invalid": [{**papers, "values_s": values_s} for case, papers, values_s in rows if not case.well],
+        },
+    }
+
+
+def _papers(case: Case) -> dict[str, Any]:
+    status = "failed" if case.failed else "unavailable" if case.unavailable else "valid"
+    return {
+        "schema": SCHEMA,
+        "case": case.name,
+        "stage": "trainer",
+        "status": status,
+        "faults": [fault for fault in (case.failed, case.unavailable) if fault],
+        "position": case.position,
+        "recipe": case.recipe,
+        "batch_size": case.batch_size,
+        "trainer": case.rung,
+        "backend": RUNGS[case.rung].backend,
+        "widths": list(WIDTHS[case.recipe]),
+        "train_images": case.prepared.get("train_images"),
+        "facts": dict(case.prepared.get("facts", {})),
+        "blocks": case.blocks,
+        "epochs_run": [case.prepared["epochs"]] * len(case.values_s) if case.values_s else [],
+        "epochs_trained": epochs_trained(case),
+        "warm_up_epochs": case.prepared.get("warm_up_epochs"),
+        "test_accuracies": case.accuracies[-1:],
+        "accuracies_by_block": case.accuracies,
+        "contamination": case.contamination,
+        "quick": False,
+    }
+
+
+def _ask(case: Case, workers: Mapping[str, Asked], request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The answer; ``None`` where the case is out already, or is from now on, with the reason in it."""
+    if not case.well:
+        return None
+    try:
+        answer = workers[RUNGS[case.rung].backend].ask(request)
+    except WorkerError as error:
+        case.failed = str(error)
+        return None
+    case.failed, case.unavailable = answer.get("failed"), answer.get("unavailable")
+    return answer if case.well else None
+
+
+def _about(arguments: argparse.Namespace, dataset: Dataset, device: Device, started_at: datetime) -> dict[str, Any]:
+    words = ["python", "-m", "bench", "trainers"]
+    usual = {"blocks": DEFAULT_BLOCKS, "device": "cpu", "dataset": "fashion_mnist"}
+    words += [f"--{name}={getattr(arguments, name)}" for name in usual if getattr(arguments, name) != usual[name]]
+    return about_run(
+        device,
+        started_at,
+        command=shlex.join(words),
+        more_packages=("jax", "jaxlib", "optax", "torch"),
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_source=dataset.source,
+        trainer="all",
+        quick=arguments.blocks < DEFAULT_BLOCKS,
+    )
+
+
+def _show_errors(cases: Sequence[Case], workers: Mapping[str, Worker], progress: Progress) -> None:
+    """What failed, with what the worker wrote about it."""
+    for backend, worker in workers.items():
+        failed = [case for case in cases if case.failed and RUNGS[case.rung].backend == backend]
+        for case in failed:
+            progress.done(f"FAILED {case.name}: {case.failed}")
+        if failed and (text := worker.errors()):
+            progress.done(text)

@@ -1,0 +1,117 @@
+"""A worker of the trainers' ladder: one process, one backend, one JSON line per request and per answer.
+
+It works only while a request is open, so that of several workers only one ever uses the CPUs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.commands.trainers.task import Ready, Task, Unavailable
+from bench.commands.trainers.variants import LIMITS, RUNGS, WIDTHS
+from bench.data.datasets import Dataset, load_dataset
+from bench.data.splits import make_split, scale
+from bench.host.interference import contamination, take_snapshot
+from models import RECIPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+
+@dataclass
+class Worker:
+    """The rungs of one process that are ready, by case.
+
+    Attributes:
+        dataset_name: what is trained on.
+        data_dir: as for `load_dataset`.
+        threads: how many CPU threads each rung may use.
+    """
+
+    dataset_name: str
+    data_dir: Path | None
+    threads: int
+    ready: dict[str, Ready] = field(default_factory=dict)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data set, loaded once and only where something is trained."""
+        return load_dataset(self.dataset_name, self.data_dir)
+
+    def prepare(self, *, case: str, rung: str, recipe: str, batch_size: int) -> dict[str, Any]:
+        """Make a rung ready: build, compile, warm up; what a repetition of it will be."""
+        chosen = RECIPES[recipe]
+        images: NDArray[np.float32] = np.zeros((0, 784), np.float32)
+        labels: NDArray[np.int64] = np.zeros(0, np.int64)
+        if rung not in LIMITS:
+            split = make_split(self.dataset, chosen.training)
+            images, labels = split.train_images, split.train_labels
+        task = Task(chosen, batch_size, WIDTHS[recipe], images, labels, self.threads)
+        ready = self.ready[case] = RUNGS[rung].prepare(task)
+        own = {"warm_up_epochs": ready.warm_up_epochs, "facts": dict(ready.facts)}
+        return {"epochs": ready.epochs, "train_images": ready.images, **own}
+
+    def repeat(self, *, case: str) -> dict[str, Any]:
+        """One repetition: its seconds, what disturbed it, and, outside the clock, the test accuracy after it."""
+        ready, before = self.ready[case], take_snapshot()
+        value_s = ready.repeat()
+        told = contamination(before, take_snapshot())
+        return {"value_s": value_s, "contamination": told, "test_accuracy": self._score(ready)}
+
+    def _score(self, ready: Ready) -> float | None:
+        """The test accuracy (0-1) of what a rung has trained so far; ``None`` for a limit."""
+        predict = ready.predict
+        if predict is None:
+            return None
+        scores = predict(scale(self.dataset.test_images))
+        if scores.shape != (len(self.dataset.test_labels), scores.shape[1]):
+            raise AssertionError(f"{len(scores)} of {len(self.dataset.test_labels)} images were scored")
+        if not np.isfinite(scores).all():
+            raise FloatingPointError("the scores are not numbers")
+        return float(np.mean(scores.argmax(axis=1) == self.dataset.test_labels))
+
+
+def serve(worker: Worker, requests: Iterable[str], send: Callable[[str], None]) -> None:
+    """Answer each request until there are no more; one that fails is answered with its reason."""
+    actions: dict[str, Callable[..., dict[str, Any]]] = {
+        "prepare": worker.prepare,
+        "repeat": worker.repeat,
+    }
+    for line in requests:
+        request = json.loads(line)
+        try:
+            answer = actions[request.pop("do")](**request)
+        except Unavailable as reason:
+            answer = {"unavailable": str(reason)}
+        except Exception as error:  # noqa: BLE001  whatever a framework raises is this rung's fault, not the ladder's
+            text = next(iter(str(error).strip().splitlines()), "")
+            answer = {"failed": f"{type(error).__name__}: {text}"}
+        send(json.dumps(answer))
+
+
+def main() -> None:
+    """Serve on standard input and output. What libraries print goes to standard error instead."""
+    settings = json.loads(sys.argv[1])
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def send(text: str) -> None:
+        answers.write(f"{text}\n")
+        answers.flush()
+
+    data_dir = settings["data_dir"]
+    serve(Worker(settings["dataset"], data_dir and Path(data_dir), settings["threads"]), sys.stdin, send)
+
+
+if __name__ == "__main__":
+    main()
