@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.duels.blocks import SideFailed, SideMissing
-from bench.duels.cases import known_cases
-from bench.duels.duel import fight, scout_all
 from bench.progress import Progress
 from bench.records.duels import Block, Margins, Row
+from bench.trials.duels.blocks import SideFailed, SideMissing
+from bench.trials.duels.cases import known_cases
+from bench.trials.duels.duel import fight, scout_all
 from tests.fake_runs import MACHINE, PACKAGES
 
 BLOCK_S = 10.0

@@ -12,13 +12,13 @@ import pytest
 from bench.__main__ import main
 from bench.commands import bisect as bisection
 from bench.commands.bisect import exit_status
-from bench.duels.sides import Side
 from bench.errors import DensebenchError
 from bench.records.bisections import Found, Step
 from bench.records.known_releases import Release, find_release, known_releases, releases_between
 from bench.records.record import read_runs
-from bench.releases.search import search
 from bench.report.pages.bisection import answer, bisection_page
+from bench.trials.duels.sides import Side
+from bench.trials.releases.search import search
 from tests.fake_duel import INFER, TRAIN, FakeArena
 from tests.fake_runs import PACKAGES
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from bench.commands.duel import exit_status
-from bench.duels.blocks import SideFailed, SideMissing, first_side, run_block, settle_s
-from bench.duels.cases import DEFAULT_CASES, choose_cases, known_cases
-from bench.duels.duel import choose_epochs, choose_turns
 from bench.errors import DensebenchError
 from bench.host.process import WorkerError
 from bench.records.duels import SIDES, Outcome, Row, outcomes
 from bench.report.pages.duel_table import duel_page, verdicts
 from bench.stats.verdicts import CANNOT_TELL, SLOWER, Finding
+from bench.trials.duels.blocks import SideFailed, SideMissing, first_side, run_block, settle_s
+from bench.trials.duels.cases import DEFAULT_CASES, choose_cases, known_cases
+from bench.trials.duels.duel import choose_epochs, choose_turns
 from tests.fake_duel import ABOUT, BLOCK_S, COMPILED, INFER, MARGINS, TRAIN, FakeArena, fought, lose
 
 DEFAULT_FAIL_ON = ["slower", "worse", "missing"]

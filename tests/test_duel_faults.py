@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from bench.duels.arena import ProcessArena, check_packages
-from bench.duels.blocks import SideFailed, SideMissing
-from bench.duels.sides import Side
 from bench.errors import DensebenchError
 from bench.files import write_atomically
 from bench.host.process import NOT_INHERITED, side_environment
 from bench.progress import Progress
 from bench.records.duels import Row, read_duel, run_content
 from bench.records.run_file import Keeper
+from bench.trials.duels.arena import ProcessArena, check_packages
+from bench.trials.duels.blocks import SideFailed, SideMissing
+from bench.trials.duels.sides import Side
 from tests.fake_duel import ABOUT, INFER, TRAIN, FakeArena, fought
 
 # Sides that fail.

@@ -7,8 +7,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from bench.duels.sides import COMPLETE, Side, find_side, missing_environments, run_quietly
 from bench.errors import DensebenchError
+from bench.trials.duels.sides import COMPLETE, Side, find_side, missing_environments, run_quietly
 
 
 def make_python(folder: Path) -> Path:

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from bench.data.datasets import Dataset, load_dataset
-from bench.duels import worker
-from bench.duels.cases import known_cases
-from bench.duels.work import (
+from bench.errors import DensebenchError
+from bench.records.duels import Case
+from bench.records.injection import Plant, parse_plant
+from bench.trials.duels import worker
+from bench.trials.duels.cases import known_cases
+from bench.trials.duels.work import (
     CALLS,
     Invalid,
     Missing,
@@ -23,10 +26,7 @@ from bench.duels.work import (
     prepare_training,
     time_calls,
 )
-from bench.duels.worker import Settings, serve
-from bench.errors import DensebenchError
-from bench.records.duels import Case
-from bench.records.injection import Plant, parse_plant
+from bench.trials.duels.worker import Settings, serve
 from models import RECIPES
 
 CASES = known_cases(1)

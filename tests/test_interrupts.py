@@ -14,10 +14,10 @@ from bench.commands import bisect, devices, duel, releases, selftest
 from bench.commands.runtimes import command as runtimes
 from bench.commands.trainers import command as trainer_ladder
 from bench.commands.trainers.variants import RUNGS
-from bench.duels.sides import Side
 from bench.errors import NotSavedError
 from bench.records.duels import read_duel
 from bench.records.record import read_run
+from bench.trials.duels.sides import Side
 from tests.fake_duel import INFER
 from tests.fake_runs import infer_row, run_content
 from tests.fake_selftest import FakeGround

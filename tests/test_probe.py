@@ -13,7 +13,7 @@ import pytest
 from bench.data.datasets import load_dataset
 from bench.host.machine import PEAK, process_memory
 from bench.records.record import read_run
-from bench.releases.probe import Asked, measure, time_calls
+from bench.trials.releases.probe import Asked, measure, time_calls
 
 ROOT = Path(__file__).parent.parent
 SHARED = {"schema": 1, "dataset": "digits", "dataset_sha256": "", "device": "cpu:1", "threads": 1, "quick": True}
@@ -24,7 +24,7 @@ def test_a_process_tells_its_import_its_epoch_its_memory_and_its_calls(tmp_path:
     asked = Asked(
         path=str(path), command="python -m bench versions", dataset="digits", data_dir=None, device="cpu:1", quick=True
     )
-    subprocess.run([sys.executable, "-m", "bench.releases.probe", asked.to_json()], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "bench.trials.releases.probe", asked.to_json()], cwd=ROOT, check=True)
     run = read_run(path)
     assert (run.trainer, run.quick, run.device, run.missing) == ("probe", True, "cpu:1", ())
     by_case = {record.case: record for record in run.records}
@@ -62,7 +62,7 @@ def test_memory_is_told_where_the_system_tells_it(tmp_path: Path) -> None:
 
 def test_numpy_is_not_there_before_tensorflow() -> None:
     """Otherwise the import that is measured would be shorter than a user's."""
-    code = "import sys, bench.releases.probe; sys.exit('numpy' in sys.modules)"
+    code = "import sys, bench.trials.releases.probe; sys.exit('numpy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 

@@ -16,9 +16,9 @@ from bench.progress import Progress
 from bench.records.duels import Block, Row
 from bench.records.other_rules import RULES
 from bench.report.pages.selftest import gate_table, rules_table, selftest_page
-from bench.selftest.trials import Limits, Trial, choose_plants, fight_trials, plan_trials
 from bench.stats.power import Rate, detectable_slowdown, mean_split
 from bench.stats.variance_components import Split
+from bench.trials.selftest.trials import Limits, Trial, choose_plants, fight_trials, plan_trials
 from tests.fake_duel import BLOCK_S, INFER, MARGINS, TRAIN
 from tests.fake_selftest import FakeGround, fought, row, table
 from tests.noise import NOISES, simulate

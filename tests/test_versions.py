@@ -13,12 +13,12 @@ import pytest
 from bench.__main__ import main
 from bench.commands import releases as versions
 from bench.commands.releases import Job, launch, plan_jobs
-from bench.duels.sides import Side
 from bench.errors import DensebenchError
 from bench.records.known_releases import Release
 from bench.records.releases import choose_attempts, read_attempts, with_release
-from bench.releases.probe import PROBE
 from bench.report.pages.releases import versions_page, versions_table
+from bench.trials.duels.sides import Side
+from bench.trials.releases.probe import PROBE
 from tests.fake_runs import benchmark_row, infer_row, run_content, train_row
 
 INFER = "infer[deep_mlp,batch=1,threads=1]"
@@ -154,7 +154,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         commands.append(" ".join(word for word in command if not word.startswith("--results=")))
         if "/tf221/" in command[0]:
             return "it ended with status -11: it says nothing"
-        if command[2] == "bench.releases.probe":
+        if command[2] == "bench.trials.releases.probe":
             path = Path(json.loads(command[3])["path"])
             content = run_content([probe_row("import[tensorflow]", "import", (2.0,))], trainer=PROBE)
         else:
@@ -176,7 +176,7 @@ def test_releases_that_fail_are_stored_and_the_others_still_run(
     assert main(["versions", *words, "--dataset", "digits", "--results", str(tmp_path)]) == 3
     job = "-m pytest bench/ --benchmark-only --trainer=fit --device=cpu --dataset=digits --models deep_mlp"
     assert f"/tf219/python {job}" in launched
-    assert any(command.startswith("/tf219/python -m bench.releases.probe") for command in launched)
+    assert any(command.startswith("/tf219/python -m bench.trials.releases.probe") for command in launched)
     page = (tmp_path / "tables" / "versions.md").read_text(encoding="utf-8")
     assert page in capsys.readouterr().out
     assert "**2.20 FAILED: side 'tf220': it does not install**" in page

@@ -15,11 +15,6 @@ from typing import TYPE_CHECKING, Any
 from bench.commands.arguments import duration_s
 from bench.commands.duel import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
 from bench.data.datasets import Dataset, load_dataset
-from bench.duels.arena import ProcessArena
-from bench.duels.cases import choose_cases
-from bench.duels.duel import fight_alone
-from bench.duels.papers import about_duel
-from bench.duels.sides import find_side, missing_environments
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.formats import NOT_MEASURED, format_counted
 from bench.host.machine import machine_name
@@ -29,10 +24,15 @@ from bench.records.bisections import CHANGED, UNCHANGED, Found, Step
 from bench.records.duels import FOLDER, SIDES, Case, Margins, Outcome, Row, outcomes, run_content
 from bench.records.known_releases import releases_between
 from bench.records.run_file import Keeper, reserve_run_path
-from bench.releases.search import search
 from bench.report.markdown import ratio_text
 from bench.report.pages.bisection import bisection_page
 from bench.stats.verdicts import CANNOT_TELL, Finding
+from bench.trials.duels.arena import ProcessArena
+from bench.trials.duels.cases import choose_cases
+from bench.trials.duels.duel import fight_alone
+from bench.trials.duels.papers import about_duel
+from bench.trials.duels.sides import find_side, missing_environments
+from bench.trials.releases.search import search
 
 if TYPE_CHECKING:
     from bench.host.devices import Device

@@ -16,11 +16,6 @@ from typing import Any
 
 from bench.commands.arguments import add_common, duration_s, names, share
 from bench.data.datasets import load_dataset
-from bench.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
-from bench.duels.cases import DEFAULT_CASES, choose_cases
-from bench.duels.duel import fight, scout_all
-from bench.duels.papers import about_duel
-from bench.duels.sides import find_side, missing_environments
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.formats import format_counted
 from bench.host.devices import Device, parse_device
@@ -32,6 +27,11 @@ from bench.records.injection import parse_plant
 from bench.records.run_file import DEFAULT_RESULTS, Keeper, reserve_run_path
 from bench.report.pages.duel_table import VERDICTS, duel_page, verdicts
 from bench.stats.verdicts import CANNOT_TELL
+from bench.trials.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
+from bench.trials.duels.cases import DEFAULT_CASES, choose_cases
+from bench.trials.duels.duel import fight, scout_all
+from bench.trials.duels.papers import about_duel
+from bench.trials.duels.sides import find_side, missing_environments
 
 DEFAULT_FAIL_ON = "slower,worse,missing"
 MEMORY_BYTES = 2_500_000_000

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from bench.commands.arguments import add_common, duration_s, names, words_of
 from bench.data.datasets import load_dataset
-from bench.duels.sides import find_side, missing_environments
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically
 from bench.host.devices import Device, parse_device
@@ -28,10 +27,11 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.known_releases import Release, find_release, known_releases
 from bench.records.releases import FOLDER, choose_attempts, read_attempts, with_release
 from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
-from bench.releases.probe import PROBE, Asked
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.releases import versions_page
 from bench.training import KERAS_TRAINERS
+from bench.trials.duels.sides import find_side, missing_environments
+from bench.trials.releases.probe import PROBE, Asked
 
 if TYPE_CHECKING:
     import argparse
@@ -175,7 +175,7 @@ def _probe_words(arguments: argparse.Namespace, folder: str) -> list[str]:
         device=arguments.device,
         quick="--quick" in shlex.split(arguments.options),
     )
-    return ["bench.releases.probe", asked.to_json()]
+    return ["bench.trials.releases.probe", asked.to_json()]
 
 
 def launch(command: Sequence[str], timeout_s: float) -> str:

@@ -12,10 +12,6 @@ from typing import TYPE_CHECKING, Any
 from bench.commands.arguments import duration_s
 from bench.commands.duel import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins, public_word
 from bench.data.datasets import load_dataset
-from bench.duels.arena import ProcessArena, check_packages
-from bench.duels.cases import DEFAULT_CASES, choose_cases
-from bench.duels.papers import about_duel
-from bench.duels.sides import find_side, missing_environments
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically
 from bench.formats import format_counted
@@ -27,8 +23,12 @@ from bench.records.run_file import encode_run, reserve_run_path
 from bench.records.selftests import FOLDER, Fought, by_id, read_fought, to_go_on_with
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.selftest import false_alarms, selftest_page
-from bench.selftest.trials import Ground, Limits, Trial, fight_trials, plan_trials
 from bench.stats.verdicts import ALARM_ERROR
+from bench.trials.duels.arena import ProcessArena, check_packages
+from bench.trials.duels.cases import DEFAULT_CASES, choose_cases
+from bench.trials.duels.papers import about_duel
+from bench.trials.duels.sides import find_side, missing_environments
+from bench.trials.selftest.trials import Ground, Limits, Trial, fight_trials, plan_trials
 
 if TYPE_CHECKING:
     import argparse

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.data.datasets import load_dataset
-from bench.duels.work import Missing, Work, export_model, prepare_inference, prepare_training
 from bench.host.devices import Device, claim_device
 from bench.host.interference import contamination, take_snapshot
 from bench.host.machine import package_versions
 from bench.records.duels import Case
 from bench.records.injection import parse_plant
+from bench.trials.duels.work import Missing, Work, export_model, prepare_inference, prepare_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.duels.duel import Arena, fight_alone
 from bench.errors import DensebenchError
 from bench.formats import format_duration
 from bench.records.duels import Margins, Row, outcomes
 from bench.records.injection import parse_plant
+from bench.trials.duels.duel import Arena, fight_alone
 
 if TYPE_CHECKING:
     from bench.progress import Progress

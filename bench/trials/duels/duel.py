@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from bench.duels.blocks import SideFailed, SideMissing, first_side, settle_s
 from bench.records.duels import SIDES, Block, Margins, Row, columns, outcomes
 from bench.stats.alpha_spending import FIRST_BLOCKS
 from bench.stats.estimate import block_ratio
 from bench.stats.variance_components import choose_rounds, split_noise
+from bench.trials.duels.blocks import SideFailed, SideMissing, first_side, settle_s
 
 if TYPE_CHECKING:
     from bench.progress import Progress

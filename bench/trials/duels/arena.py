@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.duels.blocks import Asked, SideFailed, SideMissing, ask, run_block
-from bench.duels.duel import choose_epochs, pause
-from bench.duels.worker import Settings
 from bench.errors import DensebenchError
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus, side_environment
 from bench.records.duels import SIDES, Block, Row
+from bench.trials.duels.blocks import Asked, SideFailed, SideMissing, ask, run_block
+from bench.trials.duels.duel import choose_epochs, pause
+from bench.trials.duels.worker import Settings
 
 if TYPE_CHECKING:
-    from bench.duels.sides import Side
     from bench.records.duels import Case
+    from bench.trials.duels.sides import Side
 
 
 SIDE_TIMEOUT_S = 120.0
@@ -138,7 +138,7 @@ class ProcessArena:
             scout=scout,
             plant=self.plant if side == SIDES[1] else None,
         )
-        command = [str(self.sides[side].python), "-m", "bench.duels.worker", settings.to_json()]
+        command = [str(self.sides[side].python), "-m", "bench.trials.duels.worker", settings.to_json()]
         home, others = own_cpus()[: self.threads], own_cpus()[self.threads : 2 * self.threads]
         try:
             with on_cpus(others if away and len(others) == self.threads else home):

@@ -1,0 +1,1 @@
+"""Environments measured against each other, in interleaved blocks of fresh processes."""
