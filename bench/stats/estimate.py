@@ -7,7 +7,7 @@ sides ran interleaved, in an order that was drawn.
 
 The centre is the mean without the smallest and the largest sixth of the blocks, its error that of the winsorised
 values, its interval Student's (Tukey and McLaughlin 1963; Yuen, Biometrika 1974).
-`tests/test_duel_errors.py` records what was tried instead.
+`tests/stats/test_error_rates.py` records what was tried instead.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 
 from bench.__main__ import COMMANDS, GROUPS, main, parse
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NEEDED = {"bisect": ["--good", "2.15", "--bad", "2.21", "--case", "x"], "duel": ["a", "b"], "compare": ["a", "b"]}
 NEEDED |= {"predict": ["deep_mlp", "test:0"]}
 

@@ -22,7 +22,7 @@ from bench.trials.releases.search import search
 from tests.fake_duel import INFER, TRAIN, FakeArena
 from tests.fake_runs import PACKAGES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 RELEASES = [Release(2, minor) for minor in range(15, 22)]
 
 

@@ -19,7 +19,7 @@ from bench.report.html.stored import make_stored
 from bench.report.registry import read_shown
 from tests.fake_runs import infer_row, run_content, train_row
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 REQUIRED = os.environ.get("DENSEBENCH_BROWSER") == "1"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDE, NARROW = 1200, 390

@@ -15,7 +15,7 @@ from bench.host.machine import PEAK, process_memory
 from bench.records.record import read_run
 from bench.trials.releases.probe import Asked, measure, time_calls
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHARED = {"schema": 1, "dataset": "digits", "dataset_sha256": "", "device": "cpu:1", "threads": 1, "quick": True}
 
 

@@ -22,9 +22,9 @@ from bench.trials.selftest.trials import Limits, Trial, choose_plants, fight_tri
 from tests.fake_duel import BLOCK_S, INFER, MARGINS, TRAIN
 from tests.fake_selftest import FakeGround, fought, row, table
 from tests.noise import NOISES, simulate
-from tests.test_duel_errors import fight as simulated_fight
+from tests.stats.test_error_rates import fight as simulated_fight
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # Shares and their intervals.
 

@@ -29,7 +29,7 @@ from bench.training.jax_fit import prepare_jax_fit
 from bench.training.torch_fit import prepare_torch_fit
 from models import RECIPES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

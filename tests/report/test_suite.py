@@ -10,7 +10,7 @@ from bench.records.record import Run, read_run
 from bench.report.pages.suite import caption, headline_table, latency_table, notices, tables_page, training_table
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
-GOLDEN = Path(__file__).parent / "data"
+GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 @pytest.fixture

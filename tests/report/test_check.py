@@ -17,7 +17,7 @@ from bench.report.registry import read_shown
 from bench.report.svg import draw, read_numbers
 from tests.fake_runs import infer_row, run_content, train_row
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 
 

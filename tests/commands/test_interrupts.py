@@ -18,10 +18,10 @@ from bench.errors import NotSavedError
 from bench.records.duels import read_duel
 from bench.records.record import read_run
 from bench.trials.duels.sides import Side
+from tests.commands.test_trainers import FakeWorker
 from tests.fake_duel import INFER
 from tests.fake_runs import infer_row, run_content
 from tests.fake_selftest import FakeGround
-from tests.test_trainer_ladder import FakeWorker
 
 if TYPE_CHECKING:
     import pytest

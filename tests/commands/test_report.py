@@ -15,7 +15,7 @@ from bench.report.readme_sections import RESULTS_TABLE, headline
 from bench.report.registry import read_shown
 from tests.fake_runs import infer_row, run_content, train_row
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README_START, README_END = markers(RESULTS_TABLE)
 PLAIN = "pytest bench/ --benchmark-only"
 

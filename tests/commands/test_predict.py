@@ -22,7 +22,7 @@ from tests.fake_models import ASSURED, FULL, QUICK, linear, write_model
 if TYPE_CHECKING:
     from tests.fake_machine import World
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BARS = """\
 T-shirt/top    0.0 %
 Trouser       10.0 %  ████

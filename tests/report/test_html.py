@@ -21,7 +21,7 @@ from bench.report.html.view import YOURS, Panel, Section, plain, plot_text, time
 from bench.report.registry import read_shown
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 EVIL = "<script>alert(1)</script></script><!--"
 
 
