@@ -79,8 +79,8 @@ def overview() -> str:
     """The commands in their groups, as `python -m bench` prints them."""
     width = max(map(len, COMMANDS)) + 2
     lines = [f"usage: {PROGRAM} COMMAND [OPTION ...]"]
-    for group, about in GROUPS.items():
-        lines += ["", f"{group}: {about}"]
+    for group, metadata in GROUPS.items():
+        lines += ["", f"{group}: {metadata}"]
         lines += [f"  {name:{width}}{one.text}" for name, one in COMMANDS.items() if one.group == group]
     return "\n".join(
         [

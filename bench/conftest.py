@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.commands.suite.model_store import Ladder
-from bench.commands.suite.options import Settings, add_options, read_settings
-from bench.commands.suite.recorder import Rows
+from bench.commands.suite.model_store import ModelStore
+from bench.commands.suite.options import SuiteOptions, add_options, read_options
+from bench.commands.suite.recorder import Recorder
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import FAILED, INTERRUPTED, USAGE, DensebenchError
 from bench.files import short
@@ -42,10 +42,10 @@ OWN_STATUS: dict[int, int] = {
 }
 """pytest's exit statuses that are others here."""
 CASE_PARAMETERS = {"batch": "batch_size", "threads": "threads"}
-SETTINGS = pytest.StashKey[Settings]()
+OPTIONS = pytest.StashKey[SuiteOptions]()
 PROGRESS = pytest.StashKey[Progress]()
-LADDER = pytest.StashKey[Ladder]()
-ROWS = pytest.StashKey[Rows]()
+LADDER = pytest.StashKey[ModelStore]()
+RECORDER = pytest.StashKey[Recorder]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,10 +56,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the command line and claim the device, before anything slow or irreversible."""
     with _usage_errors():
-        settings = read_settings(config)
+        settings = read_options(config)
         claim_device(settings.device)
         claim_backend(settings.backend)
-    config.stash[SETTINGS] = settings
+    config.stash[OPTIONS] = settings
     stream = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")  # pytest captures the original
     config.stash[PROGRESS] = Progress(stream)
     config.add_cleanup(stream.close)
@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A row per model, and for latency per batch size and thread count."""
-    settings = metafunc.config.stash[SETTINGS]
+    settings = metafunc.config.stash[OPTIONS]
     threads = sorted({1, settings.device.threads})
     choices: dict[str, dict[str, Any]] = {  # the labels take part in -k, which allows no "="
         "recipe_name": {name: name for name in settings.recipes},
@@ -97,7 +97,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     config = session.config
     if config.option.collectonly or not session.items or session.testsfailed:
         return
-    settings, progress = config.stash[SETTINGS], config.stash[PROGRESS]
+    settings, progress = config.stash[OPTIONS], config.stash[PROGRESS]
     logged = contextlib.ExitStack()
     logged.enter_context(logging_to(progress))
     config.add_cleanup(logged.close)
@@ -114,11 +114,11 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         if any(RECIPES[name].framework == "keras" for name in settings.recipes):
             progress.update(f"starting Keras on {settings.backend}")
             backend().start(settings.device)
-    config.stash[LADDER] = Ladder(
+    config.stash[LADDER] = ModelStore(
         dataset, settings.device, quick=settings.quick, seeds=range(settings.seeds), trainer=settings.trainer
     )
-    config.stash[ROWS] = _begin_rows(config, dataset, path, started_at)
-    config.stash[ROWS].planned = [_case(item) for item in session.items]
+    config.stash[RECORDER] = _begin_recorder(config, dataset, path, started_at)
+    config.stash[RECORDER].planned = [_case(item) for item in session.items]
     for line in _opening_lines(settings, dataset, path):
         progress.done(line)
 
@@ -136,15 +136,15 @@ def case(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def ladder(pytestconfig: pytest.Config) -> Ladder:
+def model_store(pytestconfig: pytest.Config) -> ModelStore:
     """The models of this process."""
     return pytestconfig.stash[LADDER]
 
 
 @pytest.fixture
-def rows(pytestconfig: pytest.Config) -> Rows:
+def recorder(pytestconfig: pytest.Config) -> Recorder:
     """The rows of this process."""
-    return pytestconfig.stash[ROWS]
+    return pytestconfig.stash[RECORDER]
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -154,36 +154,36 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Save the run for the last time; where its folder cannot take it, in the temporary folder."""
-    rows = session.config.stash.get(ROWS, None)
+    recorder = session.config.stash.get(RECORDER, None)
     session.config.stash[PROGRESS].clear()
     session.exitstatus = OWN_STATUS.get(session.exitstatus, session.exitstatus)
-    if rows is None or not rows.timed:
+    if recorder is None or not recorder.timed:
         return
-    complete = len(rows.done) == len(rows.planned)
-    rows.save(complete=complete)
-    if rows.save_error:
+    complete = len(recorder.done) == len(recorder.planned)
+    recorder.save(complete=complete)
+    if recorder.save_error:
         session.exitstatus = session.exitstatus or FAILED
-        rows.rescue(Path(tempfile.gettempdir()), complete=complete)
+        recorder.rescue(Path(tempfile.gettempdir()), complete=complete)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The results table and the paths of what was written, last of all."""
-    rows = config.stash.get(ROWS, None)
-    if rows is None:
+    recorder = config.stash.get(RECORDER, None)
+    if recorder is None:
         return
     write = terminalreporter.write_line
     terminalreporter.ensure_newline()
-    if len(rows.done) < len(rows.planned):
-        write(f"Ended early: {len(rows.done)} of {len(rows.planned)} cases are complete.", red=True)
-    for trouble in rows.troubles:
+    if len(recorder.done) < len(recorder.planned):
+        write(f"Ended early: {len(recorder.done)} of {len(recorder.planned)} cases are complete.", red=True)
+    for trouble in recorder.troubles:
         write(trouble, red=True)
-    if rows.timed:
-        _write_summary(write, config.stash[SETTINGS], rows)
+    if recorder.timed:
+        _write_summary(write, config.stash[OPTIONS], recorder)
 
 
-def _write_summary(write: Any, settings: Settings, rows: Rows) -> None:
+def _write_summary(write: Any, settings: SuiteOptions, recorder: Recorder) -> None:
     try:
-        run = read_run(rows.path)
+        run = read_run(recorder.path)
     except RunFileError as error:
         write(str(error), red=True)
         return
@@ -191,7 +191,7 @@ def _write_summary(write: Any, settings: Settings, rows: Rows) -> None:
         write(f"\n{paragraph}")
     for line in beside_published(run):
         write(f"\n{line}", yellow=True)
-    written = [short(rows.path), *(short(file) for file in rows.files)]
+    written = [short(recorder.path), *(short(file) for file in recorder.files)]
     try:
         written += refresh_pages(settings.results, "suite", run)
     except (OSError, DensebenchError) as error:
@@ -201,8 +201,8 @@ def _write_summary(write: Any, settings: Settings, rows: Rows) -> None:
         write(f"  {line}")
 
 
-def _begin_rows(config: pytest.Config, dataset: Dataset, path: Path, started_at: datetime) -> Rows:
-    settings = config.stash[SETTINGS]
+def _begin_recorder(config: pytest.Config, dataset: Dataset, path: Path, started_at: datetime) -> Recorder:
+    settings = config.stash[OPTIONS]
     session: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001  its only way in
     machine_info = session.get_machine_info()
     machine_info["node"] = machine_name()  # not the host's own name: run files are published
@@ -216,7 +216,7 @@ def _begin_rows(config: pytest.Config, dataset: Dataset, path: Path, started_at:
         "machine": machine,
         "packages": packages,
     }
-    return Rows(
+    return Recorder(
         path=path,
         run={
             "schema": SCHEMA,
@@ -249,7 +249,7 @@ def _first_line(reason: str | None) -> str | None:
     return reason and reason.splitlines()[0].rstrip(":")
 
 
-def _opening_lines(settings: Settings, dataset: Dataset, path: Path) -> list[str]:
+def _opening_lines(settings: SuiteOptions, dataset: Dataset, path: Path) -> list[str]:
     lines = []
     if dataset.fallback_reason:
         lines.append(f"STAND-IN DATA: {dataset.name}. {dataset.fallback_reason}")

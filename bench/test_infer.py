@@ -15,37 +15,45 @@ from bench.inference.export import OPSET, PRECISIONS
 from bench.inference.parity import certify
 
 if TYPE_CHECKING:
-    from bench.commands.suite.model_store import Ladder
-    from bench.commands.suite.recorder import Rows
+    from bench.commands.suite.model_store import ModelStore
+    from bench.commands.suite.recorder import Recorder
     from bench.inference.export import Exported
     from models import Recipe
 
 
 def test_infer(  # noqa: PLR0913, PLR0917  pytest passes fixtures by name
-    benchmark: Any, recipe: Recipe, batch_size: int, threads: int, ladder: Ladder, rows: Rows, case: str
+    benchmark: Any,
+    recipe: Recipe,
+    batch_size: int,
+    threads: int,
+    model_store: ModelStore,
+    recorder: Recorder,
+    case: str,
 ) -> None:
     """Single calls of one batch size with one thread count."""
-    timings = (onnx_session.QUICK_TIMINGS if ladder.quick else onnx_session.TIMINGS)[batch_size]
-    with rows.measuring(
+    timings = (onnx_session.QUICK_TIMINGS if model_store.quick else onnx_session.TIMINGS)[batch_size]
+    with recorder.measuring(
         benchmark, case, stage="infer", recipe=recipe.name, batch_size=batch_size, threads=threads
-    ) as papers:
-        exported = ladder.exported(recipe)
-        papers.update(export_papers(exported))
-        rows.keep_file(f"{recipe.name}.onnx", exported.onnx.content)
-        with onnx_session.open_session(exported.onnx, ladder.device, threads=threads) as session:
-            certificate = certify(exported.probabilities, onnx_session.run_in_batches(session, ladder.test_images))
-            papers["parity"] = certificate.as_dict()
-            papers["providers"] = session.get_providers()
-            papers["nodes"] = onnx_session.nodes_by_provider(exported.onnx, ladder.device, ladder.test_images[:1])
-            if faults := [*certificate.faults, *onnx_session.device_faults(papers["nodes"], ladder.device)]:
+    ) as extra_info:
+        exported = model_store.exported(recipe)
+        extra_info.update(export_info(exported))
+        recorder.keep_file(f"{recipe.name}.onnx", exported.onnx.content)
+        with onnx_session.open_session(exported.onnx, model_store.device, threads=threads) as session:
+            certificate = certify(exported.probabilities, onnx_session.run_in_batches(session, model_store.test_images))
+            extra_info["parity"] = certificate.as_dict()
+            extra_info["providers"] = session.get_providers()
+            extra_info["nodes"] = onnx_session.nodes_by_provider(
+                exported.onnx, model_store.device, model_store.test_images[:1]
+            )
+            if faults := [*certificate.faults, *onnx_session.device_faults(extra_info["nodes"], model_store.device)]:
                 raise InvalidRow([f"{case}: {fault}" for fault in faults])
-            call = onnx_session.primed_call(session, onnx_session.make_batch(ladder.test_images, batch_size))
+            call = onnx_session.primed_call(session, onnx_session.make_batch(model_store.test_images, batch_size))
             benchmark.pedantic(call, rounds=timings, iterations=1)
     if not benchmark.disabled:
-        rows.conclude(case, f"p50 {format_duration(statistics.median(benchmark.stats.stats.data))}")
+        recorder.conclude(case, f"p50 {format_duration(statistics.median(benchmark.stats.stats.data))}")
 
 
-def export_papers(exported: Exported) -> dict[str, Any]:
+def export_info(exported: Exported) -> dict[str, Any]:
     """What is stored with every latency row of a model."""
     return {
         "runtime": "onnxruntime",

@@ -16,8 +16,8 @@ from bench.formats import format_accuracy, format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.commands.suite.model_store import Ladder
-    from bench.commands.suite.recorder import Rows
+    from bench.commands.suite.model_store import ModelStore
+    from bench.commands.suite.recorder import Recorder
     from bench.trained import Fit, Trained
     from models import Recipe
 
@@ -31,34 +31,36 @@ class Outcome:
     first_step_s: float | None
 
 
-def test_train(benchmark: Any, recipe: Recipe, ladder: Ladder, rows: Rows, case: str) -> None:
+def test_train(benchmark: Any, recipe: Recipe, model_store: ModelStore, recorder: Recorder, case: str) -> None:
     """One whole training per seed."""
-    with rows.measuring(
+    with recorder.measuring(
         benchmark,
         case,
         stage="train",
         recipe=recipe.name,
-        batch_size=ladder.training(recipe).batch_size,
-        threads=ladder.device.threads,
-    ) as papers:
+        batch_size=model_store.training(recipe).batch_size,
+        threads=model_store.device.threads,
+    ) as extra_info:
         try:
-            outcomes = train_each_seed(benchmark, recipe, ladder, tell=lambda text: rows.say(case, text))
+            outcomes = train_each_seed(benchmark, recipe, model_store, tell=lambda text: recorder.say(case, text))
         except Exception as error:
-            ladder.refuse(recipe, f"{recipe.name} was not trained: {error}")
+            model_store.refuse(recipe, f"{recipe.name} was not trained: {error}")
             raise
-        ladder.keep(outcomes[0].trained)
-        papers.update(training_papers(ladder, recipe, outcomes))
-        if faults := [fault for one in outcomes for fault in ladder.faults(one.trained, one.test_accuracy)]:
+        model_store.keep(outcomes[0].trained)
+        extra_info.update(training_info(model_store, recipe, outcomes))
+        if faults := [fault for one in outcomes for fault in model_store.faults(one.trained, one.test_accuracy)]:
             raise InvalidRow(faults)
     if not benchmark.disabled:
         took = format_duration(statistics.median(benchmark.stats.stats.data))
         accuracies = ", ".join(format_accuracy(outcome.test_accuracy) for outcome in outcomes)
-        rows.conclude(case, f"{took} a fit, test accuracy {accuracies}")
+        recorder.conclude(case, f"{took} a fit, test accuracy {accuracies}")
 
 
-def train_each_seed(benchmark: Any, recipe: Recipe, ladder: Ladder, *, tell: Callable[[str], None]) -> list[Outcome]:
+def train_each_seed(
+    benchmark: Any, recipe: Recipe, model_store: ModelStore, *, tell: Callable[[str], None]
+) -> list[Outcome]:
     """The outcome of one timed training per seed, in the ladder's order of seeds."""
-    seeds, epochs = ladder.seeds, ladder.training(recipe).epochs
+    seeds, epochs = model_store.seeds, model_store.training(recipe).epochs
     outcomes: list[Outcome] = []
     current: list[Fit] = []  # one at a time: a fit holds its arrays
 
@@ -66,7 +68,7 @@ def train_each_seed(benchmark: Any, recipe: Recipe, ladder: Ladder, *, tell: Cal
         position = f"seed {len(outcomes) + 1}/{len(seeds)}"
         tell(f"{position}, preparing")
         current[:] = [
-            ladder.prepare(
+            model_store.prepare(
                 recipe,
                 seeds[len(outcomes)],
                 on_epoch=lambda epoch: tell(f"{position}, epoch {epoch}/{epochs} done"),
@@ -76,7 +78,7 @@ def train_each_seed(benchmark: Any, recipe: Recipe, ladder: Ladder, *, tell: Cal
 
     def score(fit: Fit) -> None:
         trained = fit.finish()
-        outcomes.append(Outcome(trained, ladder.score(trained), fit.first_step_s))
+        outcomes.append(Outcome(trained, model_store.score(trained), fit.first_step_s))
 
     benchmark.pedantic(run, setup=prepare, teardown=score, rounds=len(seeds), iterations=1)
     if benchmark.disabled:  # pytest-benchmark then runs one round and no teardown
@@ -89,7 +91,7 @@ def run(fit: Fit) -> None:
     fit.run()
 
 
-def training_papers(ladder: Ladder, recipe: Recipe, outcomes: list[Outcome]) -> dict[str, Any]:
+def training_info(model_store: ModelStore, recipe: Recipe, outcomes: list[Outcome]) -> dict[str, Any]:
     """What is stored with a training row."""
     trained = [outcome.trained for outcome in outcomes]
     return {
@@ -98,9 +100,9 @@ def training_papers(ladder: Ladder, recipe: Recipe, outcomes: list[Outcome]) -> 
         "backend": trained[0].backend,
         "seeds": [one.seed for one in trained],
         "test_accuracies": [outcome.test_accuracy for outcome in outcomes],
-        "test_images": len(ladder.test_labels),
-        "train_images": len(ladder.split(recipe).train_labels),
-        "validation_images": len(ladder.split(recipe).validation_labels),
+        "test_images": len(model_store.test_labels),
+        "train_images": len(model_store.split(recipe).train_labels),
+        "validation_images": len(model_store.split(recipe).validation_labels),
         "epochs_run": [one.epochs_run for one in trained],
         "parameters": trained[0].parameters,
         "first_step_s": [outcome.first_step_s for outcome in outcomes],

@@ -21,7 +21,7 @@ MARGINS = Margins(0.03, 0.01)
 CASES = known_cases(2)
 TRAIN, COMPILED = CASES["train[deep_mlp]"], CASES["train[deep_mlp,compiled]"]
 INFER = CASES["infer[deep_mlp,batch=1,threads=1]"]
-ABOUT: dict[str, Any] = {
+METADATA: dict[str, Any] = {
     "schema": 1,
     "machine": MACHINE,
     "packages": PACKAGES,
@@ -80,7 +80,9 @@ class FakeArena:
         )
 
 
-def fought(arena: FakeArena, rows: list[Row], budget_s: float = 200.0, save: Callable[[], None] | None = None) -> str:
+def selftest_duels(
+    arena: FakeArena, rows: list[Row], budget_s: float = 200.0, save: Callable[[], None] | None = None
+) -> str:
     """What a duel in a fake arena showed; the rows are changed."""
     shown = io.StringIO()
     progress = Progress(shown, clock=lambda: arena.now_s)

@@ -20,7 +20,7 @@ QUICK = {**FULL, "quick": "True"}
 def write_model(  # noqa: PLR0913  each may be wrong in its own way
     path: Path,
     probabilities: Sequence[float] = ASSURED,
-    papers: Mapping[str, str] = FULL,
+    extra_info: Mapping[str, str] = FULL,
     *,
     nodes: Sequence[Any] | None = None,
     inputs: Sequence[tuple[str, str, Sequence[Any] | None]] = (("images", "FLOAT", ("N", 784)),),
@@ -37,7 +37,7 @@ def write_model(  # noqa: PLR0913  each may be wrong in its own way
     ]
     graph = helper.make_graph(nodes, "fake", *described, constants)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(proto, {f"densebench.{key}": text for key, text in papers.items()})
+    helper.set_model_props(proto, {f"densebench.{key}": text for key, text in extra_info.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(proto.SerializeToString())
     return path

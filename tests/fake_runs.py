@@ -16,7 +16,7 @@ PACKAGES = {"tensorflow": "2.21.0", "onnxruntime": "1.31.1", "numpy": "2.4.6"}
 
 
 def train_row(
-    recipe: str = "deep_mlp", values_s: tuple[float, ...] = (10.0, 12.0, 11.0), **papers: Any
+    recipe: str = "deep_mlp", values_s: tuple[float, ...] = (10.0, 12.0, 11.0), **extra_info: Any
 ) -> dict[str, Any]:
     """A training row as pytest-benchmark stores it: two epochs over 48,000 images per seed."""
     count = len(values_s)
@@ -35,7 +35,7 @@ def train_row(
             "train_images": 48_000,
             "epochs_run": [2] * count,
             "first_step_s": [0.25] * count,
-            **papers,
+            **extra_info,
         },
     )
 
@@ -46,7 +46,7 @@ def infer_row(
     *,
     batch_size: int = 1,
     threads: int = 1,
-    **papers: Any,
+    **extra_info: Any,
 ) -> dict[str, Any]:
     """A latency row as pytest-benchmark stores it."""
     return benchmark_row(
@@ -61,18 +61,18 @@ def infer_row(
             "precision": "float32",
             "onnx_bytes": 319_400,
             "parity": {"images": 10_000, "max_abs_diff": 4.2e-7, "changed_predictions": 0, "ties": 0},
-            **papers,
+            **extra_info,
         },
     )
 
 
-def benchmark_row(values_s: tuple[float, ...], **papers: Any) -> dict[str, Any]:
+def benchmark_row(values_s: tuple[float, ...], **extra_info: Any) -> dict[str, Any]:
     """One entry of pytest-benchmark's `benchmarks`."""
     shared = {"schema": 1, "status": "valid", "faults": [], "dataset": "fashion_mnist", "device": "cpu", "quick": False}
-    return {"name": papers["case"], "extra_info": {**shared, **papers}, "stats": {"data": list(values_s)}}
+    return {"name": extra_info["case"], "extra_info": {**shared, **extra_info}, "stats": {"data": list(values_s)}}
 
 
-def run_content(benchmarks: list[dict[str, Any]], **about: Any) -> dict[str, Any]:
+def run_content(benchmarks: list[dict[str, Any]], **metadata: Any) -> dict[str, Any]:
     """A whole run file."""
     return {
         "benchmarks": benchmarks,
@@ -92,7 +92,7 @@ def run_content(benchmarks: list[dict[str, Any]], **about: Any) -> dict[str, Any
             "cases_planned": [row["extra_info"]["case"] for row in benchmarks],
             "invalid": [],
             "fallback_reason": None,
-            **about,
+            **metadata,
         },
     }
 

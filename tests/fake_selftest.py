@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.records.duels import Block, Row
-from bench.records.injection import parse_plant
-from bench.records.selftests import Fought
-from tests.fake_duel import ABOUT, INFER, TRAIN, FakeArena
+from bench.records.injection import parse_injection
+from bench.records.selftests import SelftestDuel
+from tests.fake_duel import INFER, METADATA, TRAIN, FakeArena
 from tests.fake_runs import PACKAGES
 
 
@@ -22,18 +22,18 @@ class FakeGround(FakeArena):
         self.log.append("close")
 
 
-def planted(plant: str | None) -> FakeGround:
+def injected(injection: str | None) -> FakeGround:
     """An arena in which what was planted has its effect."""
-    kind = parse_plant(plant)
+    kind = parse_injection(injection)
     slower = 1.0 if kind.kind == "labels" else 1 + kind.share
     loss = kind.share / 10 if kind.kind == "labels" else 0.0
     return FakeGround({TRAIN.name: slower, INFER.name: slower}, loss=loss)
 
 
-def fought(row: Row, plant: str | None = None, number: int = 0, **selftest: Any) -> Fought:
-    about = {**ABOUT, "duel": {"base": "tf221", "head": "tf221", "plant": plant, "seed": 1}}
+def fake_selftest_duel(row: Row, injection: str | None = None, number: int = 0, **selftest: Any) -> SelftestDuel:
+    metadata = {**METADATA, "duel": {"base": "tf221", "head": "tf221", "plant": injection, "seed": 1}}
     settings = {"id": "A", "budget_s": 120.0, "margin": 0.03, "accuracy_margin": 0.01, "number": number, **selftest}
-    return Fought({**about, "selftest": settings}, row)
+    return SelftestDuel({**metadata, "selftest": settings}, row)
 
 
 def row(ratio: float = 1.0, blocks: int = 8, rounds: int = 3, case: Any = INFER, loss: float = 0.0) -> Row:

@@ -42,10 +42,10 @@ def fall_below_the_floor() -> None:
 def export_another_model() -> None:
     """An exported file whose weights are not the trained ones."""
 
-    def spoil(trained: Any, papers: Any) -> OnnxModel:
+    def spoil(trained: Any, extra_info: Any) -> OnnxModel:
         import onnx  # noqa: PLC0415
 
-        exported = export(trained, papers)
+        exported = export(trained, extra_info)
         if trained.recipe.name != VICTIM:
             return exported
         proto = onnx.load_from_string(exported.content)

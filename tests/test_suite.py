@@ -67,14 +67,14 @@ def test_every_row_of_a_run_carries_its_identity_and_its_papers(
 ) -> None:
     run = only_run(sound[1])
     for record in run.records:
-        assert {"dataset_sha256", "device", "packages", "machine", "contamination", "threads"} <= set(record.papers)
+        assert {"dataset_sha256", "device", "packages", "machine", "contamination", "threads"} <= set(record.extra_info)
         if record.stage == "train":
             assert len(record.values_s) == len(record.test_accuracies) == 2
-            assert record.papers["test_images"] == 360
+            assert record.extra_info["test_images"] == 360
         else:
-            assert record.papers["parity"]["images"] == 360
-            assert record.papers["providers"] == ["CPUExecutionProvider"]
-            assert record.papers["spinning"] is True
+            assert record.extra_info["parity"]["images"] == 360
+            assert record.extra_info["providers"] == ["CPUExecutionProvider"]
+            assert record.extra_info["spinning"] is True
     batch_one = [record for record in run.records if record.stage == "infer" and record.batch_size == 1]
     assert all(len(record.values_s) >= 1000 for record in batch_one)
 
@@ -112,10 +112,10 @@ def test_a_run_file_names_neither_this_host_nor_its_folders(
         (["--dataset", "mnist", "--data-dir", "/nowhere"], "--data-dir names '/nowhere'"),
     ],
 )
-def test_bad_input_gets_one_clear_line(words: list[str], complaint: str, tmp_path: Path) -> None:
+def test_bad_input_gets_one_clear_line(words: list[str], warning: str, tmp_path: Path) -> None:
     answer = bench(*words, results=tmp_path / "results")
     assert answer.returncode == pytest.ExitCode.USAGE_ERROR
-    assert complaint in answer.stderr
+    assert warning in answer.stderr
     assert "Traceback" not in answer.stderr + answer.stdout
     assert not (tmp_path / "results").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 from itertools import takewhile
 from pathlib import Path
@@ -22,6 +23,8 @@ DURATION = re.compile(
         (?:(?P<s>\d+(?:\.\d+)?)\s*s)?""",
     re.VERBOSE,
 )
+OF_THIS_MACHINE = ("help", "results", "data_dir", "published")
+"""What says where things lie, and nothing of what is measured."""
 OPTION = re.compile(r"(--[A-Za-z][\w-]*)(=.*)?", re.DOTALL)
 """A word of the command line that looks like an option."""
 
@@ -36,6 +39,7 @@ class Parser(argparse.ArgumentParser):
     def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
         """The options as a namespace; a mistake ends the process with `USAGE`."""
         self._words = words
+        self.set_defaults(parser=self)
         return self.parse_args(list(words))
 
     def error(self, message: str) -> NoReturn:
@@ -63,6 +67,33 @@ def unknown_options(words: Sequence[str], known: Iterable[str]) -> dict[str, lis
         for word in given
         if word not in options
     }
+
+
+def command_line(arguments: argparse.Namespace) -> str:
+    """The command as a reader types it: what differs from its parser's own defaults, without paths of this machine.
+
+    Args:
+        arguments: from `Parser.parse_words`, which notes the parser in it.
+    """
+    parser: argparse.ArgumentParser = arguments.parser
+    words = parser.prog.split()
+    for action in parser._actions:  # noqa: SLF001  argparse tells of its options in no other way
+        value = getattr(arguments, action.dest, None)
+        if action.dest in OF_THIS_MACHINE or value is None or value == parser.get_default(action.dest):
+            continue
+        values = value if isinstance(value, (list, tuple)) else [value]
+        if not action.option_strings:
+            words += [public_word(str(one)) for one in values]
+        elif action.nargs == 0:
+            words.append(action.option_strings[0])
+        else:
+            words += [f"{action.option_strings[0]}={public_word(str(one))}" for one in values]
+    return shlex.join(words)
+
+
+def public_word(word: str) -> str:
+    """A word without the folders of this machine, where it is a path: run files are published."""
+    return "/".join(("…", *Path(word).parts[-3:])) if "/" in word and not re.search("[=<>~]", word) else word
 
 
 def add_common(parser: argparse.ArgumentParser, *names: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import shlex
 import sys
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,8 +11,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.arguments import duration_s
+from bench.commands.arguments import Parser, command_line, duration_s
 from bench.commands.duel import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
+from bench.commands.duel import add_arguments as duel_arguments
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.formats import NOT_MEASURED, format_counted
@@ -28,9 +28,9 @@ from bench.report.markdown import ratio_text
 from bench.report.pages.bisection import bisection_page
 from bench.stats.verdicts import CANNOT_TELL, Finding
 from bench.trials.duels.arena import ProcessArena
-from bench.trials.duels.cases import choose_cases
+from bench.trials.duels.cases import select_cases
 from bench.trials.duels.duel import fight_alone
-from bench.trials.duels.papers import about_duel
+from bench.trials.duels.metadata import duel_metadata
 from bench.trials.duels.sides import find_side, missing_environments
 from bench.trials.releases.search import search
 
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     device, margins = duel_device(arguments.device), parse_margins(arguments)
     releases = releases_between(arguments.good, arguments.bad)
-    cases = choose_cases(arguments.case, device.threads)
+    cases = select_cases(arguments.case, device.threads)
     if len(cases) != 1 or (arguments.look_for == "accuracy" and cases[0].stage != "train"):
         raise DensebenchError(
             f"--case {arguments.case!r} must name one case, and its {arguments.look_for} must be measured."
@@ -121,28 +121,28 @@ class Fighter:
     def step(self, base: Release, head: Release) -> Step:
         """One duel of two releases, stored; a release that has no environment or no such case is told in its step."""
         self.progress.done(f"{self.case.name}: {base.name} against {head.name}")
-        row, about = Row(self.case, wanted=self.arguments.look_for), self._about(base, head)
+        row, metadata = Row(self.case, wanted=self.arguments.look_for), self._metadata(base, head)
         try:
             sides = {side: find_side(one.environment) for side, one in zip(SIDES, (base, head), strict=True)}
         except DensebenchError as error:
             return Step(base, head, "failed", NOT_MEASURED, str(error))
-        with closing(self._arena(sides, about["duel"]["seed"])) as arena:
+        with closing(self._arena(sides, metadata["duel"]["seed"])) as arena:
             complete = False
             try:
                 fight_alone(
                     row,
                     arena,
                     self.margins,
-                    seed=about["duel"]["seed"],
+                    seed=metadata["duel"]["seed"],
                     budget_s=duration_s(self.arguments.budget, "--budget"),
                     progress=self.progress,
                 )
                 complete = True
             finally:
-                about["packages_by_side"] |= arena.packages
-                about["packages"] = about["packages_by_side"].get(SIDES[1], {})
+                metadata["packages_by_side"] |= arena.packages
+                metadata["packages"] = metadata["packages_by_side"].get(SIDES[1], {})
                 if complete or row.blocks:
-                    self._store(row, about, complete=complete)
+                    self._store(row, metadata, complete=complete)
         (known,) = outcomes([row], self.margins)
         return make_step(base, head, row, known, self.arguments.look_for)
 
@@ -153,28 +153,30 @@ class Fighter:
             sides, arguments.dataset, arguments.data_dir, self.device.threads, seed, timeout_s=timeout_s
         )
 
-    def _about(self, base: Release, head: Release) -> dict[str, Any]:
+    def _metadata(self, base: Release, head: Release) -> dict[str, Any]:
         names = {"base": base.environment, "head": head.environment}
-        words = ["python", "-m", "bench", "duel", *names.values(), f"--cases={self.case.name}"]
-        usual = {"budget": DEFAULT_BUDGET, "device": "cpu", "dataset": "fashion_mnist"}
-        given = {name: getattr(self.arguments, name) for name in usual}
-        words += [f"--{name}={value}" for name, value in given.items() if value != usual[name]]
+        parser = Parser("python -m bench duel", None)
+        duel_arguments(parser)
+        words = [*names.values(), f"--cases={self.case.name}"]
+        shared = ("budget", "margin", "accuracy_margin", "device", "dataset", "time_limit")
+        words += [f"--{name.replace('_', '-')}={getattr(self.arguments, name)}" for name in shared]
         duel = {**names, "plant": None, "seed": secrets.randbelow(2**16)}
-        return about_duel(self.device, datetime.now(timezone.utc), self.dataset, command=shlex.join(words), duel=duel)
+        command = command_line(parser.parse_words(words))
+        return duel_metadata(self.device, datetime.now(timezone.utc), self.dataset, command=command, duel=duel)
 
-    def _store(self, row: Row, about: dict[str, Any], *, complete: bool) -> None:
-        label = f"{about['dataset']}-{about['device'].replace(':', '')}-duel"
-        started_at = datetime.fromisoformat(about["started_at"])
+    def _store(self, row: Row, metadata: dict[str, Any], *, complete: bool) -> None:
+        label = f"{metadata['dataset']}-{metadata['device'].replace(':', '')}-duel"
+        started_at = datetime.fromisoformat(metadata["started_at"])
         folder = f"{machine_name()}/{FOLDER}"
         keeper = Keeper(reserve_run_path(self.arguments.results, folder, label, started_at), self.progress)
-        keeper.finish(run_content([row], about, complete=complete))
+        keeper.finish(run_content([row], metadata, complete=complete))
         self.paths.append(keeper.path)
 
 
 def make_step(base: Release, head: Release, row: Row, known: Outcome, look_for: str) -> Step:
     """What a duel says about the kind of change that is looked for."""
     found = known.accuracy if look_for == "accuracy" else known.time
-    if not row.well or found is None:
+    if not row.measurable or found is None:
         word = "missing" if row.missing else "failed"
         reason = row.failed or "; ".join(f"{side}: {lack}" for side, lack in row.missing.items())
         return Step(base, head, word, NOT_MEASURED, reason, len(row.blocks))

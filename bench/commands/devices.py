@@ -12,13 +12,13 @@ from bench.commands.arguments import words_of
 from bench.errors import DensebenchError, gravest, unknown_name
 from bench.files import ROOT
 from bench.host.devices import available_threads, parse_device
-from bench.host.gpu import count_gpus, find_gap
+from bench.host.gpu import count_gpus, find_missing
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import DEFAULT_BACKEND, read_runs
 from bench.records.run_file import DEFAULT_RESULTS
 from bench.report.own_pages import refresh_pages
-from bench.report.pages.devices import choose_device_runs, devices_page
+from bench.report.pages.devices import devices_page, select_device_runs
 from bench.training.backends import BACKENDS, missing_packages
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
         DensebenchError: a device is unknown, or is not there.
     """
     jobs = [
-        (name, device) for device in choose_devices(arguments.device) for name in choose_backends(arguments.backend)
+        (name, device) for device in select_devices(arguments.device) for name in select_backends(arguments.backend)
     ]
     progress = Progress(sys.stdout)
     say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results)
@@ -67,17 +67,17 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
             words = [f"--backend={name}", f"--device={device}", f"--results={arguments.results}", *arguments.options]
             progress.done(f"\n=== {name}, {device}: pytest bench/ --benchmark-only {shlex.join(words)}")
             statuses.append((start or _start)([sys.executable, "-m", "pytest", "bench/", "--benchmark-only", *words]))
-    runs, complaints = read_runs(arguments.results)
-    if shown := choose_device_runs(runs):
+    runs, warnings = read_runs(arguments.results)
+    if shown := select_device_runs(runs):
         progress.done(f"\n{devices_page(shown)}")
-    progress.done("\n  ".join([*complaints, "Wrote:", *refresh_pages(arguments.results, "devices")]))
+    progress.done("\n  ".join([*warnings, "Wrote:", *refresh_pages(arguments.results, "devices")]))
     for (name, device), status in zip(jobs, statuses, strict=True):
         if status:
             progress.done(f"{name}, {device}: the run ended with status {status}")
     return gravest(statuses)
 
 
-def choose_backends(text: str) -> list[str]:
+def select_backends(text: str) -> list[str]:
     """The backends that the user named, or all that are installed. Raises DensebenchError."""
     names = words_of(text)
     if text == ALL:
@@ -93,7 +93,7 @@ def choose_backends(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def choose_devices(text: str) -> list[str]:
+def select_devices(text: str) -> list[str]:
     """The devices that the user named, or all that there are: one CPU thread, all of them, and each GPU.
 
     Raises:
@@ -101,12 +101,12 @@ def choose_devices(text: str) -> list[str]:
     """
     if text == ALL:
         cpus = [parse_device(f"cpu:{count}").name for count in sorted({1, available_threads()})]
-        return cpus + [f"gpu:{index}" for index in range(count_gpus()) if find_gap(index) is None]
+        return cpus + [f"gpu:{index}" for index in range(count_gpus()) if find_missing(index) is None]
     names = [parse_device(word).name for word in words_of(text)]
     for name in names:
         index = parse_device(name).index
-        if index is not None and (gap := find_gap(index)):
-            raise DensebenchError(f"device {name!r}: {gap}")
+        if index is not None and (lack := find_missing(index)):
+            raise DensebenchError(f"device {name!r}: {lack}")
     if not names:
         raise DensebenchError(f"--device {text!r} names no device: cpu:1,cpu does, and so does all.")
     return list(dict.fromkeys(names))

@@ -13,8 +13,8 @@ from bench.commands.arguments import add_common
 from bench.data.datasets import DATASETS, probe_sources
 from bench.errors import DensebenchError
 from bench.host.devices import available_threads, import_tensorflow
-from bench.host.gpu import describe_gpu, find_gap
-from bench.host.interference import contamination, take_snapshot
+from bench.host.gpu import describe_gpu, find_missing
+from bench.host.interference import interference, take_snapshot
 from bench.host.machine import describe_machine, machine_name, package_versions
 
 WATCH_S = 1.0
@@ -72,8 +72,8 @@ def _devices() -> Iterator[str]:
 
 
 def _gpus() -> str:
-    if gap := find_gap():
-        return f"none: {gap}"
+    if lack := find_missing():
+        return f"none: {lack}"
     known = describe_gpu()
     return ", ".join(f"{name} {value}" for name, value in known.items()) or "found, but nvidia-smi says nothing of it"
 
@@ -84,7 +84,7 @@ def _noise() -> Iterator[str]:
     yield f"load average {load:.2f} on {cpus} CPUs{': something else is running' if busy else ''}"
     before = take_snapshot()
     time.sleep(WATCH_S)
-    stolen = contamination(before, take_snapshot())["steal_s"]
+    stolen = interference(before, take_snapshot())["steal_s"]
     yield (
         "CPU time stolen by the hypervisor: not told by this system"
         if stolen is None

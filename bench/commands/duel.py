@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import re
 import secrets
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -14,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from bench.commands.arguments import add_common, duration_s, names, share
+from bench.commands.arguments import add_common, command_line, duration_s, names, public_word, share
 from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.formats import format_counted
@@ -23,14 +21,14 @@ from bench.host.machine import machine_name
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.duels import FOLDER, SIDES, Margins, Row, outcomes, read_duel, run_content
-from bench.records.injection import parse_plant
+from bench.records.injection import parse_injection
 from bench.records.run_file import DEFAULT_RESULTS, Keeper, reserve_run_path
 from bench.report.pages.duel_table import VERDICTS, duel_page, verdicts
 from bench.stats.verdicts import CANNOT_TELL
 from bench.trials.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
-from bench.trials.duels.cases import DEFAULT_CASES, choose_cases
+from bench.trials.duels.cases import DEFAULT_CASES, select_cases
 from bench.trials.duels.duel import fight, scout_all
-from bench.trials.duels.papers import about_duel
+from bench.trials.duels.metadata import duel_metadata
 from bench.trials.duels.sides import find_side, missing_environments
 
 DEFAULT_FAIL_ON = "slower,worse,missing"
@@ -49,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="of trainings and orders (default: drawn, and recorded)")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="go on with the duel of this run file")
     add_duel_arguments(parser)
-    parser.add_argument("--plant", help=argparse.SUPPRESS)  # HEAD made worse
+    parser.add_argument("--inject", "--plant", dest="injection", help=argparse.SUPPRESS)  # HEAD made worse
 
 
 def add_duel_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,19 +67,21 @@ def run(arguments: argparse.Namespace) -> int:
     """
     device, margins, fail_on = duel_device(arguments.device), parse_margins(arguments), parse_fail_on(arguments.fail_on)
     budget_s, timeout_s = duration_s(arguments.budget, "--budget"), duration_s(arguments.time_limit, "--time-limit")
-    cases = choose_cases(arguments.cases, device.threads)
-    parse_plant(arguments.plant)
+    cases = select_cases(arguments.cases, device.threads)
+    parse_injection(arguments.injection)
     progress = Progress(sys.stdout)
-    about, rows = _begin(arguments, device, [Row(case) for case in cases])
+    metadata, rows = _begin(arguments, device, [Row(case) for case in cases])
     given = (arguments.base, arguments.head)
     say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results, environments=missing_environments(given))
     sides = {side: find_side(word) for side, word in zip(SIDES, given, strict=True)}
-    seed = about["duel"]["seed"]
-    arena = ProcessArena(sides, arguments.dataset, arguments.data_dir, device.threads, seed, arguments.plant, timeout_s)
-    keeper = Keeper(_reserve(arguments, about), progress)
+    seed = metadata["duel"]["seed"]
+    arena = ProcessArena(
+        sides, arguments.dataset, arguments.data_dir, device.threads, seed, arguments.injection, timeout_s
+    )
+    keeper = Keeper(_reserve(arguments, metadata), progress)
 
     def content(*, complete: bool) -> dict[str, Any]:
-        return run_content(rows, about, complete=complete)
+        return run_content(rows, metadata, complete=complete)
 
     def save() -> None:
         keeper.save(content(complete=False))
@@ -98,15 +98,15 @@ def run(arguments: argparse.Namespace) -> int:
     start_s = monotonic()
     with kept_on_interrupt(progress, kept), closing(arena):
         scout_all(rows, arena, progress)
-        check_packages(about["packages_by_side"], arena.packages)
-        about["packages_by_side"] |= arena.packages
-        about["packages"] = about["packages_by_side"].get(SIDES[1], {})
+        check_packages(metadata["packages_by_side"], arena.packages)
+        metadata["packages_by_side"] |= arena.packages
+        metadata["packages"] = metadata["packages_by_side"].get(SIDES[1], {})
         save()
         fight(
             rows, arena, margins, seed=seed, budget_s=budget_s - (monotonic() - start_s), save=save, progress=progress
         )
     found = outcomes(rows, margins)
-    progress.done(f"\n{duel_page(rows, found, margins, about)}\n")
+    progress.done(f"\n{duel_page(rows, found, margins, metadata)}\n")
     keeper.finish(content(complete=True))
     words = [word for _, word in verdicts(rows, found)]
     return exit_status([*words, "failed"] if keeper.error else words, fail_on)
@@ -120,19 +120,19 @@ def _begin(arguments: argparse.Namespace, device: Device, rows: list[Row]) -> tu
     duel = {
         "base": public_word(arguments.base),
         "head": public_word(arguments.head),
-        "plant": arguments.plant,
+        "plant": arguments.injection,
         "seed": secrets.randbelow(2**16) if arguments.seed is None else seed,
     }
-    about = about_duel(device, datetime.now(timezone.utc), dataset, command=_command(arguments), duel=duel)
-    return _resume(arguments, about, rows) if arguments.resume else (about, rows)
+    metadata = duel_metadata(device, datetime.now(timezone.utc), dataset, command=command_line(arguments), duel=duel)
+    return _resume(arguments, metadata, rows) if arguments.resume else (metadata, rows)
 
 
 def _resume(
-    arguments: argparse.Namespace, about: dict[str, Any], rows: Sequence[Row]
+    arguments: argparse.Namespace, metadata: dict[str, Any], rows: Sequence[Row]
 ) -> tuple[dict[str, Any], list[Row]]:
     """The stored duel, where it is the one that was asked for; what went wrong in it is tried again."""
     stored, old_rows = read_duel(arguments.resume)
-    now = {"cases": [row.case.name for row in rows], **_identity(about)}
+    now = {"cases": [row.case.name for row in rows], **_identity(metadata)}
     before = {"cases": [row.case.name for row in old_rows], **_identity(stored)}
     if arguments.seed is None:
         now["seed"] = before["seed"]
@@ -146,15 +146,15 @@ def _resume(
     for row in old_rows:
         row.failed, row.missing = None, {}
     kept = {name: stored[name] for name in ("duel", "packages_by_side", "started_at", "command")}
-    return {**about, **kept}, old_rows
+    return {**metadata, **kept}, old_rows
 
 
-def _identity(about: Mapping[str, Any]) -> dict[str, Any]:
+def _identity(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What must not change within a duel."""
     return {
-        **about["duel"],
-        **{name: about[name] for name in ("dataset", "dataset_sha256", "device", "threads")},
-        "machine": about["machine"]["name"],
+        **metadata["duel"],
+        **{name: metadata[name] for name in ("dataset", "dataset_sha256", "device", "threads")},
+        "machine": metadata["machine"]["name"],
     }
 
 
@@ -163,16 +163,11 @@ def _in_any_order(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
 
 
-def _reserve(arguments: argparse.Namespace, about: Mapping[str, Any]) -> Path:
-    started_at = datetime.fromisoformat(about["started_at"])
-    label = f"{about['dataset']}-{about['device'].replace(':', '')}-duel"
+def _reserve(arguments: argparse.Namespace, metadata: Mapping[str, Any]) -> Path:
+    started_at = datetime.fromisoformat(metadata["started_at"])
+    label = f"{metadata['dataset']}-{metadata['device'].replace(':', '')}-duel"
     path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
     return arguments.resume.absolute() if arguments.resume else path
-
-
-def public_word(word: str) -> str:
-    """What the user called a side, without the folders of this machine: run files are published."""
-    return "/".join(("…", *Path(word).parts[-3:])) if "/" in word and not re.search("[=<>~]", word) else word
 
 
 def duel_device(text: str) -> Device:
@@ -191,15 +186,6 @@ def parse_margins(arguments: argparse.Namespace) -> Margins:
 def parse_fail_on(text: str, known: Sequence[str] = VERDICTS) -> list[str]:
     """The verdicts that the user wants to fail on; none of them for an empty text. Raises DensebenchError."""
     return names(text, known, "verdict") if text else []
-
-
-def _command(arguments: argparse.Namespace) -> str:
-    """What a reader types to do the same, without the paths of this machine."""
-    words = ["python", "-m", "bench", "duel", public_word(arguments.base), public_word(arguments.head)]
-    usual = {"margin": "3%", "accuracy_margin": "1%", "budget": "5m", "device": "cpu", "dataset": "fashion_mnist"}
-    named = [(name, getattr(arguments, name)) for name in (*usual, "cases", "plant")]
-    words += [f"--{name.replace('_', '-')}={value}" for name, value in named if value != usual.get(name)]
-    return shlex.join(words)
 
 
 FAILURE = "failed"

@@ -20,18 +20,18 @@ from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically
 from bench.host.devices import Device, parse_device
 from bench.host.machine import machine_name
-from bench.host.metadata import about_run
+from bench.host.metadata import collect_metadata
 from bench.host.process import run_to_end, side_environment
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.known_releases import Release, find_release, known_releases
-from bench.records.releases import FOLDER, choose_attempts, read_attempts, with_release
+from bench.records.releases import FOLDER, read_attempts, select_attempts, with_release
 from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.releases import versions_page
 from bench.training import KERAS_TRAINERS
 from bench.trials.duels.sides import find_side, missing_environments
-from bench.trials.releases.probe import PROBE, Asked
+from bench.trials.releases.probe import PROBE, ProbeRequest
 
 if TYPE_CHECKING:
     import argparse
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     device, timeout_s = parse_device(arguments.device), duration_s(arguments.time_limit, "--time-limit")
     load_dataset(arguments.dataset, arguments.data_dir)
-    releases = choose_releases(arguments.releases)
+    releases = select_releases(arguments.releases)
     jobs = plan_jobs(releases, names(arguments.trainers, KERAS_TRAINERS, "trainer"), arguments.rounds)
     jobs += plan_jobs(releases, [PROBE], arguments.probes)
     if not jobs:
@@ -118,7 +118,7 @@ def _pages_at_the_end(results: Path, progress: Progress) -> Iterator[None]:
     try:
         yield
     finally:
-        if attempts := choose_attempts(read_attempts(results)[0]):
+        if attempts := select_attempts(read_attempts(results)[0]):
             progress.done(f"\n{versions_page(attempts)}")
         progress.done("\n  ".join(["Wrote:", *refresh_pages(results, "releases")]))
 
@@ -135,7 +135,7 @@ def plan_jobs(releases: Sequence[Release], what: Sequence[str], rounds: int) -> 
     return [job for number in range(rounds) for job in random.Random(number).sample(jobs, len(jobs))]  # noqa: S311
 
 
-def choose_releases(text: str | None) -> list[Release]:
+def select_releases(text: str | None) -> list[Release]:
     """The releases that the user named, earliest first; all without a text. Raises DensebenchError."""
     if text is None:
         return known_releases()
@@ -167,7 +167,7 @@ def _main_words(arguments: argparse.Namespace, trainer: str, folder: str) -> lis
 
 def _probe_words(arguments: argparse.Namespace, folder: str) -> list[str]:
     """A probe, likewise."""
-    asked = Asked(
+    asked = ProbeRequest(
         path=str(Path(folder) / "probe.json"),
         command="python -m bench versions",
         dataset=arguments.dataset,
@@ -189,7 +189,7 @@ def launch(command: Sequence[str], timeout_s: float) -> str:
 
 def _nothing(job: Job, device: Device) -> dict[str, Any]:
     """A run file's content without a row."""
-    about = about_run(
+    metadata = collect_metadata(
         device,
         datetime.now(timezone.utc),
         command="python -m bench versions",
@@ -201,13 +201,15 @@ def _nothing(job: Job, device: Device) -> dict[str, Any]:
         cases_planned=[],
         invalid=[],
     )
-    return {"benchmarks": [], "densebench": about}
+    return {"benchmarks": [], "densebench": metadata}
 
 
 def _store(results: Path, content: Mapping[str, Any]) -> None:
-    about = content["densebench"]
-    label = f"{about['versions']['release']}-{about['trainer']}-versions"
-    path = reserve_run_path(results, f"{machine_name()}/{FOLDER}", label, datetime.fromisoformat(about["started_at"]))
+    metadata = content["densebench"]
+    label = f"{metadata['versions']['release']}-{metadata['trainer']}-versions"
+    path = reserve_run_path(
+        results, f"{machine_name()}/{FOLDER}", label, datetime.fromisoformat(metadata["started_at"])
+    )
     try:
         write_atomically(path, encode_run(content))
     except OSError as error:

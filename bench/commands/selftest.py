@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import shlex
 import sys
 from contextlib import AbstractContextManager, closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.arguments import duration_s
-from bench.commands.duel import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins, public_word
+from bench.commands.arguments import command_line, duration_s, public_word
+from bench.commands.duel import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
 from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import write_atomically
@@ -20,13 +19,13 @@ from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.duels import SIDES, run_content
 from bench.records.run_file import encode_run, reserve_run_path
-from bench.records.selftests import FOLDER, Fought, by_id, read_fought, to_go_on_with
+from bench.records.selftests import FOLDER, SelftestDuel, by_id, read_selftest_duels, to_go_on_with
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.selftest import false_alarms, selftest_page
 from bench.stats.verdicts import ALARM_ERROR
 from bench.trials.duels.arena import ProcessArena, check_packages
-from bench.trials.duels.cases import DEFAULT_CASES, choose_cases
-from bench.trials.duels.papers import about_duel
+from bench.trials.duels.cases import DEFAULT_CASES, select_cases
+from bench.trials.duels.metadata import duel_metadata
 from bench.trials.duels.sides import find_side, missing_environments
 from bench.trials.selftest.trials import Ground, Limits, Trial, fight_trials, plan_trials
 
@@ -39,16 +38,20 @@ if TYPE_CHECKING:
     from bench.records.duels import Row
 
 DEFAULT_DUELS = 20
-DEFAULT_PLANTS = "none,2%,5%,10%,labels:50%"
-USUAL = {"budget": "2m", "plants": DEFAULT_PLANTS, "margin": "3%", "accuracy_margin": "1%", "dataset": "fashion_mnist"}
-"""Options that a repeated command needs not name."""
+DEFAULT_INJECTIONS = "none,2%,5%,10%,labels:50%"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--side", default=sys.executable, help="as a duel's BASE (default: this Python)")
     parser.add_argument("--cases", help=f"names or patterns with commas between (default: {', '.join(DEFAULT_CASES)})")
-    parser.add_argument("--plants", default=DEFAULT_PLANTS, help="what is planted (default: %(default)s)")
+    parser.add_argument(
+        "--inject",
+        "--plants",
+        dest="injections",
+        default=DEFAULT_INJECTIONS,
+        help="what is injected into HEAD: none, 5%% slower, labels:50%% wrong (default: %(default)s)",
+    )
     parser.add_argument("--duels", type=int, default=DEFAULT_DUELS, help="of each kind (default: %(default)s)")
     parser.add_argument("--budget", default="2m", help="of one duel: 90s, 5m or 1h (default: %(default)s)")
     parser.add_argument("--total", default="20m", help="of all; --resume goes on later (default: %(default)s)")
@@ -73,14 +76,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise DensebenchError(
             f"--duels {arguments.duels} and --total {arguments.total} leave no time for a single duel."
         )
-    trials = plan_trials(choose_cases(arguments.cases, device.threads), arguments.plants, arguments.duels)
+    trials = plan_trials(select_cases(arguments.cases, device.threads), arguments.injections, arguments.duels)
     progress = Progress(sys.stdout)
     made = missing_environments([arguments.side])
     say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results, environments=made)
-    about, before = _begin(arguments, device, limits)
+    metadata, before = _begin(arguments, device, limits)
     done = {one.key for one in before}
     progress.done(f"{len(trials)} duels, {len(done)} of them done; each one that ends is saved to {_folder(arguments)}")
-    known: list[Fought] = []
+    known: list[SelftestDuel] = []
 
     def kept() -> str:
         where = f"{format_counted(len(known), 'duel')} in {_folder(arguments)}"
@@ -91,22 +94,22 @@ def run(arguments: argparse.Namespace) -> int:
             left = fight_trials(
                 trials,
                 done,
-                _arenas(arguments, device, about),
+                _arenas(arguments, device, metadata),
                 margins,
                 limits,
-                drawn=about["duel"]["seed"],
-                keep=lambda trial, ground, row: _keep(arguments, about, trial, ground, row),
+                drawn=metadata["duel"]["seed"],
+                keep=lambda trial, ground, row: _keep(arguments, metadata, trial, ground, row),
                 progress=progress,
             )
             progress.done(f"{left} duels are left; --resume goes on with them." if left else "All duels are done.")
         finally:
-            known = _conclude(arguments.results, about["selftest"]["id"], progress)
+            known = _conclude(arguments.results, metadata["selftest"]["id"], progress)
     if false_alarms(known).interval()[0] > ALARM_ERROR:
         return ALARM
     return FINE if all(one.counts for one in known) else FAILED
 
 
-def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tuple[dict[str, Any], list[Fought]]:
+def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tuple[dict[str, Any], list[SelftestDuel]]:
     """What all duels are known by, and with ``--resume`` those that are stored already. Raises DensebenchError."""
     dataset, started_at = load_dataset(arguments.dataset, arguments.data_dir), datetime.now(timezone.utc)
     margins, word = parse_margins(arguments), _side_word(arguments.side)
@@ -117,51 +120,51 @@ def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tup
         "margin": margins.time,
         "accuracy_margin": margins.accuracy,
     }
-    about = about_duel(device, started_at, dataset, command=_command(arguments), duel=duel, selftest=own)
-    before = to_go_on_with(read_fought(arguments.results)[0], about) if arguments.resume else []
+    metadata = duel_metadata(device, started_at, dataset, command=command_line(arguments), duel=duel, selftest=own)
+    before = to_go_on_with(read_selftest_duels(arguments.results)[0], metadata) if arguments.resume else []
     if before:
-        first = before[0].about
-        about["selftest"] |= {name: first["selftest"][name] for name in ("id", "drawn")}
-        about["packages_by_side"] = first["packages_by_side"]
+        first = before[0].metadata
+        metadata["selftest"] |= {name: first["selftest"][name] for name in ("id", "drawn")}
+        metadata["packages_by_side"] = first["packages_by_side"]
     drawn = secrets.randbelow(2**16) if arguments.seed is None else arguments.seed
-    about["duel"]["seed"] = about["selftest"].setdefault("drawn", drawn)
-    return about, before
+    metadata["duel"]["seed"] = metadata["selftest"].setdefault("drawn", drawn)
+    return metadata, before
 
 
 def _arenas(
-    arguments: argparse.Namespace, device: Device, about: Mapping[str, Any]
+    arguments: argparse.Namespace, device: Device, metadata: Mapping[str, Any]
 ) -> Callable[[Trial], AbstractContextManager[Ground]]:
     """What makes the arena of a trial: the same side twice, HEAD with what is planted."""
     side = find_side(arguments.side)
     timeout_s = duration_s(arguments.time_limit, "--time-limit")
 
     def arena(trial: Trial) -> AbstractContextManager[ProcessArena]:
-        sides, seed = dict.fromkeys(SIDES, side), trial.seed(about["duel"]["seed"])
+        sides, seed = dict.fromkeys(SIDES, side), trial.seed(metadata["duel"]["seed"])
         return closing(
-            ProcessArena(sides, arguments.dataset, arguments.data_dir, device.threads, seed, trial.plant, timeout_s)
+            ProcessArena(sides, arguments.dataset, arguments.data_dir, device.threads, seed, trial.injection, timeout_s)
         )
 
     return arena
 
 
-def _keep(arguments: argparse.Namespace, about: dict[str, Any], trial: Trial, ground: Ground, row: Row) -> None:
+def _keep(arguments: argparse.Namespace, metadata: dict[str, Any], trial: Trial, ground: Ground, row: Row) -> None:
     """Store a duel that has ended.
 
     Raises:
         NotSavedError: it cannot be written.
         DensebenchError: the side has changed since the first duel.
     """
-    check_packages(about["packages_by_side"], ground.packages)
-    about["packages_by_side"] = {**about["packages_by_side"], **ground.packages}
+    check_packages(metadata["packages_by_side"], ground.packages)
+    metadata["packages_by_side"] = {**metadata["packages_by_side"], **ground.packages}
     ended_at = datetime.now(timezone.utc)
     own = {
-        **about,
+        **metadata,
         "started_at": ended_at.isoformat(timespec="seconds"),
-        "packages": about["packages_by_side"].get(SIDES[1], {}),
-        "duel": {**about["duel"], "plant": trial.plant, "seed": trial.seed(about["duel"]["seed"])},
-        "selftest": {**about["selftest"], "number": trial.number},
+        "packages": metadata["packages_by_side"].get(SIDES[1], {}),
+        "duel": {**metadata["duel"], "plant": trial.injection, "seed": trial.seed(metadata["duel"]["seed"])},
+        "selftest": {**metadata["selftest"], "number": trial.number},
     }
-    label = f"{about['dataset']}-{about['device'].replace(':', '')}-selftest"
+    label = f"{metadata['dataset']}-{metadata['device'].replace(':', '')}-selftest"
     path = _reserve(arguments, label, ended_at)
     try:
         write_atomically(path, encode_run(run_content([row], own, complete=True)))
@@ -169,9 +172,9 @@ def _keep(arguments: argparse.Namespace, about: dict[str, Any], trial: Trial, gr
         raise NotSavedError(f"{path}: {error.strerror or error}. The duels before are saved.") from error
 
 
-def _conclude(results: Path, name: str, progress: Progress) -> list[Fought]:
+def _conclude(results: Path, name: str, progress: Progress) -> list[SelftestDuel]:
     """The duels of this self-test as they are stored; their page is printed, and the stored one made anew."""
-    known = by_id(read_fought(results)[0]).get(name, [])
+    known = by_id(read_selftest_duels(results)[0]).get(name, [])
     if known:
         progress.done(f"\n{selftest_page(known)}")
         progress.done("\n  ".join(["Wrote:", *refresh_pages(results, "selftest")]))
@@ -190,15 +193,3 @@ def _reserve(arguments: argparse.Namespace, label: str, started_at: datetime) ->
 def _side_word(word: str) -> str:
     """What the user called the side, without the folders of this machine."""
     return "this Python" if word == sys.executable else public_word(word)
-
-
-def _command(arguments: argparse.Namespace) -> str:
-    """What a reader types to do the same, without the paths of this machine."""
-    words = ["python", "-m", "bench", "selftest", f"--duels={arguments.duels}"]
-    words += ["--resume"] if arguments.resume else []
-    words += [] if arguments.side == sys.executable else [f"--side={public_word(arguments.side)}"]
-    named = [(name, getattr(arguments, name)) for name in (*USUAL, "cases", "device")]
-    words += [
-        f"--{name.replace('_', '-')}={value}" for name, value in named if value not in {None, USUAL.get(name), "cpu"}
-    ]
-    return shlex.join(words)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bench.errors import DensebenchError, unknown_name
-from bench.host.gpu import find_gap, kernel_gap
+from bench.host.gpu import find_missing, missing_kernels
 
 KNOWN_DEVICES = ("cpu", "cpu:N (N threads)", "gpu", "gpu:K (the K-th GPU, from 0)")
 CPU_PROVIDER = "CPUExecutionProvider"
@@ -79,8 +79,8 @@ def claim_device(device: Device) -> None:
     Raises:
         DensebenchError: a GPU is asked for and none is visible; nothing falls back to the CPU.
     """
-    if device.kind == "gpu" and (gap := find_gap(device.index or 0)):
-        raise DensebenchError(f"device {device.name!r}: {gap}")
+    if device.kind == "gpu" and (lack := find_missing(device.index or 0)):
+        raise DensebenchError(f"device {device.name!r}: {lack}")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if device.kind == "cpu" else str(device.index)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(device.threads)
@@ -112,8 +112,8 @@ def _prove_gpu(tf: Any, device: Device) -> None:
         )
     capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
     built_for = tf.sysconfig.get_build_info().get("cuda_compute_capabilities", [])
-    if capability and (gap := kernel_gap(capability, built_for)):
-        raise DensebenchError(f"device {device.name!r}: {gap}")
+    if capability and (lack := missing_kernels(capability, built_for)):
+        raise DensebenchError(f"device {device.name!r}: {lack}")
 
 
 def import_tensorflow() -> Any:

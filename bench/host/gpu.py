@@ -21,7 +21,7 @@ QUERY_TIMEOUT_S = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class MissingRequirement:
     """What stands between this process and a GPU.
 
     Attributes:
@@ -37,7 +37,9 @@ class Gap:
         return f"{self.missing} {self.fix}"
 
 
-def find_gap(index: int = 0, *, root: Path = ROOT, load: Callable[[str], object] = ctypes.CDLL) -> Gap | None:
+def find_missing(
+    index: int = 0, *, root: Path = ROOT, load: Callable[[str], object] = ctypes.CDLL
+) -> MissingRequirement | None:
     """What is missing before GPU `index` can be used, from the hardware up to the driver's library; ``None``: nothing.
 
     Args:
@@ -50,7 +52,7 @@ def find_gap(index: int = 0, *, root: Path = ROOT, load: Callable[[str], object]
         return _without_devices(root, contained=contained)
     if (count := count_gpus(root)) <= index:
         known = ", ".join(f"gpu:{number}" for number in range(count)) or "none"
-        return Gap(
+        return MissingRequirement(
             f"there is no GPU {index} (/dev has {count}).",
             f"Name one that there is ({known}), or give the container more of them.",
         )
@@ -62,7 +64,7 @@ def find_gap(index: int = 0, *, root: Path = ROOT, load: Callable[[str], object]
             if contained
             else "Install the driver's user libraries, of the version that `cat /proc/driver/nvidia/version` tells."
         )
-        return Gap(f"the device is there, but the driver's library cannot be loaded ({error}).", fix)
+        return MissingRequirement(f"the device is there, but the driver's library cannot be loaded ({error}).", fix)
     return None
 
 
@@ -71,24 +73,26 @@ def count_gpus(root: Path = ROOT) -> int:
     return sum(path.name.removeprefix("nvidia").isdecimal() for path in (root / "dev").glob("nvidia*"))
 
 
-def _without_devices(root: Path, *, contained: bool) -> Gap:
+def _without_devices(root: Path, *, contained: bool) -> MissingRequirement:
     """Why there is no /dev/nvidiactl."""
     looked = "no GPU is visible here: no /dev/nvidiactl"
     driver, card = (root / "proc" / "driver" / "nvidia").exists(), _has_card(root)
     if contained and (driver or card):
-        return Gap(
+        return MissingRequirement(
             f"{looked}, though the machine has one: this container was started without it.",
             "Start it with `docker run --gpus all`, or the like.",
         )
     if driver:
-        return Gap(f"{looked}, though the driver is loaded.", "`nvidia-smi`, run once as root, makes the device files.")
+        return MissingRequirement(
+            f"{looked}, though the driver is loaded.", "`nvidia-smi`, run once as root, makes the device files."
+        )
     if card:
-        return Gap(
+        return MissingRequirement(
             f"{looked}. There is an NVIDIA card on the PCI bus, and no driver is loaded (no /proc/driver/nvidia).",
             "Install the NVIDIA driver, and load it with `modprobe nvidia`.",
         )
     where = "this container sees" if contained else "this machine has"
-    return Gap(
+    return MissingRequirement(
         f"{looked}, no driver (no /proc/driver/nvidia), and {where} no NVIDIA card (none in /sys/bus/pci/devices).",
         "Run where `nvidia-smi` lists a GPU, or use --device cpu.",
     )
@@ -121,7 +125,7 @@ def describe_gpu(
     return dict(zip(FIELDS, values, strict=True)) if len(values) == len(FIELDS) else {}
 
 
-def kernel_gap(capability: tuple[int, int], built_for: Sequence[str]) -> Gap | None:
+def missing_kernels(capability: tuple[int, int], built_for: Sequence[str]) -> MissingRequirement | None:
     """What is missing where a build of TensorFlow has no kernels for a chip; ``None`` where it has.
 
     Without them, the driver compiles everything from PTX at first use, which takes half an hour or fails.
@@ -135,7 +139,7 @@ def kernel_gap(capability: tuple[int, int], built_for: Sequence[str]) -> Gap | N
     if not native or any(one[0] == major and one[1] <= minor for one in native):
         return None
     has = ", ".join(built_for)
-    return Gap(
+    return MissingRequirement(
         f"this build of TensorFlow has no kernels for compute capability {major}.{minor} (it has {has}).",
         "Install a release that is built for this chip.",
     )

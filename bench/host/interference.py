@@ -34,7 +34,7 @@ def take_snapshot(proc_stat: Path = Path("/proc/stat")) -> Snapshot:
     )
 
 
-def contamination(before: Snapshot, after: Snapshot) -> dict[str, float | int | None]:
+def interference(before: Snapshot, after: Snapshot) -> dict[str, float | int | None]:
     """What happened between two snapshots, as it is stored beside a row."""
     stolen = None if before.steal_s is None or after.steal_s is None else round(after.steal_s - before.steal_s, 3)
     return {

@@ -20,7 +20,7 @@ MADE_FROM_RESULTS = (":(exclude)results", ":(exclude)README*.md")
 """What of the checkout may differ from its commit without a ``+``, in git's own words."""
 
 
-def about_run(
+def collect_metadata(
     device: Device, started_at: datetime, *, command: str, more_packages: Sequence[str] = (), **facts: Any
 ) -> dict[str, Any]:
     """Machine, packages, commit, time and command, and with them whatever else the run wants to be known by.

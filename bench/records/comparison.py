@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.stats.estimate import Centre, centre
-from bench.stats.verdicts import ALARM_ERROR, CANNOT_TELL, INTERVAL_ERROR, Finding, choose_word, holm
+from bench.stats.verdicts import ALARM_ERROR, CANNOT_TELL, INTERVAL_ERROR, Finding, holm, select_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ IDENTITY = (
     "train_images",
     "precision",
 )
-PAPERS = ("dataset_sha256", "opset", "spinning")
+EXTRA_INFO = ("dataset_sha256", "opset", "spinning")
 """What must be equal, like these of what is stored beside a row, before two rows are compared."""
 
 Pair = tuple["Sequence[Record]", "Sequence[Record]"]
@@ -192,7 +192,7 @@ def accuracy_apart(pair: Pair) -> Centre | None:
 
 def _identity(record: Record) -> dict[str, Any]:
     attributes = {name: getattr(record, name) for name in IDENTITY}
-    return attributes | {name: record.papers.get(name) for name in PAPERS}
+    return attributes | {name: record.extra_info.get(name) for name in EXTRA_INFO}
 
 
 def _by_seed(records: Sequence[Record]) -> dict[int, float]:
@@ -217,7 +217,7 @@ def _finding(kind: str, margin: float, found: Centre | None, *, certain: bool) -
         return Finding(verdict=CANNOT_TELL, value=None, low=None, high=None, p_value=None, blocks=0)
     low, high = found.interval(INTERVAL_ERROR)
     return Finding(
-        verdict=choose_word(kind, margin, found.value, (low, high), certain=certain),
+        verdict=select_word(kind, margin, found.value, (low, high), certain=certain),
         value=found.value,
         low=low,
         high=high,

@@ -109,7 +109,7 @@ class Row:
     wanted: str | None = None
 
     @property
-    def well(self) -> bool:
+    def measurable(self) -> bool:
         """Whether it can be measured."""
         return not self.missing and self.failed is None
 
@@ -171,27 +171,33 @@ def ratios(row: Row) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def run_content(rows: Sequence[Row], about: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
+def run_content(rows: Sequence[Row], metadata: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
     """The run file.
 
     Args:
         rows: what was measured.
-        about: the object `densebench`, but for what follows from the rows.
+        metadata: the object `densebench`, but for what follows from the rows.
         complete: whether the duel came to its end.
     """
-    every = [(papers, values_s) for row in rows for papers, values_s in _papers(row, about)]
+    every = [(extra_info, values_s) for row in rows for extra_info, values_s in _extra_info(row, metadata)]
     return {
         "benchmarks": [
-            {"name": f"{papers['case']} {papers['side']}", "extra_info": papers, "stats": {"data": values_s}}
-            for papers, values_s in every
-            if values_s and not papers["faults"]
+            {
+                "name": f"{extra_info['case']} {extra_info['side']}",
+                "extra_info": extra_info,
+                "stats": {"data": values_s},
+            }
+            for extra_info, values_s in every
+            if values_s and not extra_info["faults"]
         ],
         "densebench": {
-            **about,
+            **metadata,
             "complete": complete,
             "cases_planned": [row.case.name for row in rows],
             "invalid": [
-                {**papers, "values_s": values_s} for papers, values_s in every if papers["faults"] or not values_s
+                {**extra_info, "values_s": values_s}
+                for extra_info, values_s in every
+                if extra_info["faults"] or not values_s
             ],
         },
     }
@@ -216,18 +222,18 @@ def duel_of(run: Run) -> tuple[dict[str, Any], list[Row]]:
         RunFileError: it is not the run of a duel.
     """
     try:
-        about = run.papers
+        metadata = run.metadata
         sides: dict[str, dict[str, Any]] = {}
         for record in run.records:
-            sides.setdefault(record.case, {})[record.papers["side"]] = record
-        rows = [_row(sides[case]) for case in about["cases_planned"]]
-        known = {name: about[name] for name in (*about, "duel", "packages_by_side")}
+            sides.setdefault(record.case, {})[record.extra_info["side"]] = record
+        rows = [_row(sides[case]) for case in metadata["cases_planned"]]
+        known = {name: metadata[name] for name in (*metadata, "duel", "packages_by_side")}
     except (KeyError, TypeError, ValueError) as error:
         raise RunFileError(f"{run.file}: not the run file of a duel: {error!r}") from error
     return known, rows
 
 
-def _papers(row: Row, about: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]]:
+def _extra_info(row: Row, metadata: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]]:
     """For each side of a row what is stored beside its timings, and these."""
     faults = [*row.missing.values(), *([row.failed] if row.failed else [])]
     for index, side in enumerate(SIDES):
@@ -235,13 +241,13 @@ def _papers(row: Row, about: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any]
         yield (
             {
                 **asdict(row.case),
-                **{name: about[name] for name in SHARED},
+                **{name: metadata[name] for name in SHARED},
                 "schema": SCHEMA,
                 "case": row.case.name,
                 "kind": row.case.stage,
                 "stage": "duel",
                 "side": side,
-                "packages": about["packages_by_side"].get(side, {}),
+                "packages": metadata["packages_by_side"].get(side, {}),
                 "status": "failed" if faults else "valid",
                 "faults": faults,
                 "quick": False,
@@ -263,17 +269,17 @@ def _papers(row: Row, about: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any]
 def _row(records: Mapping[str, Any]) -> Row:
     """A row from the records of both its sides."""
     base, head = (records[side] for side in SIDES)
-    papers = base.papers
-    case = Case(base.case, papers["kind"], base.recipe, str(base.trainer), base.batch_size, base.threads)
-    cut = [_cut(record.values_s, record.papers["turns"]) for record in (base, head)]
+    extra_info = base.extra_info
+    case = Case(base.case, extra_info["kind"], base.recipe, str(base.trainer), base.batch_size, base.threads)
+    cut = [_cut(record.values_s, record.extra_info["turns"]) for record in (base, head)]
     pairs: list[tuple[float, ...]] = list(zip(base.test_accuracies, head.test_accuracies, strict=True))
     per_block = zip(
-        papers["seeds"],
-        papers["firsts"],
+        extra_info["seeds"],
+        extra_info["firsts"],
         *cut,
         pairs or [()] * len(cut[0]),
-        papers["process_s"],
-        papers["turns_s"],
+        extra_info["process_s"],
+        extra_info["turns_s"],
         strict=True,
     )
     blocks = [
@@ -282,12 +288,12 @@ def _row(records: Mapping[str, Any]) -> Row:
     ]
     return Row(
         case=case,
-        epochs=papers["epochs"],
+        epochs=extra_info["epochs"],
         blocks=blocks,
-        lost=list(papers["lost"]),
-        ends=list(papers["ends"]),
-        missing=dict(papers["missing"]),
-        failed=next((fault for fault in papers["faults"] if fault not in papers["missing"].values()), None),
+        lost=list(extra_info["lost"]),
+        ends=list(extra_info["ends"]),
+        missing=dict(extra_info["missing"]),
+        failed=next((fault for fault in extra_info["faults"] if fault not in extra_info["missing"].values()), None),
     )
 
 

@@ -1,6 +1,6 @@
 """Planted changes: real extra work inside the timed region, or real damage to what is learnt, never other results.
 
-`python -m bench duel --plant` makes HEAD worse by a known amount, so that whoever doubts a verdict can see it earned.
+`python -m bench duel --inject` makes HEAD worse by a known amount, so that whoever doubts a verdict can see it earned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plant:
+class Injection:
     """What is planted.
 
     Attributes:
@@ -48,15 +48,15 @@ class Plant:
         return np.where(wrong, random.integers(0, classes, len(labels)), labels)
 
 
-def parse_plant(text: str | None) -> Plant:
+def parse_injection(text: str | None) -> Injection:
     """What ``train:5%`` asks for; nothing where there is no text.
 
     Raises:
         DensebenchError: it is no such thing.
     """
     if text is None:
-        return Plant()
+        return Injection()
     match = re.fullmatch(r"(\w+):(\d+(?:\.\d+)?)%", text)
     if match is None or match[1] not in KINDS:
-        raise DensebenchError(f"--plant {text!r} is none of {', '.join(f'{kind}:5%' for kind in KINDS)}.")
-    return Plant(match[1], float(match[2]) / 100)
+        raise DensebenchError(f"--inject {text!r} is none of {', '.join(f'{kind}:5%' for kind in KINDS)}.")
+    return Injection(match[1], float(match[2]) / 100)

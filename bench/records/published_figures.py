@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.records.seed_runs import Repetition
+    from bench.records.seed_runs import SeedRun
     from models.published import Figure
 
 COVERAGE = 0.95
@@ -56,9 +56,9 @@ def prediction_factor(count: int) -> float:
     return float(t.ppf((1 + COVERAGE) / 2, count - 1)) * math.sqrt(1 + 1 / count)
 
 
-def sample(figure: Figure, repetitions: Sequence[Repetition]) -> Sample | None:
+def sample(figure: Figure, seed_runs: Sequence[SeedRun]) -> Sample | None:
     """The repetitions' own values of a figure; ``None`` where one of them has none (a cut-down run, say)."""
-    values = [_value(figure, repetition) for repetition in repetitions]
+    values = [_value(figure, seed_run) for seed_run in seed_runs]
     known = tuple(value for value in values if value is not None)
     return Sample(known) if known and len(known) == len(values) else None
 
@@ -77,15 +77,15 @@ def judge(figure: Figure, ours: Sample | None) -> str:
     return BETTER if (ours.mean > figure.value) == figure.higher_is_better else WORSE
 
 
-def _value(figure: Figure, repetition: Repetition) -> float | None:
+def _value(figure: Figure, seed_run: SeedRun) -> float | None:
     if figure.metric == "macro F1":
-        return repetition.macro_f1
+        return seed_run.macro_f1
     if figure.metric == "probability":
-        row = repetition.probabilities.get(f"{figure.part}:{figure.image}", ())
+        row = seed_run.probabilities.get(f"{figure.part}:{figure.image}", ())
         return row[figure.label] if figure.label is not None and figure.label < len(row) else None
     if figure.part == "training":
-        epochs = repetition.history.get(figure.metric, ())
+        epochs = seed_run.history.get(figure.metric, ())
         return epochs[figure.epoch - 1] if figure.epoch and figure.epoch <= len(epochs) else None
     if figure.part == "cross-validation":
-        return statistics.fmean(repetition.folds) if repetition.folds else None
-    return repetition.scores.get(f"{figure.part} {figure.metric}")
+        return statistics.fmean(seed_run.folds) if seed_run.folds else None
+    return seed_run.scores.get(f"{figure.part} {figure.metric}")

@@ -68,7 +68,7 @@ class Record:
     onnx_bytes: int | None
     max_abs_diff: float | None
     changed_predictions: int | None
-    papers: Mapping[str, Any]
+    extra_info: Mapping[str, Any]
 
     @property
     def images_per_s(self) -> float | None:
@@ -88,7 +88,7 @@ class Record:
     @property
     def position(self) -> int:
         """Where the row stands in its tables; only some kinds of runs store it."""
-        return int(self.papers["position"])
+        return int(self.extra_info["position"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Run:
     missing: tuple[str, ...]
     fallback_reason: str | None
     records: tuple[Record, ...]
-    papers: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     origin: str = "published"
 
     @property
@@ -139,7 +139,7 @@ class Run:
     @property
     def series(self) -> str | None:
         """The name that the run files of one self-test have in common; ``None`` where a run stands alone."""
-        own = self.papers.get("selftest")
+        own = self.metadata.get("selftest")
         name = own.get("id") if isinstance(own, dict) else None
         return name if isinstance(name, str) else None
 
@@ -166,16 +166,16 @@ def read_runs(results: Path, folder: str = ".") -> tuple[list[Run], list[str]]:
         results: the folder that holds `raw`.
         folder: where runs of that kind lie, under `raw/<machine>`; the suite's lie there directly.
     """
-    runs, complaints = [], []
+    runs, warnings = [], []
     for path in sorted((results / "raw").glob(f"*/{folder}/*.json")):
         try:
             runs.append(read_run(path))
         except RunFileError as error:
-            complaints.append(str(error))
-    return sorted(runs, key=lambda run: run.started_at), complaints
+            warnings.append(str(error))
+    return sorted(runs, key=lambda run: run.started_at), warnings
 
 
-def check_papers(run: Run, needs: Mapping[str, type]) -> Run:
+def check_extra_info(run: Run, needs: Mapping[str, type]) -> Run:
     """The run itself; one of another kind is refused.
 
     Args:
@@ -187,73 +187,73 @@ def check_papers(run: Run, needs: Mapping[str, type]) -> Run:
     """
     for record in run.records:
         for name, kind in needs.items():
-            if not isinstance(record.papers.get(name), kind):
+            if not isinstance(record.extra_info.get(name), kind):
                 raise RunFileError(f"{run.file}: {record.case[:80]}: {name!r} is missing or no {kind.__name__}")
     return run
 
 
 def _parse_run(file: str, content: Any) -> Run:
-    about = field(content, "densebench", dict)
-    schema = field(about, "schema", int)
+    metadata = field(content, "densebench", dict)
+    schema = field(metadata, "schema", int)
     if schema != SCHEMA:
         raise ValueError(f"schema {schema}; this version reads {SCHEMA}")
     rows = [_parse_benchmark(row) for row in field(content, "benchmarks", list)]
-    rows += [_parse_papers(row, timings(row, "values_s")) for row in field(about, "invalid", list)]
-    planned = strings(about, "cases_planned")
+    rows += [_parse_extra_info(row, timings(row, "values_s")) for row in field(metadata, "invalid", list)]
+    planned = strings(metadata, "cases_planned")
     measured = {row.case for row in rows}
     return Run(
         file=file,
-        machine=field(about, "machine", dict),
-        packages=field(about, "packages", dict),
-        started_at=field(about, "started_at", str),
-        commit=field(about, "commit", str),
-        command=field(about, "command", str),
-        dataset=field(about, "dataset", str),
-        device=field(about, "device", str),
-        threads=field(about, "threads", int),
-        trainer=field(about, "trainer", str, default="fit"),  # the only one before there was a choice
-        backend=field(about, "backend", str, default=DEFAULT_BACKEND),  # the only one before there was a choice
-        quick=field(about, "quick", bool),
-        complete=field(about, "complete", bool),
+        machine=field(metadata, "machine", dict),
+        packages=field(metadata, "packages", dict),
+        started_at=field(metadata, "started_at", str),
+        commit=field(metadata, "commit", str),
+        command=field(metadata, "command", str),
+        dataset=field(metadata, "dataset", str),
+        device=field(metadata, "device", str),
+        threads=field(metadata, "threads", int),
+        trainer=field(metadata, "trainer", str, default="fit"),  # the only one before there was a choice
+        backend=field(metadata, "backend", str, default=DEFAULT_BACKEND),  # the only one before there was a choice
+        quick=field(metadata, "quick", bool),
+        complete=field(metadata, "complete", bool),
         missing=tuple(case for case in planned if case not in measured),
-        fallback_reason=field(about, "fallback_reason", (str, type(None))),
+        fallback_reason=field(metadata, "fallback_reason", (str, type(None))),
         records=tuple(rows),
-        papers=about,
+        metadata=metadata,
     )
 
 
 def _parse_benchmark(row: Any) -> Record:
     values_s = timings(field(row, "stats", dict), "data")
-    record = _parse_papers(field(row, "extra_info", dict), values_s)
+    record = _parse_extra_info(field(row, "extra_info", dict), values_s)
     lists = (record.seeds, record.test_accuracies, record.epochs_run, record.first_step_s)
     if record.stage == "train" and {len(values) for values in lists} != {len(values_s)}:
         raise ValueError(f"{record.case} has {len(values_s)} timings, but not one seed, accuracy, ... for each")
     return record
 
 
-def _parse_papers(papers: Any, values_s: tuple[float, ...]) -> Record:
+def _parse_extra_info(extra_info: Any, values_s: tuple[float, ...]) -> Record:
     optional_int = (int, type(None))
-    parity = papers.get("parity") or {} if isinstance(papers, dict) else {}
+    parity = extra_info.get("parity") or {} if isinstance(extra_info, dict) else {}
     return Record(
-        case=field(papers, "case", str),
-        stage=field(papers, "stage", str),
-        recipe=field(papers, "recipe", str),
-        faults=strings(papers, "faults"),
+        case=field(extra_info, "case", str),
+        stage=field(extra_info, "stage", str),
+        recipe=field(extra_info, "recipe", str),
+        faults=strings(extra_info, "faults"),
         values_s=values_s,
-        dataset=field(papers, "dataset", str),
-        device=field(papers, "device", str),
-        threads=count(papers, "threads"),
-        batch_size=count(papers, "batch_size"),
-        parameters=field(papers, "parameters", optional_int, default=None),
-        train_images=count(papers, "train_images") if papers.get("train_images") is not None else None,
-        seeds=tuple(int(seed) for seed in numbers(papers, "seeds")),
-        test_accuracies=within(papers, "test_accuracies", 0, 1),
-        epochs_run=tuple(int(epochs) for epochs in within(papers, "epochs_run", 1, LARGEST_INTEGER)),
-        first_step_s=numbers_or_none(papers, "first_step_s"),
-        precision=field(papers, "precision", (str, type(None)), default=None),
-        trainer=field(papers, "trainer", (str, type(None)), default=None),
-        onnx_bytes=field(papers, "onnx_bytes", optional_int, default=None),
+        dataset=field(extra_info, "dataset", str),
+        device=field(extra_info, "device", str),
+        threads=count(extra_info, "threads"),
+        batch_size=count(extra_info, "batch_size"),
+        parameters=field(extra_info, "parameters", optional_int, default=None),
+        train_images=count(extra_info, "train_images") if extra_info.get("train_images") is not None else None,
+        seeds=tuple(int(seed) for seed in numbers(extra_info, "seeds")),
+        test_accuracies=within(extra_info, "test_accuracies", 0, 1),
+        epochs_run=tuple(int(epochs) for epochs in within(extra_info, "epochs_run", 1, LARGEST_INTEGER)),
+        first_step_s=numbers_or_none(extra_info, "first_step_s"),
+        precision=field(extra_info, "precision", (str, type(None)), default=None),
+        trainer=field(extra_info, "trainer", (str, type(None)), default=None),
+        onnx_bytes=field(extra_info, "onnx_bytes", optional_int, default=None),
         max_abs_diff=field(parity, "max_abs_diff", (int, float, type(None)), default=None),
         changed_predictions=field(parity, "changed_predictions", optional_int, default=None),
-        papers=papers,
+        extra_info=extra_info,
     )

@@ -42,7 +42,7 @@ def attempt_of(run: Run) -> Attempt:
         RunFileError: it is none.
     """
     try:
-        own = run.papers["versions"]
+        own = run.metadata["versions"]
         return Attempt(find_release(own["release"]), run, str(own["trouble"]))
     except DensebenchError as error:
         raise RunFileError(f"{run.file}: {error}") from error
@@ -52,17 +52,17 @@ def attempt_of(run: Run) -> Attempt:
 
 def read_attempts(results: Path) -> tuple[list[Attempt], list[str]]:
     """Every readable run of a release, oldest first, and a line for each file that is not readable."""
-    runs, complaints = read_runs(results, FOLDER)
+    runs, warnings = read_runs(results, FOLDER)
     attempts = []
     for run in runs:
         try:
             attempts.append(attempt_of(run))
         except RunFileError as error:
-            complaints.append(str(error))
-    return attempts, complaints
+            warnings.append(str(error))
+    return attempts, warnings
 
 
-def choose_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
+def select_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
     """Those that the page shows, oldest first.
 
     Of one machine, data set and device: those of the newest run that is not quick. A release that failed is shown until

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import DensebenchError
 from bench.records.record import SCHEMA, Run, RunFileError, read_run
 from bench.records.run_file import round_timings
-from bench.records.seed_runs import STAGE, Result, read_result, stored_repetitions
+from bench.records.seed_runs import STAGE, Result, read_result, stored_seed_runs
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -30,23 +30,23 @@ def case_name(recipe: str) -> str:
 
 
 def run_content(
-    results: Mapping[str, Result], datasets: Mapping[str, Dataset], about: Mapping[str, Any], *, complete: bool
+    results: Mapping[str, Result], datasets: Mapping[str, Dataset], metadata: Mapping[str, Any], *, complete: bool
 ) -> dict[str, Any]:
     """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records.record` reads it."""
-    rows = [(name, result, _papers(name, result, datasets, about)) for name, result in results.items()]
-    timings = {name: round_timings([one.fit_s for one in result.repetitions]) for name, result, _ in rows}
-    sound = [row for row in rows if row[1].repetitions and not row[1].faults]
+    rows = [(name, result, _extra_info(name, result, datasets, metadata)) for name, result in results.items()]
+    timings = {name: round_timings([one.fit_s for one in result.seed_runs]) for name, result, _ in rows}
+    sound = [row for row in rows if row[1].seed_runs and not row[1].faults]
     unsound = [row for row in rows if row[1].faults]
     return {
         "benchmarks": [
-            {"name": case_name(name), "extra_info": papers, "stats": {"data": timings[name]}}
-            for name, _, papers in sound
+            {"name": case_name(name), "extra_info": extra_info, "stats": {"data": timings[name]}}
+            for name, _, extra_info in sound
         ],
         "densebench": {
-            **about,
+            **metadata,
             "complete": complete,
             "cases_planned": [case_name(name) for name in results],
-            "invalid": [{**papers, "values_s": timings[name]} for name, _, papers in unsound],
+            "invalid": [{**extra_info, "values_s": timings[name]} for name, _, extra_info in unsound],
         },
     }
 
@@ -72,7 +72,7 @@ class Stopped:
 
     path: Path
     run: Run
-    about: dict[str, Any]
+    metadata: dict[str, Any]
     recipes: Sequence[str]
 
 
@@ -88,9 +88,9 @@ def find_unfinished(folder: Path) -> Stopped:
         except RunFileError:
             continue
         if not run.complete:
-            about = dict(run.papers)
-            planned = [name for name in PUBLISHED if case_name(name) in about["cases_planned"]]
-            return Stopped(path, run, about, planned)
+            metadata = dict(run.metadata)
+            planned = [name for name in PUBLISHED if case_name(name) in metadata["cases_planned"]]
+            return Stopped(path, run, metadata, planned)
     raise DensebenchError(
         f"--resume: {folder} holds no reproduction that was stopped; leave --resume out to begin one."
     )
@@ -103,21 +103,24 @@ def check_same(stopped: Stopped, now: Mapping[str, Any]) -> None:
         DensebenchError: it names what differs.
     """
     for name in SAME_TO_RESUME:
-        if stopped.about.get(name) != now[name]:
+        before = stopped.metadata.get(name)
+        if before != now[name]:
             raise DensebenchError(
-                f"--resume: {stopped.path} was made with {name} {stopped.about.get(name)!r}, now it is {now[name]!r}. "
+                f"--resume: {stopped.path} was made with {name} {before!r}, now it is {now[name]!r}. "
                 f"Leave --resume out to begin anew."
             )
 
 
 def count_trainings(results: Mapping[str, Result]) -> int:
     """How many trainings there are by now."""
-    return sum(len(result.repetitions) for result in results.values())
+    return sum(len(result.seed_runs) for result in results.values())
 
 
-def _papers(name: str, result: Result, datasets: Mapping[str, Dataset], about: Mapping[str, Any]) -> dict[str, Any]:
+def _extra_info(
+    name: str, result: Result, datasets: Mapping[str, Dataset], metadata: Mapping[str, Any]
+) -> dict[str, Any]:
     published = PUBLISHED[name]
-    training, first = published.recipe.training, result.repetitions[0] if result.repetitions else None
+    training, first = published.recipe.training, result.seed_runs[0] if result.seed_runs else None
     dataset = datasets.get(published.dataset)
     status = "unavailable" if not result.available else "invalid" if result.faults else "valid"
     return {
@@ -130,13 +133,13 @@ def _papers(name: str, result: Result, datasets: Mapping[str, Dataset], about: M
         "source": published.source,
         "dataset": published.dataset,
         "dataset_sha256": dataset.sha256 if dataset else None,
-        "device": about["device"],
-        "threads": about["threads"],
-        "quick": about["quick"],
+        "device": metadata["device"],
+        "threads": metadata["threads"],
+        "quick": metadata["quick"],
         "batch_size": training.batch_size,
         "trainer": first.trainer if first else None,
         "parameters": first.parameters if first else None,
         "train_images": first.train_images if first else None,
-        "specimen": result.specimen,
-        "repetitions": stored_repetitions(result),
+        "specimen": result.first_model,
+        "repetitions": stored_seed_runs(result),
     }

@@ -15,7 +15,7 @@ STAGE = "reproduction"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repetition:
+class SeedRun:
     """One training from one seed, scored.
 
     Attributes:
@@ -70,8 +70,8 @@ class Result:
         available: false where this machine lacks its data.
     """
 
-    repetitions: list[Repetition] = field(default_factory=list)
-    specimen: Mapping[str, Any] = field(default_factory=dict)
+    seed_runs: list[SeedRun] = field(default_factory=list)
+    first_model: Mapping[str, Any] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     available: bool = True
 
@@ -95,9 +95,9 @@ def class_scores(confusion: Sequence[Sequence[int]]) -> list[ClassScore]:
     return scores
 
 
-def stored_repetitions(result: Result) -> list[dict[str, Any]]:
+def stored_seed_runs(result: Result) -> list[dict[str, Any]]:
     """The repetitions as a run file has them; their `fit_s` are the row's timings."""
-    rows = [asdict(one) for one in result.repetitions]
+    rows = [asdict(one) for one in result.seed_runs]
     for row in rows:
         del row["fit_s"]
     return rows
@@ -109,32 +109,32 @@ def read_result(record: Record) -> Result:
     Raises:
         RunFileError: a field is missing, unknown or of another shape, or there is not one repetition for each timing.
     """
-    rows, specimen = record.papers.get("repetitions", []), record.papers.get("specimen", {})
+    rows, first_model = record.extra_info.get("repetitions", []), record.extra_info.get("specimen", {})
     try:
-        repetitions = [Repetition(**row, fit_s=fit_s) for row, fit_s in zip(rows, record.values_s, strict=True)]
-        for repetition in repetitions:
-            _check(repetition, specimen)
+        seed_runs = [SeedRun(**row, fit_s=fit_s) for row, fit_s in zip(rows, record.values_s, strict=True)]
+        for seed_run in seed_runs:
+            _check(seed_run, first_model)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise RunFileError(f"{record.case}: its repetitions cannot be read: {error!r}") from error
     return Result(
-        repetitions,
-        specimen=specimen,
+        seed_runs,
+        first_model=first_model,
         faults=list(record.faults),
-        available=record.papers.get("status") != "unavailable",
+        available=record.extra_info.get("status") != "unavailable",
     )
 
 
-def _check(repetition: Repetition, specimen: Mapping[str, Any]) -> None:
+def _check(seed_run: SeedRun, first_model: Mapping[str, Any]) -> None:
     """Read whatever the pages will read, so that a file of another shape is known before."""
-    classes = len(specimen["class_names"])
-    counts = [len(specimen["label_counts"][part]) for part in ("training", "test")]
-    if {classes, *counts, len(repetition.confusion)} != {classes} or len(repetition.confusion[0]) < classes:
+    classes = len(first_model["class_names"])
+    counts = [len(first_model["label_counts"][part]) for part in ("training", "test")]
+    if {classes, *counts, len(seed_run.confusion)} != {classes} or len(seed_run.confusion[0]) < classes:
         raise ValueError(f"{classes} classes, but {counts} counts and a confusion matrix of other size")
-    for image, row in repetition.probabilities.items():
-        if not 0 <= specimen["shown_labels"][image] < classes or len(row) > classes:
+    for image, row in seed_run.probabilities.items():
+        if not 0 <= first_model["shown_labels"][image] < classes or len(row) > classes:
             raise ValueError(f"the label or the probabilities of {image}")
-    numbers = [*repetition.scores.values(), *repetition.folds, repetition.macro_f1]
-    numbers += [value for values in repetition.history.values() for value in values]
-    numbers += [value for values in repetition.probabilities.values() for value in values]
+    numbers = [*seed_run.scores.values(), *seed_run.folds, seed_run.macro_f1]
+    numbers += [value for values in seed_run.history.values() for value in values]
+    numbers += [value for values in seed_run.probabilities.values() for value in values]
     if not all(math.isfinite(number) for number in numbers):
         raise ValueError("a score that is not a number")

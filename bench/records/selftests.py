@@ -17,7 +17,7 @@ FOLDER = "selftest"
 
 
 @dataclass(frozen=True, slots=True)
-class Fought:
+class SelftestDuel:
     """One stored duel of a self-test.
 
     Attributes:
@@ -25,24 +25,24 @@ class Fought:
         row: its one case with all blocks.
     """
 
-    about: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     row: Row
 
     @property
-    def plant(self) -> str | None:
+    def injection(self) -> str | None:
         """What was planted into HEAD, as `parse_plant` takes it."""
-        plant: str | None = self.about["duel"]["plant"]
-        return plant
+        injection: str | None = self.metadata["duel"]["plant"]
+        return injection
 
     @property
     def margins(self) -> Margins:
         """What counted as the same."""
-        return Margins(self.about["selftest"]["margin"], self.about["selftest"]["accuracy_margin"])
+        return Margins(self.metadata["selftest"]["margin"], self.metadata["selftest"]["accuracy_margin"])
 
     @property
     def key(self) -> tuple[str, str | None, int]:
         """Case, plant and number: no other duel of the self-test has the same."""
-        return self.row.case.name, self.plant, int(self.about["selftest"]["number"])
+        return self.row.case.name, self.injection, int(self.metadata["selftest"]["number"])
 
     @property
     def outcome(self) -> Outcome:
@@ -53,70 +53,70 @@ class Fought:
     @property
     def counts(self) -> bool:
         """Whether it ended with something to judge: a case that failed is no answer."""
-        return self.row.well and bool(self.row.blocks)
+        return self.row.measurable and bool(self.row.blocks)
 
 
-def fought_of(run: Run) -> Fought:
+def selftest_duel(run: Run) -> SelftestDuel:
     """The duel of a self-test that a stored run is.
 
     Raises:
         RunFileError: it is none.
     """
-    about, rows = duel_of(run)
+    metadata, rows = duel_of(run)
     if len(rows) != 1 or run.series is None:
         raise RunFileError(f"{run.file}: not the run file of a self-test")
-    return Fought(about, rows[0])
+    return SelftestDuel(metadata, rows[0])
 
 
-def read_fought(results: Path) -> tuple[list[Fought], list[str]]:
+def read_selftest_duels(results: Path) -> tuple[list[SelftestDuel], list[str]]:
     """Every readable duel of every self-test, oldest first, and a line for each file that is not readable."""
-    runs, complaints = read_runs(results, FOLDER)
-    fought = []
+    runs, warnings = read_runs(results, FOLDER)
+    selftest_duels = []
     for run in runs:
         try:
-            fought.append(fought_of(run))
+            selftest_duels.append(selftest_duel(run))
         except RunFileError as error:
-            complaints.append(str(error))
-    return fought, complaints
+            warnings.append(str(error))
+    return selftest_duels, warnings
 
 
-def newest_selftest(fought: Iterable[Fought]) -> list[Fought]:
+def newest_selftest(selftest_duels: Iterable[SelftestDuel]) -> list[SelftestDuel]:
     """The duels of the newest self-test."""
-    tests = by_id(fought)
+    tests = by_id(selftest_duels)
     return tests[max(tests)] if tests else []
 
 
-def by_id(fought: Iterable[Fought]) -> dict[str, list[Fought]]:
+def by_id(selftest_duels: Iterable[SelftestDuel]) -> dict[str, list[SelftestDuel]]:
     """The duels of each self-test."""
-    tests: dict[str, list[Fought]] = {}
-    for one in fought:
-        tests.setdefault(one.about["selftest"]["id"], []).append(one)
+    tests: dict[str, list[SelftestDuel]] = {}
+    for one in selftest_duels:
+        tests.setdefault(one.metadata["selftest"]["id"], []).append(one)
     return tests
 
 
-def identity(about: Mapping[str, Any]) -> dict[str, Any]:
+def identity(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What all duels of a self-test have in common."""
     return {
-        "side": about["duel"]["base"],
-        **{name: about[name] for name in ("dataset", "dataset_sha256", "device", "threads", "commit")},
-        **{name: about["selftest"][name] for name in ("budget_s", "margin", "accuracy_margin")},
-        "machine": about["machine"]["name"],
+        "side": metadata["duel"]["base"],
+        **{name: metadata[name] for name in ("dataset", "dataset_sha256", "device", "threads", "commit")},
+        **{name: metadata["selftest"][name] for name in ("budget_s", "margin", "accuracy_margin")},
+        "machine": metadata["machine"]["name"],
     }
 
 
-def to_go_on_with(fought: Sequence[Fought], about: Mapping[str, Any]) -> list[Fought]:
+def to_go_on_with(selftest_duels: Sequence[SelftestDuel], metadata: Mapping[str, Any]) -> list[SelftestDuel]:
     """The duels of the newest self-test that was made with these options.
 
     Raises:
         DensebenchError: there is none; the text says in what the newest one differs.
     """
-    now = identity(about)
-    tests = by_id(fought)
-    fitting = [name for name, test in tests.items() if identity(test[0].about) == now]
+    now = identity(metadata)
+    tests = by_id(selftest_duels)
+    fitting = [name for name, test in tests.items() if identity(test[0].metadata) == now]
     if fitting:
         return tests[max(fitting)]
     if not tests:
         raise DensebenchError("--resume: no self-test is stored. Without --resume, one is begun.")
-    before = identity(tests[max(tests)][0].about)
+    before = identity(tests[max(tests)][0].metadata)
     differing = "; ".join(f"{name} {before[name]!r}, now {now[name]!r}" for name in now if before[name] != now[name])
     raise DensebenchError(f"--resume: the newest self-test was another one: {differing}.")

@@ -10,7 +10,7 @@ from bench.formats import format_duration
 from bench.records.duels import SIDES
 from bench.records.other_rules import RULES
 from bench.report.markdown import escape
-from bench.report.pages.selftest import false_alarms, planted
+from bench.report.pages.selftest import false_alarms, injected
 from bench.report.pages.suite import HEADLINE_BATCH
 from bench.stats.power import Rate
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.records.record import Record, Run
-    from bench.records.selftests import Fought
+    from bench.records.selftests import SelftestDuel
     from bench.report.pages.duels import StoredDuel
 
 README_RECIPE = "deep_mlp"
@@ -100,10 +100,10 @@ def upgrade_answer(duels: Sequence[StoredDuel], withdrawn: str | None, language:
     return "\n".join(lines)
 
 
-def trust_answer(fought: Sequence[Fought], language: str = "en") -> str:
+def trust_answer(selftest_duels: Sequence[SelftestDuel], language: str = "en") -> str:
     """How often duels of equal environments raise an alarm, and how many of the slowdowns are caught."""
-    counted = [one for one in fought if one.counts]
-    slowed = planted(counted, PLANTED, slower=True)
+    counted = [one for one in selftest_duels if one.counts]
+    slowed = injected(counted, PLANTED, slower=True)
     alarms = false_alarms(counted)
     if not slowed or not alarms.of:
         return ""
@@ -154,7 +154,7 @@ def _runtime(run: Run, name: str) -> tuple[float, float] | None:
     rows: dict[str, Record] = {
         record.stage: record
         for record in run.records
-        if record.papers.get("runtime") == name
+        if record.extra_info.get("runtime") == name
         and (record.recipe, record.threads) == (README_RECIPE, 1)
         and (record.stage == "start" or record.batch_size == HEADLINE_BATCH)
         and record.values_s
@@ -175,7 +175,7 @@ def _duel_lines(duels: Sequence[StoredDuel], words: Mapping[str, str]) -> list[s
     found: dict[tuple[str, str, str, str], list[tuple[str, str, str]]] = {}
     trained = set()
     for duel in duels:
-        sides: Mapping[str, Any] = duel.about["packages_by_side"]
+        sides: Mapping[str, Any] = duel.metadata["packages_by_side"]
         base, head = (_release(str(sides.get(side, {}).get("tensorflow"))) for side in SIDES)
         for row, known in zip(duel.rows, duel.outcomes, strict=True):
             time = known.time
@@ -184,7 +184,7 @@ def _duel_lines(duels: Sequence[StoredDuel], words: Mapping[str, str]) -> list[s
             ends = zip(("ratio", "low", "high"), (time.value, time.low, time.high), strict=True)
             ratio = words["ratio"].format(head=head, **{name: f"{math.exp(value):.2f}" for name, value in ends})
             accuracy = known.accuracy.verdict if known.accuracy else ""
-            key = (base, row.case.name, duel.about["device"], time.verdict)
+            key = (base, row.case.name, duel.metadata["device"], time.verdict)
             found.setdefault(key, []).append((head, ratio, accuracy))
             trained |= {row.case.name} if row.case.stage == "train" else set()
     lines = []

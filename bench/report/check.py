@@ -38,8 +38,8 @@ def check(results: Path, readmes: Sequence[Path]) -> list[str]:
         DensebenchError: `published.toml` cannot be read.
     """
     shown = read_shown(results)
-    pages, complaints = make_pages(shown)
-    found = [*shown.complaints, *complaints, *check_pages(results / "tables", pages)]
+    pages, warnings = make_pages(shown)
+    found = [*shown.warnings, *warnings, *check_pages(results / "tables", pages)]
     found += [mixed] if (mixed := mixed_machines(shown)) else []
     sections = make_sections(shown)
     for readme in readmes:

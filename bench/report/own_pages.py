@@ -40,7 +40,7 @@ def refresh_pages(results: Path, kind: str, run: Run | None = None) -> list[str]
             f"{short(results / 'tables')}: unchanged, made from {FILE}; `python -m bench report --publish` changes it"
         ]
     found, pages = shown.kinds[kind], KINDS[kind].pages
-    lines = [f"skipped: {complaint}" for complaint in shown.complaints] + write_pages(results, pages(found))
+    lines = [f"skipped: {warning}" for warning in shown.warnings] + write_pages(results, pages(found))
     if run is None or kind == "devices":
         return lines
     fuller = [one for one in found if one.dataset == run.dataset and one.file != run.file]
@@ -131,7 +131,7 @@ def _median_s(record: Record) -> float:
 
 def _disturbance(run: Run) -> str:
     """The signs of disturbance that the rows of a run have stored, as a sentence."""
-    stored = [known for record in run.records if isinstance(known := record.papers.get("contamination"), dict)]
+    stored = [known for record in run.records if isinstance(known := record.extra_info.get("contamination"), dict)]
     values = {
         name: [value for known in stored if isinstance(value := known.get(name), (int, float))]
         for name in (STOLEN_S, SWITCHES, LOAD)

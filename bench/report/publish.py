@@ -56,7 +56,7 @@ def publish(names: Sequence[str], own: Path, published: Path, readmes: Iterable[
 def _sound(shown: Shown) -> Shown:
     """What is shown itself, once nothing speaks against it. Raises DensebenchError."""
     mixed = mixed_machines(shown)
-    if lines := [*shown.complaints, *([mixed] if mixed else [])]:
+    if lines := [*shown.warnings, *([mixed] if mixed else [])]:
         raise DensebenchError(" ".join(lines))
     return shown
 
@@ -70,9 +70,9 @@ def write_published(shown: Shown, readmes: Iterable[Path]) -> list[str]:
         DensebenchError: a README lacks a marker, or Matplotlib is not installed.
         OSError: something could not be written.
     """
-    pages, complaints = make_pages(shown)
-    if complaints:
-        raise DensebenchError(" ".join(complaints))
+    pages, warnings = make_pages(shown)
+    if warnings:
+        raise DensebenchError(" ".join(warnings))
     stored, sections = make_stored(shown), make_sections(shown)
     for readme in readmes:
         refresh_readme(readme, sections)

@@ -56,8 +56,8 @@ def _runtimes(shown: Shown) -> str:
 
 
 def _trust(shown: Shown) -> str:
-    fought = shown.kinds["selftest"]
-    return rules_table(fought) if fought else ""
+    selftest_duels = shown.kinds["selftest"]
+    return rules_table(selftest_duels) if selftest_duels else ""
 
 
 def _ship_in(language: str) -> Callable[[Shown], str]:

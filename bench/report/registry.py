@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench.data.datasets import DATASETS
 from bench.records.duels import FOLDER as DUELS
-from bench.records.record import SHAPE_ERRORS, Run, RunFileError, check_papers, read_runs
+from bench.records.record import SHAPE_ERRORS, Run, RunFileError, check_extra_info, read_runs
 from bench.records.releases import FOLDER as RELEASES
-from bench.records.releases import attempt_of, choose_attempts
+from bench.records.releases import attempt_of, select_attempts
 from bench.records.reproductions import FOLDER as REPRODUCTION
 from bench.records.selection import fullest, narrowed_by
 from bench.records.selftests import FOLDER as SELFTEST
-from bench.records.selftests import fought_of, newest_selftest
-from bench.report.pages.devices import choose_device_runs, devices_pages
+from bench.records.selftests import newest_selftest, selftest_duel
+from bench.report.pages.devices import devices_pages, select_device_runs
 from bench.report.pages.duels import duels_page, stored_duel
 from bench.report.pages.releases import versions_page
 from bench.report.pages.reproduction import check_reproduction, reproduction_pages
@@ -90,12 +90,12 @@ def _page_of_all(name: str, make: Callable[[Sequence[Any]], str], shown: Sequenc
 
 KINDS: dict[str, Kind] = {
     "suite": Kind(".", _itself, _one_per_dataset, lambda runs: {run.dataset: tables_page(run) for run in runs}),
-    "devices": Kind(".", _itself, choose_device_runs, devices_pages),
+    "devices": Kind(".", _itself, select_device_runs, devices_pages),
     "trainers": Kind(
-        TRAINERS, partial(check_papers, needs=TRAINERS_NEEDS), _one, partial(_page, "trainers", trainer_page)
+        TRAINERS, partial(check_extra_info, needs=TRAINERS_NEEDS), _one, partial(_page, "trainers", trainer_page)
     ),
     "runtimes": Kind(
-        RUNTIMES, partial(check_papers, needs=RUNTIMES_NEEDS), _one, partial(_page, "runtimes", runtimes_page)
+        RUNTIMES, partial(check_extra_info, needs=RUNTIMES_NEEDS), _one, partial(_page, "runtimes", runtimes_page)
     ),
     "reproduction": Kind(
         REPRODUCTION,
@@ -107,13 +107,13 @@ KINDS: dict[str, Kind] = {
     "releases": Kind(
         RELEASES,
         attempt_of,
-        choose_attempts,
+        select_attempts,
         partial(_page_of_all, "versions", versions_page),
         ("versions", "TensorFlow's releases"),
         whole=False,
     ),
     "selftest": Kind(
-        SELFTEST, fought_of, newest_selftest, partial(_page_of_all, "selftest", selftest_page), whole=False
+        SELFTEST, selftest_duel, newest_selftest, partial(_page_of_all, "selftest", selftest_page), whole=False
     ),
 }
 """By the name that `published.toml` knows them by, in the order in which they are told."""
@@ -136,7 +136,7 @@ class Shown:
     candidates: Mapping[str, Sequence[Run]]
     stored: Mapping[str, Sequence[Run]]
     pins: Mapping[str, Pin] | None
-    complaints: Sequence[str] = field(default_factory=list)
+    warnings: Sequence[str] = field(default_factory=list)
 
     def withdrawn(self, kind: str) -> str | None:
         """Why nothing of a kind is shown, where it was withdrawn."""
@@ -155,29 +155,29 @@ def read_shown(results: Path, pins: Mapping[str, Pin] | None = None) -> Shown:
     """
     pins = read_pins(results) if pins is None else pins
     stored: dict[str, list[Run]] = {}
-    complaints: list[str] = []
+    warnings: list[str] = []
     for folder in dict.fromkeys(kind.folder for kind in KINDS.values()):
         stored[folder], more = read_runs(results, folder)
-        complaints += more
+        warnings += more
     kinds, candidates = {}, {}
     for name, kind in KINDS.items():
         runs = stored[kind.folder]
         candidates[name] = runs if pins is None else _pinned(runs, pins.get(name, Pin()))
         read, more = _read_all(kind, candidates[name])
-        complaints += more
+        warnings += more
         try:
             kinds[name] = kind.choose(read)
         except SHAPE_ERRORS as error:
             kinds[name] = []
-            complaints.append(_unexpected(name, error))
-    complaints += [] if pins is None else _complaints_about_pins(pins, candidates)
-    return Shown(results, kinds, candidates, stored, pins, list(dict.fromkeys(complaints)))
+            warnings.append(_unexpected(name, error))
+    warnings += [] if pins is None else _warnings_about_pins(pins, candidates)
+    return Shown(results, kinds, candidates, stored, pins, list(dict.fromkeys(warnings)))
 
 
 def make_pages(shown: Shown) -> tuple[dict[str, str], list[str]]:
     """Every page that the runs shown are enough for, by name, and a line for each kind that no page can be made of."""
     pages: dict[str, str] = {}
-    complaints: list[str] = []
+    warnings: list[str] = []
     for name, kind in KINDS.items():
         if reason := shown.withdrawn(name):
             page, title = kind.withdrawn
@@ -186,8 +186,8 @@ def make_pages(shown: Shown) -> tuple[dict[str, str], list[str]]:
         try:
             pages |= kind.pages(shown.kinds[name])
         except SHAPE_ERRORS as error:
-            complaints.append(_unexpected(name, error))
-    return pages, complaints
+            warnings.append(_unexpected(name, error))
+    return pages, warnings
 
 
 def _unexpected(kind: str, error: Exception) -> str:
@@ -199,16 +199,16 @@ def _pinned(runs: Sequence[Run], pin: Pin) -> list[Run]:
 
 
 def _read_all(kind: Kind, runs: Sequence[Run]) -> tuple[list[Any], list[str]]:
-    read, complaints = [], []
+    read, warnings = [], []
     for run in runs:
         try:
             read.append(kind.read(run))
         except RunFileError as error:
-            complaints.append(str(error))
-    return read, complaints
+            warnings.append(str(error))
+    return read, warnings
 
 
-def _complaints_about_pins(pins: Mapping[str, Pin], candidates: Mapping[str, Sequence[Run]]) -> list[str]:
+def _warnings_about_pins(pins: Mapping[str, Pin], candidates: Mapping[str, Sequence[Run]]) -> list[str]:
     lines = [f"{FILE}: unknown kind of run {name!r}. Known: {', '.join(KINDS)}." for name in pins if name not in KINDS]
     for name, kind in KINDS.items():
         runs = candidates[name]

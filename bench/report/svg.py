@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
 from bench.files import write_atomically
-from bench.report.html.sections import curves, ladder, releases
+from bench.report.html.sections import curves, headline, releases
 from bench.report.html.view import shorten
 from bench.report.pages.releases import README_ROWS, runs_by_release
 
@@ -142,7 +142,7 @@ def _headline_numbers(stored: Stored) -> Numbers:
             "accuracy": round(statistics.fmean(one.train.test_accuracies), 6),
             "sd": round(statistics.stdev(one.train.test_accuracies), 6) if len(one.train.test_accuracies) > 1 else 0.0,
         }
-        for one in (ladder.rungs([run]) if run else [])
+        for one in (headline.model_summaries([run]) if run else [])
         if not one.faults and one.train and one.train.test_accuracies and one.single and one.single.values_s
     ]
     return {"file": run.file, "points": points} if run and points else {}

@@ -58,7 +58,7 @@ def split_noise(base_s: Sequence[Sequence[float]], head_s: Sequence[Sequence[flo
     return Split(math.sqrt(in_rounds), math.sqrt(max(0.0, in_processes)), math.sqrt(max(0.0, in_blocks)))
 
 
-def choose_rounds(split: Split, *, round_s: float, process_s: float, fewest: int, most: int) -> int:
+def select_rounds(split: Split, *, round_s: float, process_s: float, fewest: int, most: int) -> int:
     """How many rounds each process should run so that a second of measuring tells most.
 
     The square root of (cost of a process over cost of a round) x (variance of rounds over variance of processes), the

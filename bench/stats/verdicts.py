@@ -125,7 +125,7 @@ def _finding(series: Series, p_value: float | None, *, certain: bool, family: in
             more_blocks=more if more > 0 else None,
         )
     low, high = found.interval(INTERVAL_ERROR * due[-1].share)
-    word = choose_word(series.kind, series.margin, found.value, (low, high), certain=certain)
+    word = select_word(series.kind, series.margin, found.value, (low, high), certain=certain)
     return Finding(
         verdict=word,
         value=found.value,
@@ -137,7 +137,7 @@ def _finding(series: Series, p_value: float | None, *, certain: bool, family: in
     )
 
 
-def choose_word(kind: str, margin: float, value: float, interval: tuple[float, float], *, certain: bool) -> str:
+def select_word(kind: str, margin: float, value: float, interval: tuple[float, float], *, certain: bool) -> str:
     """The verdict on a value and its interval.
 
     Args:
@@ -176,7 +176,7 @@ def forecast(series: Series, found: Centre, family: int) -> int | None:
         p_value = student_p(found.value / error, freedom) / end.share if error else 0.0
         certain = p_value <= ALARM_ERROR / family
         interval = found.value - half, found.value + half
-        if choose_word(series.kind, series.margin, found.value, interval, certain=certain) != CANNOT_TELL:
+        if select_word(series.kind, series.margin, found.value, interval, certain=certain) != CANNOT_TELL:
             return max(blocks - len(series.values), 1)
     return None
 

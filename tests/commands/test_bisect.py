@@ -143,8 +143,8 @@ def test_the_lock_files_are_the_releases() -> None:
 @pytest.mark.parametrize(
     ("ends", "complaint"), [(("2.19", "tf219"), "are the same release"), (("2.1", "2.19"), "unknown release '2.1'")]
 )
-def test_anything_else_is_no_range(ends: tuple[str, str], complaint: str) -> None:
-    with pytest.raises(DensebenchError, match=complaint):
+def test_anything_else_is_no_range(ends: tuple[str, str], warning: str) -> None:
+    with pytest.raises(DensebenchError, match=warning):
         releases_between(*ends)
 
 
@@ -191,8 +191,8 @@ def test_each_duel_is_stored_and_the_answer_is_shown(
     word = "slower" if look_for == "time" else "worse"
     assert f"**train[deep_mlp] became {word} in 2.19 (2.18 was still as 2.15)" in shown
     assert fake == ["tf215 tf220", "tf215 tf218", "tf215 tf219", "tf218 tf219"]
-    runs, complaints = read_runs(tmp_path, "duels")
-    assert (len(runs), complaints) == (4, [])
+    runs, warnings = read_runs(tmp_path, "duels")
+    assert (len(runs), warnings) == (4, [])
 
 
 def test_a_release_without_an_environment_is_skipped_and_named(
@@ -214,8 +214,8 @@ def test_a_release_without_an_environment_is_skipped_and_named(
     ],
 )
 def test_bad_options_get_one_line(
-    words: list[str], complaint: str, fake: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], warning: str, fake: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bisect(tmp_path, *words) == 4
-    assert complaint in capsys.readouterr().err
+    assert warning in capsys.readouterr().err
     assert fake == []

@@ -17,10 +17,10 @@ INFER = "infer[deep_mlp,batch=1,threads=1]"
 MARGINS = Margins(0.03, 0.01)
 
 
-def stored(folder: Path, name: str, *rows: dict[str, Any], **about: Any) -> Path:
+def stored(folder: Path, name: str, *rows: dict[str, Any], **metadata: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
-    path.write_text(json.dumps(run_content(list(rows), **about)), encoding="utf-8")
+    path.write_text(json.dumps(run_content(list(rows), **metadata)), encoding="utf-8")
     return path
 
 
@@ -184,20 +184,20 @@ def test_words_that_a_comparison_has_no_more_are_refused(tmp_path: Path, capsys:
     ],
 )
 def test_runs_with_nothing_to_compare_them_by_are_refused(
-    change: dict[str, Any], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    change: dict[str, Any], warning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = stored(tmp_path, "a.json", infer_row())
     head = stored(tmp_path, "b.json", infer_row(), **change)
     assert compare(base, head) == 4
-    assert complaint in capsys.readouterr().err
+    assert warning in capsys.readouterr().err
 
 
 def test_what_is_no_run_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.json").write_text("{", encoding="utf-8")
-    for path, complaint in (("empty", "holds no run file"), ("text.json", "not a densebench run"), ("gone", "No such")):
+    for path, warning in (("empty", "holds no run file"), ("text.json", "not a densebench run"), ("gone", "No such")):
         assert compare(tmp_path / path, tmp_path / path) == 4
-        assert complaint in capsys.readouterr().err
+        assert warning in capsys.readouterr().err
 
 
 def test_the_spread_within_several_groups_is_pooled() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bench.commands import doctor
 from bench.data.datasets import DATASETS, SourceReport
 from bench.errors import DensebenchError
-from bench.host.interference import contamination, take_snapshot
+from bench.host.interference import interference, take_snapshot
 
 
 @pytest.fixture(autouse=True)
@@ -51,5 +51,5 @@ def test_stolen_time_is_a_difference_and_unknown_where_it_is_not_told(tmp_path: 
     for path, steal in zip(ticks, (100, 350), strict=True):
         path.write_text(f"cpu  1 2 3 4 5 6 7 {steal} 0 0\ncpu0 1 2\n", encoding="ascii")
     before, after = (take_snapshot(path) for path in ticks)
-    assert contamination(before, after)["steal_s"] == pytest.approx(2.5)
-    assert contamination(before, take_snapshot(tmp_path / "missing"))["steal_s"] is None
+    assert interference(before, after)["steal_s"] == pytest.approx(2.5)
+    assert interference(before, take_snapshot(tmp_path / "missing"))["steal_s"] is None

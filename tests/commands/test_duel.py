@@ -9,7 +9,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.records.duels import read_duel
-from tests.fake_duel import ABOUT
+from tests.fake_duel import METADATA
 
 CASE = "infer[logistic_regression,batch=1,threads=1]"
 
@@ -35,14 +35,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_interpreter_duels_with_itself(finished: Path) -> None:
-    about, (row,) = read_duel(only_run(finished))
+    metadata, (row,) = read_duel(only_run(finished))
     assert row.case.name == CASE
-    assert row.well
+    assert row.measurable
     assert len(row.blocks) >= 1
     assert len(row.blocks[0].base_s) == len(row.blocks[0].head_s) == 40
     assert row.blocks[0].seed == 3
-    assert about["packages_by_side"]["BASE"] == about["packages_by_side"]["HEAD"]
-    assert about["complete"]
+    assert metadata["packages_by_side"]["BASE"] == metadata["packages_by_side"]["HEAD"]
+    assert metadata["complete"]
 
 
 def test_the_run_file_names_no_folder_of_this_machine(finished: Path) -> None:
@@ -57,18 +57,18 @@ def test_the_run_file_names_no_folder_of_this_machine(finished: Path) -> None:
         (["--cases", "train[logistic_regression]"], "cases"),
         (["--cases", CASE, "--seed", "4"], "seed 3, now 4"),
         (["--cases", CASE, "--device", "cpu"], "device 'cpu:1', now 'cpu'"),
-        (["--cases", CASE, "--plant", "infer:5%"], "plant None, now 'infer:5%'"),
+        (["--cases", CASE, "--inject", "infer:5%"], "plant None, now 'infer:5%'"),
     ],
 )
 def test_another_duel_is_not_gone_on_with(
-    words: list[str], complaint: str, finished: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], warning: str, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = only_run(finished).read_bytes()
-    if words[-1] == "cpu" and ABOUT["threads"] == 1:
+    if words[-1] == "cpu" and METADATA["threads"] == 1:
         pytest.skip("this machine has one CPU")
     assert duel("--resume", str(only_run(finished)), *words, results=finished) == 4
     assert "that duel is another one" in (told := capsys.readouterr().err)
-    assert complaint in told
+    assert warning in told
     assert only_run(finished).read_bytes() == before
 
 
@@ -95,17 +95,17 @@ def test_a_duel_goes_on_from_its_file(finished: Path, tmp_path: Path) -> None:
         (["--accuracy-margin", "2"], "--accuracy-margin '2' is no share"),
         (["--fail-on", "slow"], "unknown verdict 'slow'. Did you mean 'slower'"),
         (["--device", "gpu"], "on cpu or cpu:N only"),
-        (["--plant", "sleep:5%"], "--plant 'sleep:5%' is none of"),
+        (["--inject", "sleep:5%"], "--inject 'sleep:5%' is none of"),
         (["--seed", "-1"], "--seed -1 is no seed"),
         (["--dataset", "fashion"], "unknown data set"),
         (["--resume", "/nowhere.json"], "/nowhere.json: No such file"),
     ],
 )
 def test_bad_input_gets_one_clear_line_before_anything_is_measured(
-    words: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], warning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert duel(*words, results=tmp_path / "results") == 4
-    assert complaint in capsys.readouterr().err
+    assert warning in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
 
 

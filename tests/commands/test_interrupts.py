@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bench.__main__ import main
 from bench.commands import bisect, devices, duel, releases, selftest
 from bench.commands.runtimes import command as runtimes
-from bench.commands.trainers import command as trainer_ladder
-from bench.commands.trainers.variants import RUNGS
+from bench.commands.trainers import command as trainers_command
+from bench.commands.trainers.variants import VARIANTS
 from bench.errors import NotSavedError
 from bench.records.duels import read_duel
 from bench.records.record import read_run
@@ -55,8 +55,8 @@ def test_a_duel_keeps_its_blocks_and_names_the_file_to_go_on_with(
     line = stop(capsys, "duel", "a", "b", "--cases", INFER.name, *DIGITS, "--results", tmp_path)
     (path,) = tmp_path.glob("raw/*/duels/*.json")
     assert line == f"Stopped. Kept: 2 blocks in {path}; the same command goes on with `--resume {path}`."
-    about, (row,) = read_duel(path)
-    assert (len(row.blocks), about["complete"]) == (2, False)
+    metadata, (row,) = read_duel(path)
+    assert (len(row.blocks), metadata["complete"]) == (2, False)
 
 
 def test_a_bisection_keeps_the_duel_that_was_running(
@@ -76,7 +76,7 @@ def test_a_self_test_keeps_the_duels_that_have_ended(
 ) -> None:
     grounds = iter([FakeGround(), FakeGround(trouble=press_ctrl_c_at(1))])
     monkeypatch.setattr(selftest, "ProcessArena", lambda *_words: next(grounds))
-    words = ["--cases", INFER.name, "--plants", "none", "--duels", "2", *DIGITS, "--results", str(tmp_path)]
+    words = ["--cases", INFER.name, "--inject", "none", "--duels", "2", *DIGITS, "--results", str(tmp_path)]
     line = stop(capsys, "selftest", *words)
     (path,) = tmp_path.glob("raw/*/selftest/*.json")
     assert line == f"Stopped. Kept: 1 duel in {path.parent}; the same command goes on with --resume."
@@ -113,19 +113,19 @@ def trainers(monkeypatch: pytest.MonkeyPatch, stop_at: int) -> None:
 
     @contextmanager
     def workers(*_words: Any) -> Iterator[dict[str, Any]]:
-        yield {rung.backend: FakeWorker([], trouble) for rung in RUNGS.values()}
+        yield {variant.backend: FakeWorker([], trouble) for variant in VARIANTS.values()}
 
     images = SimpleNamespace(name="fashion_mnist", sha256="0", source="a test")
-    monkeypatch.setattr(trainer_ladder, "load_dataset", lambda *_words: images)
-    monkeypatch.setattr(trainer_ladder, "open_workers", workers)
-    monkeypatch.setattr(trainer_ladder, "mark_missing", lambda _cases: None)
-    monkeypatch.setattr(trainer_ladder, "SETTLE_S", 0.0)
+    monkeypatch.setattr(trainers_command, "load_dataset", lambda *_words: images)
+    monkeypatch.setattr(trainers_command, "open_workers", workers)
+    monkeypatch.setattr(trainers_command, "mark_missing", lambda _cases: None)
+    monkeypatch.setattr(trainers_command, "SETTLE_S", 0.0)
 
 
 def test_trainers_keep_the_blocks_that_were_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = len(trainer_ladder.plan_cases())
+    rows = len(trainers_command.plan_cases())
     trainers(monkeypatch, stop_at=rows + 3)
     line = stop(capsys, "trainers", "--results", tmp_path)
     (path,) = tmp_path.glob("raw/*/trainers/*.json")
@@ -140,7 +140,7 @@ def test_what_trainers_cannot_save_is_said(
         raise OSError(28, "No space left on device", str(path))
 
     trainers(monkeypatch, stop_at=-1)
-    monkeypatch.setattr(trainer_ladder, "write_atomically", full)
+    monkeypatch.setattr(trainers_command, "write_atomically", full)
     assert main(["trainers", "--results", str(tmp_path)]) == NotSavedError.status == 3
     assert "No space left on device. The blocks before are saved." in capsys.readouterr().err
 
@@ -179,7 +179,7 @@ def test_devices_name_the_runs_that_are_left(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(devices, "_start", start)
-    monkeypatch.setattr(devices, "choose_devices", lambda _text: ["cpu:1", "cpu"])
+    monkeypatch.setattr(devices, "select_devices", lambda _text: ["cpu:1", "cpu"])
     line = stop(capsys, "devices", "--results", "nowhere")
     assert line.startswith("Stopped. Kept: 1 of 2 runs")
     assert line.endswith("Left: --backend tensorflow --device cpu.")

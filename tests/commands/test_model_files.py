@@ -17,8 +17,8 @@ OLD, MIDDLE, NEW = "20261120T235959Z-mnist-cpu-ffffff", "20261121T000000Z-cpu-aa
 IMAGE = np.zeros(784, np.float32)
 
 
-def export(results: Path, run: str, papers: dict[str, str] = FULL, name: str = "deep_mlp") -> Path:
-    return write_model(results / "onnx" / run / f"{name}.onnx", papers=papers)
+def export(results: Path, run: str, extra_info: dict[str, str] = FULL, name: str = "deep_mlp") -> Path:
+    return write_model(results / "onnx" / run / f"{name}.onnx", extra_info=extra_info)
 
 
 def test_a_name_means_the_newest_export_of_a_full_run(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_mistyped_name_is_answered_with_the_closest_ones(tmp_path: Path) -> No
 
 
 def test_a_path_is_taken_as_it_is_and_may_come_from_elsewhere(tmp_path: Path) -> None:
-    path = write_model(tmp_path / "mine.onnx", papers={}, inputs=[("x", "FLOAT", (None, 784))])
+    path = write_model(tmp_path / "mine.onnx", extra_info={}, inputs=[("x", "FLOAT", (None, 784))])
     found = find_model(str(path), tmp_path / "none", "mnist")
     assert (found.path, found.input_name, found.dataset, found.quick) == (path, "x", None, False)
     with found.open() as session:
@@ -104,7 +104,7 @@ def test_a_path_whose_model_was_trained_on_something_else_is_refused(tmp_path: P
     path = write_model(tmp_path / "mine.onnx")
     with pytest.raises(DensebenchError, match="says that it was trained on fashion_mnist"):
         find_model(str(path), tmp_path, "mnist")
-    write_model(path, papers={**FULL, "dataset": "cifar"})
+    write_model(path, extra_info={**FULL, "dataset": "cifar"})
     with pytest.raises(
         DensebenchError, match=r"was trained on 'cifar'\. Known data sets: fashion_mnist, mnist, digits"
     ):

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import pytest
 
-from bench.commands.suite.model_store import Ladder
+from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import DensebenchError, InvalidRow
 from bench.host.devices import CPU_PROVIDER, Device
@@ -40,8 +40,8 @@ def dataset() -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def ladder(dataset: Dataset, tf: Any) -> Ladder:  # noqa: ARG001  which starts TensorFlow
-    return Ladder(dataset, DEVICE, quick=True, seeds=[0])
+def model_store(dataset: Dataset, tf: Any) -> ModelStore:  # noqa: ARG001  which starts TensorFlow
+    return ModelStore(dataset, DEVICE, quick=True, seeds=[0])
 
 
 @pytest.fixture(params=RECIPES)
@@ -50,24 +50,26 @@ def recipe(request: pytest.FixtureRequest) -> Recipe:
 
 
 @pytest.fixture
-def session(ladder: Ladder, recipe: Recipe) -> Iterator[Any]:
-    with onnx_session.open_session(ladder.exported(recipe).onnx, DEVICE, threads=1) as opened:
+def session(model_store: ModelStore, recipe: Recipe) -> Iterator[Any]:
+    with onnx_session.open_session(model_store.exported(recipe).onnx, DEVICE, threads=1) as opened:
         yield opened
 
 
-def test_parameters_are_counted_from_the_trained_model(ladder: Ladder, recipe: Recipe) -> None:
-    assert ladder.exported(recipe).trained.parameters == PARAMETERS[recipe.name]
+def test_parameters_are_counted_from_the_trained_model(model_store: ModelStore, recipe: Recipe) -> None:
+    assert model_store.exported(recipe).trained.parameters == PARAMETERS[recipe.name]
 
 
-def test_every_test_image_is_scored(ladder: Ladder, recipe: Recipe, dataset: Dataset) -> None:
-    exported = ladder.exported(recipe)
+def test_every_test_image_is_scored(model_store: ModelStore, recipe: Recipe, dataset: Dataset) -> None:
+    exported = model_store.exported(recipe)
     assert len(exported.probabilities) == len(dataset.test_labels)
     right = exported.probabilities.argmax(axis=1) == dataset.test_labels
     assert exported.test_accuracy == right.mean() > 0.5
 
 
-def test_the_exported_graph_has_the_agreed_ends_and_no_training_leftovers(ladder: Ladder, recipe: Recipe) -> None:
-    proto = onnx.load_from_string(ladder.exported(recipe).onnx.content)
+def test_the_exported_graph_has_the_agreed_ends_and_no_training_leftovers(
+    model_store: ModelStore, recipe: Recipe
+) -> None:
+    proto = onnx.load_from_string(model_store.exported(recipe).onnx.content)
     onnx.checker.check_model(proto, full_check=True)
     ends = [
         (
@@ -96,9 +98,9 @@ def test_the_exported_graph_has_the_agreed_ends_and_no_training_leftovers(ladder
     ],
 )
 def test_the_graph_of_a_network_is_the_one_that_one_would_write_by_hand(
-    ladder: Ladder, name: str, operators: tuple[str, ...]
+    model_store: ModelStore, name: str, operators: tuple[str, ...]
 ) -> None:
-    assert ladder.exported(RECIPES[name]).onnx.operators == operators
+    assert model_store.exported(RECIPES[name]).onnx.operators == operators
 
 
 def turn_s(session: Any, feed: dict[str, Any]) -> float:
@@ -108,12 +110,12 @@ def turn_s(session: Any, feed: dict[str, Any]) -> float:
     return time.perf_counter() - start_s
 
 
-def test_the_exported_graph_is_within_five_percent_of_one_written_by_hand(ladder: Ladder) -> None:
+def test_the_exported_graph_is_within_five_percent_of_one_written_by_hand(model_store: ModelStore) -> None:
     """The one test here that looks at a clock: at the ratio of two graphs in turns, never at a time."""
-    exported = ladder.exported(RECIPES["deep_mlp"])
+    exported = model_store.exported(RECIPES["deep_mlp"])
     contents = [deep_mlp(exported.trained.model.get_weights()), exported.onnx.content]
     by_hand, ours = (onnx_session.make_session(content, CPU_PROVIDER, threads=1) for content in contents)
-    feed = {INPUT_NAME: ladder.test_images[:1]}
+    feed = {INPUT_NAME: model_store.test_images[:1]}
     expected, answered = (session.run([OUTPUT_NAME], feed)[0] for session in (by_hand, ours))
     assert np.allclose(expected, answered, atol=1e-6)
     ratios = []
@@ -125,53 +127,57 @@ def test_the_exported_graph_is_within_five_percent_of_one_written_by_hand(ladder
     assert statistics.median(ratios) < 1.05, ratios
 
 
-def test_each_provider_is_told_with_the_nodes_that_it_ran(ladder: Ladder, recipe: Recipe) -> None:
-    nodes = onnx_session.nodes_by_provider(ladder.exported(recipe).onnx, ladder.device, ladder.test_images[:1])
+def test_each_provider_is_told_with_the_nodes_that_it_ran(model_store: ModelStore, recipe: Recipe) -> None:
+    nodes = onnx_session.nodes_by_provider(
+        model_store.exported(recipe).onnx, model_store.device, model_store.test_images[:1]
+    )
     assert list(nodes) == ["CPUExecutionProvider"]
-    assert 1 < nodes["CPUExecutionProvider"] <= len(ladder.exported(recipe).onnx.operators)
+    assert 1 < nodes["CPUExecutionProvider"] <= len(model_store.exported(recipe).onnx.operators)
 
 
-def test_the_exported_file_carries_its_papers(ladder: Ladder, recipe: Recipe, dataset: Dataset) -> None:
-    proto = onnx.load_from_string(ladder.exported(recipe).onnx.content)
-    papers = {entry.key.removeprefix("densebench."): entry.value for entry in proto.metadata_props}
-    assert papers["recipe"] == recipe.name
-    assert papers["dataset_sha256"] == dataset.sha256
-    assert "tensorflow" in papers["packages"]
+def test_the_exported_file_carries_its_papers(model_store: ModelStore, recipe: Recipe, dataset: Dataset) -> None:
+    proto = onnx.load_from_string(model_store.exported(recipe).onnx.content)
+    extra_info = {entry.key.removeprefix("densebench."): entry.value for entry in proto.metadata_props}
+    assert extra_info["recipe"] == recipe.name
+    assert extra_info["dataset_sha256"] == dataset.sha256
+    assert "tensorflow" in extra_info["packages"]
 
 
-def test_onnx_runtime_answers_what_the_trained_model_answers(ladder: Ladder, recipe: Recipe, session: Any) -> None:
+def test_onnx_runtime_answers_what_the_trained_model_answers(
+    model_store: ModelStore, recipe: Recipe, session: Any
+) -> None:
     certificate = certify(
-        ladder.exported(recipe).probabilities, onnx_session.run_in_batches(session, ladder.test_images)
+        model_store.exported(recipe).probabilities, onnx_session.run_in_batches(session, model_store.test_images)
     )
     assert certificate.faults == []
     assert certificate.max_abs_diff < 1e-6
 
 
-def test_any_batch_size_gives_the_same_answers(ladder: Ladder, session: Any) -> None:
-    images = ladder.test_images[:7]
+def test_any_batch_size_gives_the_same_answers(model_store: ModelStore, session: Any) -> None:
+    images = model_store.test_images[:7]
     one_by_one = onnx_session.run_in_batches(session, images, batch_size=1)
     np.testing.assert_allclose(onnx_session.run_in_batches(session, images), one_by_one, atol=1e-6)
 
 
-def test_a_batch_larger_than_the_data_set_is_really_that_large(ladder: Ladder, session: Any) -> None:
-    batch = onnx_session.make_batch(ladder.test_images, 1000)
+def test_a_batch_larger_than_the_data_set_is_really_that_large(model_store: ModelStore, session: Any) -> None:
+    batch = onnx_session.make_batch(model_store.test_images, 1000)
     assert onnx_session.primed_call(session, batch)()[0].shape == (1000, 10)
 
 
-def test_the_same_seed_trains_the_same_model_and_another_seed_another(ladder: Ladder, recipe: Recipe) -> None:
+def test_the_same_seed_trains_the_same_model_and_another_seed_another(model_store: ModelStore, recipe: Recipe) -> None:
     answers = []
     for seed in (5, 5, 6):
-        fit = ladder.prepare(recipe, seed)
+        fit = model_store.prepare(recipe, seed)
         fit.run()
-        answers.append(fit.finish().predict(ladder.test_images))
+        answers.append(fit.finish().predict(model_store.test_images))
     assert np.array_equal(answers[0], answers[1])
     assert not np.array_equal(answers[0], answers[2])
 
 
-def test_priming_leaves_the_training_as_it_would_have_been(ladder: Ladder) -> None:
+def test_priming_leaves_the_training_as_it_would_have_been(model_store: ModelStore) -> None:
     """The deep MLP has no dropout, so a plain Keras fit from the same seed must end at the same weights."""
     recipe = RECIPES["deep_mlp"]
-    training, split = ladder.training(recipe), ladder.split(recipe)
+    training, split = model_store.training(recipe), model_store.split(recipe)
     fit = prepare_keras_fit(recipe, training, split, seed=3, on_epoch=lambda _epoch: None)
     fit.run()
 
@@ -183,15 +189,15 @@ def test_priming_leaves_the_training_as_it_would_have_been(ladder: Ladder) -> No
     plain.compile(optimizer=training.optimizer, loss=training.loss, jit_compile=False)
     tf.keras.utils.set_random_seed(3)
     plain.fit(split.train_images, split.train_labels, batch_size=32, epochs=training.epochs, verbose=0)
-    expected = plain(ladder.test_images, training=False).numpy()
-    assert np.array_equal(fit.finish().predict(ladder.test_images), expected)
+    expected = plain(model_store.test_images, training=False).numpy()
+    assert np.array_equal(fit.finish().predict(model_store.test_images), expected)
 
 
 @pytest.mark.usefixtures("ladder")
 def test_early_stopping_ends_a_training_and_the_record_says_when(dataset: Dataset) -> None:
     recipe = RECIPES["dropout_mlp"]
     hopeless = replace(recipe, training=replace(recipe.training, epochs=12), build=_blind_model)
-    fit = Ladder(dataset, DEVICE, quick=False, seeds=[0]).prepare(hopeless, 0)
+    fit = ModelStore(dataset, DEVICE, quick=False, seeds=[0]).prepare(hopeless, 0)
     fit.run()
     assert fit.finish().epochs_run == 3  # one to start from, and two without a better one
 
@@ -203,33 +209,33 @@ def _blind_model(keras: Any) -> Any:
     return keras.Sequential([keras.Input((784,)), layers.Rescaling(0.0), output])
 
 
-def test_epochs_are_told_as_they_end(ladder: Ladder) -> None:
+def test_epochs_are_told_as_they_end(model_store: ModelStore) -> None:
     seen: list[int] = []
-    ladder.prepare(RECIPES["single_dense"], 0, on_epoch=seen.append).run()
+    model_store.prepare(RECIPES["single_dense"], 0, on_epoch=seen.append).run()
     assert seen == [1, 2]
 
 
-def test_the_first_step_is_measured_apart(ladder: Ladder) -> None:
-    assert (ladder.prepare(RECIPES["deep_mlp"], 0).first_step_s or 0) > 0
-    assert ladder.prepare(RECIPES["logistic_regression"], 0).first_step_s is None
+def test_the_first_step_is_measured_apart(model_store: ModelStore) -> None:
+    assert (model_store.prepare(RECIPES["deep_mlp"], 0).first_step_s or 0) > 0
+    assert model_store.prepare(RECIPES["logistic_regression"], 0).first_step_s is None
 
 
 def test_a_refused_training_is_refused_for_every_row_and_never_repeated(dataset: Dataset) -> None:
-    ladder = Ladder(dataset, DEVICE, quick=True, seeds=[0])
-    ladder.refuse(RECIPES["deep_mlp"], "deep_mlp was not trained: out of memory")
+    model_store = ModelStore(dataset, DEVICE, quick=True, seeds=[0])
+    model_store.refuse(RECIPES["deep_mlp"], "deep_mlp was not trained: out of memory")
     for _ in range(2):
         with pytest.raises(InvalidRow, match="out of memory"):
-            ladder.exported(RECIPES["deep_mlp"])
+            model_store.exported(RECIPES["deep_mlp"])
 
 
-def test_a_model_that_ran_elsewhere_than_claimed_is_refused(ladder: Ladder, dataset: Dataset) -> None:
-    trained = ladder.exported(RECIPES["single_dense"]).trained
-    on_gpu = Ladder(dataset, Device("gpu", 1, 0), quick=True, seeds=[0])
+def test_a_model_that_ran_elsewhere_than_claimed_is_refused(model_store: ModelStore, dataset: Dataset) -> None:
+    trained = model_store.exported(RECIPES["single_dense"]).trained
+    on_gpu = ModelStore(dataset, Device("gpu", 1, 0), quick=True, seeds=[0])
     assert on_gpu.faults(trained, 0.9) == ["single_dense, seed 0: claimed gpu:0, but computed on CPU:0"]
 
 
-def test_a_session_never_falls_back_to_another_provider(ladder: Ladder) -> None:
-    model = ladder.exported(RECIPES["single_dense"]).onnx
+def test_a_session_never_falls_back_to_another_provider(model_store: ModelStore) -> None:
+    model = model_store.exported(RECIPES["single_dense"]).onnx
     with (
         pytest.raises(DensebenchError, match="has no CUDAExecutionProvider"),
         onnx_session.open_session(model, Device("gpu", 1, 0), threads=1),
@@ -237,8 +243,8 @@ def test_a_session_never_falls_back_to_another_provider(ladder: Ladder) -> None:
         pass
 
 
-def test_a_closed_session_holds_nothing(ladder: Ladder) -> None:
-    with onnx_session.open_session(ladder.exported(RECIPES["single_dense"]).onnx, DEVICE, threads=1) as session:
-        call = onnx_session.primed_call(session, ladder.test_images[:1])
+def test_a_closed_session_holds_nothing(model_store: ModelStore) -> None:
+    with onnx_session.open_session(model_store.exported(RECIPES["single_dense"]).onnx, DEVICE, threads=1) as session:
+        call = onnx_session.primed_call(session, model_store.test_images[:1])
     with pytest.raises(AttributeError):
         call()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from bench.__main__ import main
 from bench.commands.predict import command as predict
-from bench.commands.predict.command import BLUE, PLAIN, RED, Subject, answer_lines, fit_encoding
+from bench.commands.predict.command import BLUE, PLAIN, RED, InputImage, answer_lines, fit_encoding
 from bench.data import datasets
 from tests.fake_data import ARRAYS, TEST, TRAIN, write_files
 from tests.fake_models import ASSURED, FULL, QUICK, linear, write_model
@@ -114,7 +114,7 @@ def test_an_index_gets_the_true_label_and_whether_the_answer_is_right(
 def test_the_pixels_of_an_index_are_those_of_the_data_set(model: Path, images: list[str]) -> None:
     assert model
     loaded = datasets.load_dataset("fashion_mnist", Path(images[1]))
-    subject = predict.read_subject("test:2", predict.Library("fashion_mnist", loaded, "auto"))
+    subject = predict.read_subject("test:2", predict.ImageSource("fashion_mnist", loaded, "auto"))
     np.testing.assert_array_equal(subject.pixels, ARRAYS["fashion_mnist"][2][2].reshape(784) / np.float32(255))
 
 
@@ -179,7 +179,7 @@ def test_outputs_that_are_no_class_are_summed_up(model: Path, capsys: pytest.Cap
 
 def test_an_answer_that_is_no_class_is_wrong() -> None:
     probabilities = np.eye(12)[11]
-    headline, *bars = answer_lines(Subject("test:0", np.zeros(784, np.float32), label=3), probabilities, "mnist")
+    headline, *bars = answer_lines(InputImage("test:0", np.zeros(784, np.float32), label=3), probabilities, "mnist")
     assert headline == "test:0  output 11, which is no class, 100.0 %  wrong, it is 3"
     assert bars[-1] == f"2 other outputs  100.0 %  {'█' * 40}"
 
@@ -195,7 +195,7 @@ def test_the_image_is_shown_as_the_model_saw_it(invert: str, model: Path, capsys
 
 
 def test_a_quick_runs_model_is_used_with_a_warning(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_model(Path("results/onnx/20261121T080000Z-x/deep_mlp.onnx"), papers=QUICK)
+    write_model(Path("results/onnx/20261121T080000Z-x/deep_mlp.onnx"), extra_info=QUICK)
     assert model
     assert ask("deep_mlp", "shirt.png") == 0
     assert capsys.readouterr().err == (
@@ -205,7 +205,7 @@ def test_a_quick_runs_model_is_used_with_a_warning(model: Path, capsys: pytest.C
 
 
 def test_what_is_assumed_of_a_model_from_elsewhere_is_said(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_model(model, papers={}, nodes=linear("images", "probabilities"))
+    write_model(model, extra_info={}, nodes=linear("images", "probabilities"))
     assert ask(model, "shirt.png") == 0
     output, errors = capsys.readouterr()
     assert output == f"mine (mine.onnx)\n\nshirt.png  Shirt 61.2 %  inverted, 40x60 -> 28x28\n{BARS}"
@@ -227,7 +227,7 @@ def test_a_model_that_cannot_be_asked_stops_the_command_with_one_line(
         helper.make_node("Constant", [], ["shape"], value_ints=[7, 100]),
         helper.make_node("Reshape", ["images", "shape"], ["probabilities"]),
     ]
-    few = write_model(Path("few.onnx"), [0.5, 0.5], papers={**FULL, "dataset": "mnist"})
+    few = write_model(Path("few.onnx"), [0.5, 0.5], extra_info={**FULL, "dataset": "mnist"})
     broken = write_model(Path("broken.onnx"), nodes=reshape)
     text = Path("text.onnx")
     text.write_text("no model", encoding="ascii")
@@ -270,7 +270,7 @@ def test_a_right_answer_is_blue_and_no_color_is_honoured(
     model: Path, images: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     probabilities = np.array(ASSURED)
-    subject = Subject("test:0", np.zeros(784, np.float32), label=6)
+    subject = InputImage("test:0", np.zeros(784, np.float32), label=6)
     lines = answer_lines(subject, probabilities, "fashion_mnist", colours=True)
     assert lines[0] == f"{BLUE}test:0  Shirt 61.2 %  right, it is Shirt{PLAIN}"
     assert [line.startswith(BLUE) for line in lines[1:]] == [name == 6 for name in range(10)]

@@ -39,10 +39,10 @@ def published(tmp_path: Path) -> Path:
     return folder
 
 
-def store(results: Path, name: str, rows: list[dict[str, Any]], **about: Any) -> None:
+def store(results: Path, name: str, rows: list[dict[str, Any]], **metadata: Any) -> None:
     path = results / "raw" / "machine" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(run_content(rows, **about)), encoding="utf-8")
+    path.write_text(json.dumps(run_content(rows, **metadata)), encoding="utf-8")
 
 
 def report(published: Path, results: Path, *words: str) -> int:
@@ -74,9 +74,9 @@ def test_the_newest_of_whole_runs_is_shown(results: Path) -> None:
     ],
 )
 def test_a_part_or_a_run_with_other_options_never_takes_the_place_of_a_whole_one(
-    results: Path, about: dict[str, Any]
+    results: Path, metadata: dict[str, Any]
 ) -> None:
-    store(results, "newer", [train_row(), infer_row()], started_at="2026-01-04", **about)
+    store(results, "newer", [train_row(), infer_row()], started_at="2026-01-04", **metadata)
     assert chosen(results) == "whole.json"
 
 
@@ -122,9 +122,9 @@ def test_publishing_pins_the_run_and_makes_pages_and_readme_anew(results: Path, 
     ],
 )
 def test_a_part_of_a_run_is_not_published(
-    results: Path, published: Path, about: dict[str, Any], why: str, capsys: pytest.CaptureFixture[str]
+    results: Path, published: Path, metadata: dict[str, Any], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store(results, "part", [train_row()], **about)
+    store(results, "part", [train_row()], **metadata)
     before = (published / "published.toml").read_text(encoding="utf-8")
     assert report(published, results, "--publish", "part") == 4
     assert why in capsys.readouterr().err

@@ -17,14 +17,14 @@ from bench.__main__ import main
 from bench.commands.reproduce import command
 from bench.commands.reproduce.command import choose, load_datasets
 from bench.commands.reproduce.measure import count_answers, train_side_by_side
-from bench.commands.suite.model_store import Ladder
+from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import parse_device
 from bench.records.published_figures import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, judge, sample
 from bench.records.record import RunFileError, read_run
 from bench.records.reproductions import read_results
-from bench.records.seed_runs import Repetition, Result, class_scores
+from bench.records.seed_runs import Result, SeedRun, class_scores
 from bench.report.pages.reproduction import reproduction_page, reproduction_table
 from bench.report.pages.reproduction_cells import figure_name, interval, spread
 from bench.report.pages.reproduction_details import details_page
@@ -42,7 +42,7 @@ TINY = ("tiny_dense", "tiny_mlp")
 QUICK = ["--quick", "--seeds", "2", "--device", "cpu:1", "--trainer", "fit"]
 
 
-def repetition(seed: int = 0, **changes: Any) -> Repetition:
+def seed_run(seed: int = 0, **changes: Any) -> SeedRun:
     known: dict[str, Any] = {
         "trainer": "fit",
         "placed_on": "CPU:0",
@@ -57,7 +57,7 @@ def repetition(seed: int = 0, **changes: Any) -> Repetition:
         "confusion": [[1, 1], [0, 2]],
         "probabilities": {"test:0": [0.25, 0.75]},
     }
-    return Repetition(seed=seed, **(known | changes))
+    return SeedRun(seed=seed, **(known | changes))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_figure_is_reproduced_where_one_more_run_could_have_given_it(
 
 def test_a_figure_without_values_of_ours_is_not_judged() -> None:
     assert judge(ACCURACY, None) == CANNOT_TELL
-    assert sample(Figure("loss", "training", "0.3", epoch=5), [repetition()]) is None
+    assert sample(Figure("loss", "training", "0.3", epoch=5), [seed_run()]) is None
     assert interval(ACCURACY, None) == spread(ACCURACY, None) == "–"
 
 
@@ -100,7 +100,7 @@ def test_an_interval_is_shown_as_far_as_its_values_are_possible() -> None:
 
 
 def test_each_kind_of_figure_finds_its_value() -> None:
-    one = repetition(folds=[0.8, 0.9], scores={"validation loss": 0.3})
+    one = seed_run(folds=[0.8, 0.9], scores={"validation loss": 0.3})
     for figure, value in (
         (Figure("accuracy", "training", "0.85", epoch=2), 0.85),
         (Figure("loss", "validation", "0.3"), 0.3),
@@ -200,12 +200,12 @@ def test_a_reproduction_is_stored_told_and_exported(whole: tuple[Path, str]) -> 
     assert run.quick
     results = read_results(run)
     for name, parameters in zip(TINY, (7_850, 79_510), strict=True):
-        assert [one.seed for one in results[name].repetitions] == [0, 1]
-        assert {one.parameters for one in results[name].repetitions} == {parameters}
-        assert sum(map(sum, results[name].repetitions[0].confusion)) == 360
+        assert [one.seed for one in results[name].seed_runs] == [0, 1]
+        assert {one.parameters for one in results[name].seed_runs} == {parameters}
+        assert sum(map(sum, results[name].seed_runs[0].confusion)) == 360
         assert (folder / "onnx" / path.stem / f"{name}.onnx").stat().st_size > 4 * parameters
-        assert {one["outcome"] for one in results[name].specimen["saving"]} <= {"identical", "refused"}
-    assert len(results["tiny_mlp"].repetitions[0].history["val_loss"]) == 2
+        assert {one["outcome"] for one in results[name].first_model["saving"]} <= {"identical", "refused"}
+    assert len(results["tiny_mlp"].seed_runs[0].history["val_loss"]) == 2
     assert "Quick run" in output
     assert "| tiny_mlp" in output
     assert "Confusion matrix, from seed 0" in output
@@ -237,7 +237,7 @@ def test_a_stopped_reproduction_goes_on_where_it_was(
     assert len(calls) == 5
     assert stored(tmp_path)[0] == path
     answers = [
-        [one.scores for result in read_results(stored(folder)[1]).values() for one in result.repetitions]
+        [one.scores for result in read_results(stored(folder)[1]).values() for one in result.seed_runs]
         for folder in (whole[0], tmp_path)
     ]
     assert answers[0] == answers[1]
@@ -249,11 +249,11 @@ def test_a_stopped_reproduction_goes_on_where_it_was(
 def test_trainings_side_by_side_are_those_that_each_would_be_alone() -> None:
     device = parse_device("cpu:1")
     recipe, answers = PUBLISHED["tiny_mlp"].recipe, []
-    ladder = Ladder(load_dataset("digits"), device, quick=True, seeds=(0, 1))
+    model_store = ModelStore(load_dataset("digits"), device, quick=True, seeds=(0, 1))
     for groups in ([(0,), (1,)], [(0, 1)]):
-        done = [one for seeds in groups for one in train_side_by_side(recipe, ladder, seeds, lambda *_: None)]
+        done = [one for seeds in groups for one in train_side_by_side(recipe, model_store, seeds, lambda *_: None)]
         assert [one.seed for one in done] == [0, 1]
-        answers.append([one.fit.finish().predict(ladder.test_images) for one in done])
+        answers.append([one.fit.finish().predict(model_store.test_images) for one in done])
     np.testing.assert_array_equal(answers[0], answers[1])
     assert not np.array_equal(answers[0][0], answers[0][1])
 
@@ -261,7 +261,7 @@ def test_trainings_side_by_side_are_those_that_each_would_be_alone() -> None:
 @pytest.mark.usefixtures("tf")
 def test_a_training_that_is_stopped_ends_those_beside_it() -> None:
     device = parse_device("cpu:1")
-    ladder = Ladder(load_dataset("digits"), replace(device, threads=2), quick=False, seeds=(0, 1))
+    model_store = ModelStore(load_dataset("digits"), replace(device, threads=2), quick=False, seeds=(0, 1))
     told: list[tuple[int, int]] = []
 
     def stop_the_first(seed: int, epoch: int) -> None:
@@ -270,7 +270,7 @@ def test_a_training_that_is_stopped_ends_those_beside_it() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_side_by_side(PUBLISHED["t1_overfit"].recipe, ladder, (0, 1), stop_the_first)
+        train_side_by_side(PUBLISHED["t1_overfit"].recipe, model_store, (0, 1), stop_the_first)
     assert (0, 2) not in told
     assert (1, 20) not in told
 
@@ -302,7 +302,7 @@ def test_a_recipe_that_fails_is_a_row_and_the_others_are_trained(
     assert "tiny_dense · INVALID" in capsys.readouterr().out
     results = read_results(stored(tmp_path)[1])
     assert results["tiny_dense"].faults
-    assert len(results["tiny_mlp"].repetitions) == 1
+    assert len(results["tiny_mlp"].seed_runs) == 1
 
 
 def test_the_table_says_what_is_missing_and_why() -> None:
@@ -312,7 +312,7 @@ def test_the_table_says_what_is_missing_and_why() -> None:
 
 
 def test_a_hostile_run_file_is_a_harmless_page(tmp_path: Path) -> None:
-    specimen = {
+    first_model = {
         "class_names": ["<script>", "a|b"],
         "label_counts": {"training": [1, 1], "test": [1, 1]},
         "shown_labels": {"test:0": 1},
@@ -328,11 +328,11 @@ def test_a_hostile_run_file_is_a_harmless_page(tmp_path: Path) -> None:
         "device": "cpu",
         "threads": 2,
         "batch_size": 32,
-        "specimen": specimen,
+        "specimen": first_model,
     }
-    kept = repetition()
+    kept = seed_run()
     fields = {name: getattr(kept, name) for name in kept.__slots__ if name != "fit_s"}
-    about = {
+    metadata = {
         "schema": 1,
         "machine": {},
         "packages": {},
@@ -351,13 +351,13 @@ def test_a_hostile_run_file_is_a_harmless_page(tmp_path: Path) -> None:
     }
     path = tmp_path / "run.json"
     benchmark = {"extra_info": {**row, "repetitions": [fields]}, "stats": {"data": [1.0]}}
-    path.write_text(json.dumps({"benchmarks": [benchmark], "densebench": about}))
+    path.write_text(json.dumps({"benchmarks": [benchmark], "densebench": metadata}))
     text = reproduction_page(read_run(path)) + details_page(read_run(path))
     assert "<script>" not in text
     assert "<b>" not in text
     assert "a\\|b" in text
     for broken in ([{**fields, "seeds": 3}], [], [7], [{**fields, "confusion": [[1]]}], [{**fields, "folds": ["x"]}]):
         benchmark["extra_info"] = {**row, "repetitions": broken}
-        path.write_text(json.dumps({"benchmarks": [benchmark], "densebench": about}))
+        path.write_text(json.dumps({"benchmarks": [benchmark], "densebench": metadata}))
         with pytest.raises(RunFileError, match="cannot be read"):
             read_results(read_run(path))

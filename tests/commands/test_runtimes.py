@@ -14,8 +14,8 @@ import pytest
 from bench.__main__ import main
 from bench.commands.runtimes.cases import Case, run_content
 from bench.commands.runtimes.command import mark_missing, measure, plan_cases
-from bench.commands.runtimes.prepare import EXPECTED, Order, prepare
-from bench.commands.runtimes.worker import Settings, cold_start, time_calls, work
+from bench.commands.runtimes.prepare import EXPECTED, PrepareRequest, prepare
+from bench.commands.runtimes.worker import MeasureRequest, cold_start, time_calls, work
 from bench.errors import DensebenchError
 from bench.host.machine import RESIDENT, process_memory
 from bench.inference.runtimes import RUNTIMES
@@ -28,7 +28,7 @@ from bench.report.registry import KINDS
 from models import RECIPES
 from tests import fake_runs
 
-ABOUT = {**fake_runs.run_content([])["densebench"], "dataset_sha256": ""}
+METADATA = {**fake_runs.run_content([])["densebench"], "dataset_sha256": ""}
 LABELS = np.array([0, 1, 1])
 REFERENCE = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
 
@@ -84,7 +84,7 @@ def prepared(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
         "deep_mlp": [name for name in ARTIFACTS if name not in {"joblib", "tflite"}],
         "dropout_mlp": ["npz"],
     }
-    order = Order(
+    order = PrepareRequest(
         artifacts=artifacts,
         dataset="digits",
         data_dir=None,
@@ -121,7 +121,7 @@ def test_each_runtime_gives_the_trained_models_answers(
     for recipe, known in facts.items():
         if RECIPES[recipe].framework not in chosen.frameworks or chosen.artifact not in known["artifacts"]:
             continue
-        settings = Settings(
+        settings = MeasureRequest(
             runtime=runtime,
             path=str(folder / recipe / known["artifacts"][chosen.artifact]["file"]),
             expected=str(folder / recipe / EXPECTED),
@@ -191,8 +191,8 @@ def measured(answers: dict[str, dict[str, Any]], rounds: int = 2) -> list[Case]:
     return cases
 
 
-def stored(cases: list[Case], path: Path, **about: Any) -> Path:
-    content = run_content(cases, {**ABOUT, **about}, complete=True)
+def stored(cases: list[Case], path: Path, **metadata: Any) -> Path:
+    content = run_content(cases, {**METADATA, **metadata}, complete=True)
     path.write_text(json.dumps(content), encoding="utf-8")
     return path
 
@@ -254,7 +254,7 @@ def test_the_whole_command_on_a_tiny_data_set(tmp_path: Path, capsys: pytest.Cap
     assert main(["runtimes", *words, "--results", str(tmp_path)]) == 0
     (path,) = tmp_path.glob("raw/*/runtimes/*.json")
     run = read_run(path)
-    assert {record.papers["runtime"] for record in run.records} >= {
+    assert {record.extra_info["runtime"] for record in run.records} >= {
         "scikit-learn predict_proba",
         "ONNX Runtime",
         "NumPy",

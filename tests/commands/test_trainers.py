@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from bench.commands.trainers import command as trainer_ladder
-from bench.commands.trainers import worker as rung_worker
+from bench.commands.trainers import command as trainers_command
+from bench.commands.trainers import worker as trainers_worker
 from bench.commands.trainers.roofline import step_products
 from bench.commands.trainers.task import Ready, Task, Unavailable, make_ready
 from bench.commands.trainers.tensorflow_variants import steps_per_execution
-from bench.commands.trainers.variants import LADDERS, RUNGS, WIDTHS, Rung
+from bench.commands.trainers.variants import COMPARED, VARIANTS, WIDTHS, Variant
 from bench.commands.trainers.worker import serve
 from bench.errors import DensebenchError
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
@@ -35,7 +35,7 @@ IMAGES, FLOPS = 48_000, 319_600
 ACCURACIES = (0.84, 0.849, 0.85, 0.86, 0.87)
 """After each repetition; the third reaches the floor of deep_mlp."""
 SPEEDS_S = {"fit": 2.0, "fit, jit": 1.0, "JAX scan": 0.5}
-ABOUT: dict[str, Any] = {
+METADATA: dict[str, Any] = {
     "schema": 1,
     "machine": MACHINE,
     "packages": {**PACKAGES, "jax": "0.10.2", "torch": None},
@@ -64,16 +64,16 @@ class FakeWorker:
         self.log.append(f"{request['do']} {request['case']}")
         if answer := self.trouble(request):
             return answer
-        rung = request["case"].split(",", 2)[2].rstrip("]")
-        limit = "limit" in rung
+        variant = request["case"].split(",", 2)[2].rstrip("]")
+        limit = "limit" in variant
         if request["do"] == "prepare":
             facts: dict[str, Any] = {"flops": FLOPS * 100_000} if limit else {}
-            facts |= {"steps_per_execution": 100} if rung == "fit, jit" else {}
+            facts |= {"steps_per_execution": 100} if variant == "fit, jit" else {}
             own = {"warm_up_epochs": 0 if limit else 3, "facts": facts}
             return {"epochs": 1, "train_images": 100_000 if limit else IMAGES, **own}
         self.repeated[request["case"]] = count = self.repeated.get(request["case"], 0) + 1
         accuracy = None if limit else ACCURACIES[min(count, len(ACCURACIES)) - 1]
-        return {"value_s": SPEEDS_S.get(rung, 0.25), "contamination": {}, "test_accuracy": accuracy}
+        return {"value_s": SPEEDS_S.get(variant, 0.25), "contamination": {}, "test_accuracy": accuracy}
 
 
 def fine(_request: Mapping[str, Any]) -> None:
@@ -84,14 +84,14 @@ def measured(
     trouble: Callable[[Mapping[str, Any]], dict[str, Any] | None] = fine, blocks: int = 5, missing: str = ""
 ) -> tuple[list[Case], list[str]]:
     """All cases as fake workers measured them, and every request in order."""
-    cases = trainer_ladder.plan_cases()
+    cases = trainers_command.plan_cases()
     log: list[str] = []
-    trainer_ladder.mark_missing(cases, lambda package: None if package == missing else package)
-    workers = {rung.backend: FakeWorker(log, trouble) for rung in RUNGS.values()}
-    trainer_ladder.measure(
+    trainers_command.mark_missing(cases, lambda package: None if package == missing else package)
+    workers = {variant.backend: FakeWorker(log, trouble) for variant in VARIANTS.values()}
+    trainers_command.measure(
         cases,
         workers,
-        trainer_ladder.plan_orders(blocks, 7),
+        trainers_command.plan_orders(blocks, 7),
         dataset="fashion_mnist",
         progress=Progress(io.StringIO()),
         save=lambda: log.append("save"),
@@ -100,8 +100,8 @@ def measured(
     return cases, log
 
 
-def stored(folder: Path, cases: list[Case], name: str = "run.json", **about: Any) -> Run:
-    content = trainer_ladder.run_content(cases, {**ABOUT, **about}, complete=True)
+def stored(folder: Path, cases: list[Case], name: str = "run.json", **metadata: Any) -> Run:
+    content = trainers_command.run_content(cases, {**METADATA, **metadata}, complete=True)
     path = folder / "raw" / "machine" / FOLDER / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -115,7 +115,7 @@ def cells(line: str) -> list[str]:
 def test_the_table_has_a_row_per_rung_with_ratios_and_shares(tmp_path: Path) -> None:
     cases, _ = measured(missing="torch")
     for case in cases:
-        if case.rung == "fit":
+        if case.variant == "fit":
             case.values_s = [2.0, 2.0, 2.0, 2.5, 1.0]
     run = stored(tmp_path, [case for case in cases if case.batch_size == 32 and case.recipe == "deep_mlp"])
     header, _, *rows = [" | ".join(cells(line)) for line in trainer_table(run, ["deep_mlp"]).splitlines()]
@@ -152,7 +152,7 @@ def test_each_block_asks_each_case_once_in_an_order_of_its_own() -> None:
     names = sorted(f"repeat {case.name}" for case in cases)
     assert [sorted(filter(None, block)) for block in blocks] == [names] * 3
     assert blocks[0] != blocks[1]
-    assert trainer_ladder.plan_orders(3, 7) == trainer_ladder.plan_orders(3, 7)
+    assert trainers_command.plan_orders(3, 7) == trainers_command.plan_orders(3, 7)
 
 
 def test_a_dead_worker_fails_its_own_rungs_and_no_others(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_dead_worker_fails_its_own_rungs_and_no_others(tmp_path: Path) -> None
 
     cases, _ = measured(die)
     failed = [case for case in cases if case.failed]
-    assert {case.rung for case in failed} == {"JAX scan"}
+    assert {case.variant for case in failed} == {"JAX scan"}
     assert all(len(case.values_s) == 5 for case in cases if not case.failed)
     page = trainer_page(stored(tmp_path, cases))
     assert "deep_mlp, batch 32, JAX scan; deep_mlp, batch 128, JAX scan: the worker was killed by signal 9." in page
@@ -183,15 +183,15 @@ def test_a_rung_that_did_not_learn_is_invalid() -> None:
     cases, _ = measured(
         lambda request: answer if request["do"] == "repeat" and "limit" not in request["case"] else None
     )
-    assert {bool(case.failed) for case in cases if "limit" not in case.rung} == {True}
-    assert not any(case.failed for case in cases if "limit" in case.rung)
+    assert {bool(case.failed) for case in cases if "limit" not in case.variant} == {True}
+    assert not any(case.failed for case in cases if "limit" in case.variant)
     assert all(case.invalid == bool(case.failed) for case in cases)
 
 
 def test_the_time_to_the_accuracy_is_unknown_where_it_is_not_reached_or_was_not_stored(tmp_path: Path) -> None:
     run = stored(tmp_path, measured(blocks=2)[0])
     assert {time_to_accuracy(record) for record in run.records if record.recipe == "deep_mlp"} == {"–"}
-    content = trainer_ladder.run_content(measured()[0], ABOUT, complete=True)
+    content = trainers_command.run_content(measured()[0], METADATA, complete=True)
     for row in content["benchmarks"]:
         del row["extra_info"]["accuracies_by_block"], row["extra_info"]["warm_up_epochs"]
     path = tmp_path / "old.json"
@@ -224,7 +224,7 @@ def test_the_page_shows_the_newest_of_the_most_complete_runs(tmp_path: Path) -> 
     shown = read_shown(tmp_path)
     assert [run.file for run in shown.kinds["trainers"]] == ["whole.json"]
     assert "run file `whole.json`" in make_pages(shown)[0]["trainers"]
-    assert "broken.json" in shown.complaints[0]
+    assert "broken.json" in shown.warnings[0]
     assert make_pages(read_shown(tmp_path / "nothing")) == ({}, [])
 
 
@@ -272,8 +272,8 @@ def test_a_worker_prepares_repeats_and_scores(monkeypatch: pytest.MonkeyPatch) -
     def lack(_task: Task) -> Ready:
         raise Unavailable("no compiler")
 
-    monkeypatch.setitem(RUNGS, "fit", Rung("tensorflow", prepare))
-    monkeypatch.setitem(RUNGS, "compiled", Rung("tensorflow", lack))
+    monkeypatch.setitem(VARIANTS, "fit", Variant("tensorflow", prepare))
+    monkeypatch.setitem(VARIANTS, "compiled", Variant("tensorflow", lack))
     case = {"case": "a", "recipe": "deep_mlp", "batch_size": 1}
     requests = [
         {"do": "prepare", "rung": "fit", **case},
@@ -281,7 +281,7 @@ def test_a_worker_prepares_repeats_and_scores(monkeypatch: pytest.MonkeyPatch) -
         {"do": "prepare", "rung": "compiled", **case},
     ]
     lines: list[str] = []
-    serve(rung_worker.Worker("digits", None, 1), map(json.dumps, requests), lines.append)
+    serve(trainers_worker.Worker("digits", None, 1), map(json.dumps, requests), lines.append)
     prepared, repeated, lacking = map(json.loads, lines)
     assert prepared == {"epochs": 2, "train_images": 1149, "warm_up_epochs": 0, "facts": {}}
     assert repeated["value_s"] == 0.5
@@ -319,21 +319,21 @@ def test_the_limit_counts_only_products_that_training_needs() -> None:
 
 
 def test_every_ladder_has_a_baseline_and_its_widths() -> None:
-    for (recipe, _), rungs in LADDERS.items():
-        assert "fit" in rungs
+    for (recipe, _), variants in COMPARED.items():
+        assert "fit" in variants
         assert recipe in RECIPES.keys() & WIDTHS.keys()
 
 
 def arguments(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    trainer_ladder.add_arguments(parser)
+    trainers_command.add_arguments(parser)
     return parser.parse_args(words)
 
 
 @pytest.mark.parametrize("words", [["--device=gpu"], ["--device=tpu"], ["--blocks=0"]])
 def test_wrong_options_are_refused_before_anything_starts(words: list[str]) -> None:
     with pytest.raises(DensebenchError):
-        trainer_ladder.run(arguments(*words))
+        trainers_command.run(arguments(*words))
 
 
 def test_the_number_of_cpus_is_given_to_the_workers_only() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bench.errors import DensebenchError
 from bench.host import devices
 from bench.host.devices import Device, claim_device, parse_device, start_tensorflow
-from bench.host.gpu import Gap
+from bench.host.gpu import MissingRequirement
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,9 @@ def test_a_cpu_run_hides_every_gpu_and_sets_all_thread_counts(monkeypatch: pytes
 
 
 def test_a_gpu_that_is_not_there_is_an_error_and_never_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "find_gap", lambda index: Gap(f"there is no GPU {index}.", "Name another one."))
+    monkeypatch.setattr(
+        devices, "find_missing", lambda index: MissingRequirement(f"there is no GPU {index}.", "Name another one.")
+    )
     with pytest.raises(DensebenchError, match="device 'gpu:1': there is no GPU 1"):
         claim_device(Device("gpu", 4, 1))
 

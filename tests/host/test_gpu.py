@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from bench.host.devices import Device
-from bench.host.gpu import FIELDS, describe_gpu, find_gap, kernel_gap
+from bench.host.gpu import FIELDS, describe_gpu, find_missing, missing_kernels
 from bench.inference.onnx_session import device_faults
 
 
@@ -31,38 +31,38 @@ def cannot_load(name: str) -> NoReturn:
 
 
 def test_a_machine_without_a_card_says_what_was_looked_for(tmp_path: Path) -> None:
-    gap = str(find_gap(root=machine(tmp_path)))
-    assert "no GPU is visible here: no /dev/nvidiactl, no driver" in gap
-    assert "this machine has no NVIDIA card" in gap
-    assert "--device cpu" in gap
+    lack = str(find_missing(root=machine(tmp_path)))
+    assert "no GPU is visible here: no /dev/nvidiactl, no driver" in lack
+    assert "this machine has no NVIDIA card" in lack
+    assert "--device cpu" in lack
 
 
 def test_a_card_without_a_driver(tmp_path: Path) -> None:
-    gap = str(find_gap(root=machine(tmp_path, card=True)))
-    assert "no driver is loaded" in gap
-    assert "Install the NVIDIA driver" in gap
+    lack = str(find_missing(root=machine(tmp_path, card=True)))
+    assert "no driver is loaded" in lack
+    assert "Install the NVIDIA driver" in lack
 
 
 @pytest.mark.parametrize(
     ("files", "card"), [([".dockerenv"], True), (["run/.containerenv", "proc/driver/nvidia/x"], False)]
 )
 def test_a_container_without_the_device(tmp_path: Path, files: list[str], *, card: bool) -> None:
-    gap = str(find_gap(root=machine(tmp_path, *files, card=card)))
-    assert "this container was started without it" in gap
-    assert "docker run --gpus all" in gap
+    lack = str(find_missing(root=machine(tmp_path, *files, card=card)))
+    assert "this container was started without it" in lack
+    assert "docker run --gpus all" in lack
 
 
 def test_a_container_on_a_machine_without_a_card(tmp_path: Path) -> None:
-    assert "this container sees no NVIDIA card" in str(find_gap(root=machine(tmp_path, ".dockerenv")))
+    assert "this container sees no NVIDIA card" in str(find_missing(root=machine(tmp_path, ".dockerenv")))
 
 
 def test_a_driver_without_its_device_files(tmp_path: Path) -> None:
-    assert "`nvidia-smi`, run once as root" in str(find_gap(root=machine(tmp_path, "proc/driver/nvidia/version")))
+    assert "`nvidia-smi`, run once as root" in str(find_missing(root=machine(tmp_path, "proc/driver/nvidia/version")))
 
 
 def test_a_gpu_of_another_number(tmp_path: Path) -> None:
     root = machine(tmp_path, "dev/nvidiactl", "dev/nvidia0", "dev/nvidia-uvm")
-    assert str(find_gap(1, root=root, load=str)) == (
+    assert str(find_missing(1, root=root, load=str)) == (
         "there is no GPU 1 (/dev has 1). Name one that there is (gpu:0), or give the container more of them."
     )
 
@@ -70,13 +70,13 @@ def test_a_gpu_of_another_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("mark", "fix"), [("x", "user libraries"), (".dockerenv", "Container Toolkit")])
 def test_a_device_without_the_drivers_library(tmp_path: Path, mark: str, fix: str) -> None:
     root = machine(tmp_path, "dev/nvidiactl", "dev/nvidia0", mark)
-    gap = str(find_gap(root=root, load=cannot_load))
-    assert "libcuda.so.1: cannot open shared object file" in gap
-    assert fix in gap
+    lack = str(find_missing(root=root, load=cannot_load))
+    assert "libcuda.so.1: cannot open shared object file" in lack
+    assert fix in lack
 
 
 def test_nothing_is_missing_where_all_is_there(tmp_path: Path) -> None:
-    assert find_gap(root=machine(tmp_path, "dev/nvidiactl", "dev/nvidia0"), load=str) is None
+    assert find_missing(root=machine(tmp_path, "dev/nvidiactl", "dev/nvidia0"), load=str) is None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_nothing_is_missing_where_all_is_there(tmp_path: Path) -> None:
 def test_kernels_are_those_of_the_chips_own_generation(
     capability: tuple[int, int], built_for: list[str], *, fits: bool
 ) -> None:
-    assert (kernel_gap(capability, built_for) is None) is fits
+    assert (missing_kernels(capability, built_for) is None) is fits
 
 
 def test_the_gpu_is_described_by_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:

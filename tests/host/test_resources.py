@@ -55,9 +55,9 @@ def test_environments_and_memory_are_said_with_what_is_free() -> None:
         (80.0, 1.5, r"not enough room: needs about 2\.00 GB of memory \(1\.50 GB free\)\."),
     ],
 )
-def test_what_is_not_there_is_refused(disk_gb: float, memory_gb: float, complaint: str, free: Let) -> None:
+def test_what_is_not_there_is_refused(disk_gb: float, memory_gb: float, warning: str, free: Let) -> None:
     free(disk_gb, memory_gb)
-    with pytest.raises(DensebenchError, match=complaint):
+    with pytest.raises(DensebenchError, match=warning):
         said(Path("/x/env"))
 
 

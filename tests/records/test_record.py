@@ -41,8 +41,8 @@ def test_unknown_fields_are_ignored(tmp_path: Path) -> None:
     assert len(read_run(write(tmp_path / "run.json", content)).records) == 1
 
 
-def spoil(**about: Any) -> dict[str, Any]:
-    return run_content([], **about)
+def spoil(**metadata: Any) -> dict[str, Any]:
+    return run_content([], **metadata)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def spoil(**about: Any) -> dict[str, Any]:
         (run_content([train_row(first_step_s=[None, "soon", 1.0])]), "finite numbers"),
     ],
 )
-def test_a_broken_run_file_is_named_with_what_is_wrong(tmp_path: Path, content: Any, complaint: str) -> None:
+def test_a_broken_run_file_is_named_with_what_is_wrong(tmp_path: Path, content: Any, warning: str) -> None:
     path = write(tmp_path / "run.json", content)
     with pytest.raises(RunFileError) as error:
         read_run(path)
-    assert complaint in str(error.value)
+    assert warning in str(error.value)
     assert str(path) in str(error.value)
 
 
@@ -79,10 +79,10 @@ def test_broken_run_files_do_not_hide_the_others(tmp_path: Path) -> None:
     write(tmp_path / "raw/machine/a.json", run_content([], started_at="2026-01-02"))
     write(tmp_path / "raw/machine/broken.json", "{")
     write(tmp_path / "raw/machine/.a.json.x.tmp", "half written")
-    runs, complaints = read_runs(tmp_path)
+    runs, warnings = read_runs(tmp_path)
     assert [run.started_at for run in runs] == ["2026-01-01", "2026-01-02"]
-    assert len(complaints) == 1
-    assert "broken.json" in complaints[0]
+    assert len(warnings) == 1
+    assert "broken.json" in warnings[0]
 
 
 def test_a_file_that_may_not_be_read_is_a_complaint(tmp_path: Path) -> None:

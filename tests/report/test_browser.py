@@ -207,8 +207,8 @@ def test_hostile_text_stays_text(chromium: Any, tmp_path: Path) -> None:
     rows[0]["extra_info"]["histories"] = [{"loss": [2, 1], "val_loss": [1, 2]}] * 3
     path = tmp_path / "raw" / "machine" / "run.json"
     path.parent.mkdir(parents=True)
-    about = {"commit": evil, "machine": {"name": evil, "cpu": evil, "cpus": 2}, "device": evil}
-    path.write_text(json.dumps(run_content(rows, **about)), encoding="utf-8")
+    metadata = {"commit": evil, "machine": {"name": evil, "cpu": evil, "cpus": 2}, "device": evil}
+    path.write_text(json.dumps(run_content(rows, **metadata)), encoding="utf-8")
     visit = Visit(
         chromium, write_report(make_stored(read_shown(tmp_path), page=tmp_path / "report"), tmp_path / "report")[0]
     )

@@ -11,12 +11,12 @@ from bench.errors import DensebenchError
 from bench.records.duels import SIDES, Row, outcomes, read_duel, run_content
 from bench.records.record import read_run
 from bench.report.pages.duel_table import duel_page
-from tests.fake_duel import ABOUT, COMPILED, INFER, MARGINS, TRAIN, FakeArena, fought, lose
+from tests.fake_duel import COMPILED, INFER, MARGINS, METADATA, TRAIN, FakeArena, lose, selftest_duels
 from tests.fake_runs import run_content as suite_content
 
 
 def stored(rows: list[Row], path: Path, *, complete: bool = True) -> Path:
-    path.write_text(json.dumps(run_content(rows, ABOUT, complete=complete)), encoding="utf-8")
+    path.write_text(json.dumps(run_content(rows, METADATA, complete=complete)), encoding="utf-8")
     return path
 
 
@@ -31,9 +31,9 @@ def cells(page: str) -> list[list[str]]:
 def test_a_run_file_holds_all_that_is_needed_to_go_on(tmp_path: Path) -> None:
     rows = [Row(TRAIN, epochs=3), Row(COMPILED), Row(INFER)]
     arena = FakeArena(noise=0.1, trouble=lose("HEAD", 2), missing={COMPILED.name: "BASE"})
-    fought(arena, rows, budget_s=120.0)
-    about, again = read_duel(stored(rows, tmp_path / "run.json"))
-    assert about["duel"] == ABOUT["duel"]
+    selftest_duels(arena, rows, budget_s=120.0)
+    metadata, again = read_duel(stored(rows, tmp_path / "run.json"))
+    assert metadata["duel"] == METADATA["duel"]
     for row, copy in zip(rows, again, strict=True):
         assert copy.case == row.case
         assert (copy.epochs, copy.lost, copy.ends) == (row.epochs, row.lost, row.ends)
@@ -49,29 +49,29 @@ def test_a_run_file_holds_all_that_is_needed_to_go_on(tmp_path: Path) -> None:
 
 def test_a_run_file_is_read_like_any_other(tmp_path: Path) -> None:
     rows = [Row(TRAIN), Row(INFER)]
-    fought(FakeArena(trouble=lose("HEAD", 1, 2)), rows)
+    selftest_duels(FakeArena(trouble=lose("HEAD", 1, 2)), rows)
     run = read_run(stored(rows, tmp_path / "run.json", complete=False))
     assert (run.complete, run.missing) == (False, ())
-    assert {record.papers["side"] for record in run.records} == set(SIDES)
+    assert {record.extra_info["side"] for record in run.records} == set(SIDES)
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [("{", "not a densebench run file"), (json.dumps(suite_content([])), "not the run file of a duel")],
 )
-def test_another_file_is_no_duel(content: str, complaint: str, tmp_path: Path) -> None:
+def test_another_file_is_no_duel(content: str, warning: str, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(DensebenchError, match=complaint):
+    with pytest.raises(DensebenchError, match=warning):
         read_duel(path)
 
 
 def test_a_resumed_duel_goes_on_with_the_blocks_that_it_has() -> None:
     arena = FakeArena(noise=0.3)
     rows = [Row(INFER)]
-    fought(arena, rows, budget_s=90.0)
+    selftest_duels(arena, rows, budget_s=90.0)
     arena.noise = 0.001
-    fought(arena, rows, budget_s=100.0)
+    selftest_duels(arena, rows, budget_s=100.0)
     assert len(rows[0].blocks) == 19
     assert [block.seed for block in rows[0].blocks] == list(range(7, 26))
     assert rows[0].ends == [9, 19]
@@ -83,8 +83,8 @@ def test_a_resumed_duel_goes_on_with_the_blocks_that_it_has() -> None:
 def test_the_table_says_what_was_found() -> None:
     rows = [Row(TRAIN), Row(INFER)]
     arena = FakeArena({TRAIN.name: 1.1}, noise=0.0)
-    fought(arena, rows)
-    page = duel_page(rows, outcomes(rows, MARGINS), MARGINS, ABOUT)
+    selftest_duels(arena, rows)
+    page = duel_page(rows, outcomes(rows, MARGINS), MARGINS, METADATA)
     assert cells(page) == [
         [
             "train[deep_mlp]",
@@ -106,8 +106,8 @@ def test_the_table_says_what_was_found() -> None:
 
 def test_what_cannot_be_told_says_what_it_would_take() -> None:
     rows = [Row(INFER), Row(TRAIN)]
-    fought(FakeArena({INFER.name: 1.05}, noise=0.08), rows, budget_s=190.0)
-    inference, training = cells(duel_page(rows, outcomes(rows, MARGINS), MARGINS, ABOUT))
+    selftest_duels(FakeArena({INFER.name: 1.05}, noise=0.08), rows, budget_s=190.0)
+    inference, training = cells(duel_page(rows, outcomes(rows, MARGINS), MARGINS, METADATA))
     assert inference[4] == "cannot tell"
     assert inference[8].startswith("about ")
     assert inference[8].endswith(("min 0 s", "0 s", " s"))
@@ -117,18 +117,18 @@ def test_what_cannot_be_told_says_what_it_would_take() -> None:
 
 def test_before_the_first_look_the_table_has_no_ratio() -> None:
     rows = [Row(INFER)]
-    fought(FakeArena(), rows, budget_s=30.0)
-    (row,) = cells(duel_page(rows, outcomes(rows, MARGINS), MARGINS, ABOUT))
+    selftest_duels(FakeArena(), rows, budget_s=30.0)
+    (row,) = cells(duel_page(rows, outcomes(rows, MARGINS), MARGINS, METADATA))
     assert row[3:5] == ["–", "cannot tell"]
     assert row[8] == "about 5 more blocks, 50.0 s"
 
 
 def test_a_duel_without_a_single_block_has_a_page() -> None:
     rows = [Row(TRAIN), Row(INFER, failed="HEAD: the worker ended with status 1")]
-    page = duel_page(rows, outcomes(rows, MARGINS), MARGINS, ABOUT)
+    page = duel_page(rows, outcomes(rows, MARGINS), MARGINS, METADATA)
     assert [row[4] for row in cells(page)] == ["cannot tell", "failed"]
 
 
 def test_a_planted_change_is_told_above_the_table() -> None:
-    about = {**ABOUT, "duel": {**ABOUT["duel"], "plant": "train:5%"}}
-    assert duel_page([], [], MARGINS, about).startswith("**Planted into HEAD: train:5%.**")
+    metadata = {**METADATA, "duel": {**METADATA["duel"], "plant": "train:5%"}}
+    assert duel_page([], [], MARGINS, metadata).startswith("**Planted into HEAD: train:5%.**")

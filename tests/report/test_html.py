@@ -13,8 +13,8 @@ import pytest
 from bench.__main__ import main
 from bench.report.html.page import SECTIONS, build_page, embed, make_sections
 from bench.report.html.sections.curves import parting, sound
+from bench.report.html.sections.headline import model_summaries, pareto
 from bench.report.html.sections.images import sound_gallery
-from bench.report.html.sections.ladder import pareto, rungs
 from bench.report.html.sections.latency import SHARES, thin
 from bench.report.html.stored import MOST_RUNS, Stored, make_stored
 from bench.report.html.view import YOURS, Panel, Section, plain, plot_text, time_axis
@@ -39,8 +39,8 @@ def read_stored(results: Path) -> Stored:
 def make(results: Path) -> tuple[list[Section], list[str], str]:
     """Chapters, complaints and the page without Plotly."""
     stored = read_stored(results)
-    sections, complaints = make_sections(stored)
-    return sections, [*stored.complaints, *complaints], build_page(stored, sections, "")
+    sections, warnings = make_sections(stored)
+    return sections, [*stored.warnings, *warnings], build_page(stored, sections, "")
 
 
 def panel(sections: list[Section], key: str) -> Panel:
@@ -59,8 +59,8 @@ def texts(panel: Panel) -> list[list[str]]:
 
 
 def test_the_published_runs_make_every_chapter() -> None:
-    sections, complaints, page = make(ROOT / "results")
-    assert complaints == []
+    sections, warnings, page = make(ROOT / "results")
+    assert warnings == []
     assert [section.title for section in sections] == list(SECTIONS)
     assert all(section.panels for section in sections if section.key != "releases")
     keys = [one.key for section in sections for one in section.panels]
@@ -117,12 +117,12 @@ def test_an_invalid_row_is_marked_and_not_drawn(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_told_on_the_page(tmp_path: Path) -> None:
     store(tmp_path, run_content([train_row(), infer_row()]))
     (tmp_path / "raw" / "machine" / "broken.json").write_text("{", encoding="utf-8")
-    sections, complaints, _ = make(tmp_path)
-    assert "broken.json" in complaints[0]
+    sections, warnings, _ = make(tmp_path)
+    assert "broken.json" in warnings[0]
     assert any("broken.json" in cell for row in texts(panel(sections, "invalid")) for cell in row)
 
 
-HOSTILE_ABOUT: list[dict[str, Any]] = [
+HOSTILE_METADATA: list[dict[str, Any]] = [
     {"commit": EVIL, "command": EVIL},
     {"machine": {"name": EVIL, "cpu": EVIL, "cpus": EVIL}},
     {"machine": {"name": ["deep"] * 3, "cpu": None}},
@@ -133,7 +133,7 @@ HOSTILE_ABOUT: list[dict[str, Any]] = [
     {"started_at": EVIL},
     {"started_at": ""},
 ]
-HOSTILE_PAPERS: list[dict[str, Any]] = [
+HOSTILE_EXTRA_INFO: list[dict[str, Any]] = [
     {"recipe": EVIL, "case": EVIL},
     {"recipe": "m" * 100_000},
     {"histories": EVIL},
@@ -154,19 +154,19 @@ HOSTILE_PAPERS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("about", HOSTILE_ABOUT)
-def test_a_hostile_run_ends_in_text_or_in_a_complaint(tmp_path: Path, about: dict[str, Any]) -> None:
+@pytest.mark.parametrize("about", HOSTILE_METADATA)
+def test_a_hostile_run_ends_in_text_or_in_a_complaint(tmp_path: Path, metadata: dict[str, Any]) -> None:
     store(tmp_path, run_content([train_row(), infer_row()]), "good")
-    store(tmp_path, run_content([train_row(), infer_row()], **about), "hostile")
+    store(tmp_path, run_content([train_row(), infer_row()], **metadata), "hostile")
     _assert_harmless(tmp_path)
 
 
-@pytest.mark.parametrize("papers", HOSTILE_PAPERS)
-def test_a_hostile_row_ends_in_text_or_in_a_complaint(tmp_path: Path, papers: dict[str, Any]) -> None:
+@pytest.mark.parametrize("papers", HOSTILE_EXTRA_INFO)
+def test_a_hostile_row_ends_in_text_or_in_a_complaint(tmp_path: Path, extra_info: dict[str, Any]) -> None:
     store(tmp_path, run_content([train_row(), infer_row()]), "good")
     rows = [train_row(), infer_row()]
     for row in rows:
-        row["extra_info"] |= papers
+        row["extra_info"] |= extra_info
     store(tmp_path, run_content(rows, device="cpu:1"), "hostile")
     _assert_harmless(tmp_path)
 
@@ -194,8 +194,8 @@ def test_a_file_that_is_no_run_is_named(tmp_path: Path, text: str, folder: str) 
     path = tmp_path / "raw" / folder / "hostile.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    _, complaints, _ = make(tmp_path)
-    assert any("hostile.json" in line for line in complaints)
+    _, warnings, _ = make(tmp_path)
+    assert any("hostile.json" in line for line in warnings)
 
 
 @pytest.mark.parametrize("folder", ["versions", "selftest", "reproduction", "runtimes", "trainers"])
@@ -205,11 +205,11 @@ def test_a_run_of_another_kind_in_a_folder_costs_its_chapter_at_most(
     store(tmp_path, run_content([train_row(), infer_row()]), "good")
     store(tmp_path, run_content([train_row(recipe=EVIL), infer_row()]), "stray", f"machine/{folder}")
     assert main(["report", "--results", str(tmp_path)]) == 0
-    sections, complaints, page = make(tmp_path)
+    sections, warnings, page = make(tmp_path)
     assert len(sections) == len(SECTIONS)
     assert panel(sections, "headline").table
     assert page.count("<script") == 4
-    told = capsys.readouterr().err + "".join(complaints)
+    told = capsys.readouterr().err + "".join(warnings)
     assert "Traceback" not in told
 
 
@@ -237,7 +237,7 @@ def test_a_thinned_distribution_is_made_of_timings_that_were_taken() -> None:
 
 def test_the_front_is_what_nothing_beats_on_both(tmp_path: Path) -> None:
     store(tmp_path, run_content([train_row(name) for name in ("a", "b", "c", "d", "e")]))
-    a, b, c, d, e = rungs(read_stored(tmp_path).main)
+    a, b, c, d, e = model_summaries(read_stored(tmp_path).main)
     points = [(a, 3.0, 0.9), (b, 1.0, 0.7), (c, 2.0, 0.6), (d, 2.0, 0.8), (e, 3.0, 0.9)]
     assert [one.model for one, _ in pareto(points)] == ["b", "d", "a"]
 

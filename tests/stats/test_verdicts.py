@@ -11,7 +11,7 @@ from scipy import stats
 
 from bench.stats.alpha_spending import Look, looks, next_look, planned_blocks
 from bench.stats.estimate import block_ratio, centre, faster_half
-from bench.stats.variance_components import Split, choose_rounds, split_noise
+from bench.stats.variance_components import Split, select_rounds, split_noise
 from bench.stats.verdicts import (
     ALARM_ERROR,
     CANNOT_TELL,
@@ -230,4 +230,4 @@ def test_the_noise_of_too_few_blocks_is_unknown() -> None:
 )
 def test_rounds_per_process_follow_costs_and_noise(rounds: float, processes: float, expected: int) -> None:
     split = Split(rounds, processes, 0.0)
-    assert choose_rounds(split, round_s=0.5, process_s=5.0, fewest=2, most=20) == expected
+    assert select_rounds(split, round_s=0.5, process_s=5.0, fewest=2, most=20) == expected

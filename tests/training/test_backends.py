@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from bench.commands.suite.model_store import Ladder
+from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import Device
@@ -58,13 +58,13 @@ def test_a_backend_that_is_unknown_or_missing_is_refused(monkeypatch: pytest.Mon
 @pytest.mark.usefixtures("tf")
 @pytest.mark.parametrize("name", ["single_dense", "dropout_mlp"])
 def test_a_graph_written_layer_by_layer_answers_as_the_exporters_one_does(name: str) -> None:
-    ladder = Ladder(load_dataset("digits", None), Device("cpu", 1), quick=True, seeds=[0], trainer="fit")
-    trained = ladder.exported(RECIPES[name]).trained
+    model_store = ModelStore(load_dataset("digits", None), Device("cpu", 1), quick=True, seeds=[0], trainer="fit")
+    trained = model_store.exported(RECIPES[name]).trained
     written = export(replace(trained, backend="jax"), {})
     assert written.operators == export(trained, {}).operators
     session = onnxruntime.InferenceSession(written.content, providers=["CPUExecutionProvider"])
-    answers = session.run(None, {INPUT_NAME: ladder.test_images})[0]
-    assert certify(trained.predict(ladder.test_images), answers).faults == []
+    answers = session.run(None, {INPUT_NAME: model_store.test_images})[0]
+    assert certify(trained.predict(model_store.test_images), answers).faults == []
 
 
 class Listener:
@@ -112,8 +112,8 @@ def test_each_backend_trains_exports_and_is_certified(backend: str, trainer: str
     (run,), _ = read_runs(tmp_path)
     assert run.backend == backend
     train = [record for record in run.records if record.stage == "train"]
-    assert {record.papers["backend"] for record in run.records} == {backend}
+    assert {record.extra_info["backend"] for record in run.records} == {backend}
     assert {record.trainer for record in train} == {trainer}
-    assert all(json.loads(json.dumps(record.papers["placed_on"])) == ["CPU:0"] for record in train)
+    assert all(json.loads(json.dumps(record.extra_info["placed_on"])) == ["CPU:0"] for record in train)
     assert not any(record.faults for record in run.records)
     assert np.mean([record.test_accuracies[0] for record in train]) > 0.5

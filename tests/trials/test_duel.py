@@ -13,9 +13,9 @@ from bench.records.duels import SIDES, Outcome, Row, outcomes
 from bench.report.pages.duel_table import duel_page, verdicts
 from bench.stats.verdicts import CANNOT_TELL, SLOWER, Finding
 from bench.trials.duels.blocks import SideFailed, SideMissing, first_side, run_block, settle_s
-from bench.trials.duels.cases import DEFAULT_CASES, choose_cases, known_cases
-from bench.trials.duels.duel import choose_epochs, choose_turns
-from tests.fake_duel import ABOUT, BLOCK_S, COMPILED, INFER, MARGINS, TRAIN, FakeArena, fought, lose
+from bench.trials.duels.cases import DEFAULT_CASES, known_cases, select_cases
+from bench.trials.duels.duel import select_epochs, select_turns
+from tests.fake_duel import BLOCK_S, COMPILED, INFER, MARGINS, METADATA, TRAIN, FakeArena, lose, selftest_duels
 
 DEFAULT_FAIL_ON = ["slower", "worse", "missing"]
 
@@ -90,7 +90,7 @@ def test_idle_threads_of_the_other_side_are_waited_for() -> None:
 def test_a_duel_ends_when_every_row_is_settled_and_settled_rows_are_measured_no_more() -> None:
     arena = FakeArena({TRAIN.name: 1.05}, loss=0.0)
     rows = [Row(TRAIN), Row(INFER)]
-    fought(arena, rows, budget_s=10_000.0)
+    selftest_duels(arena, rows, budget_s=10_000.0)
     assert words(rows) == ["slower", "non-inferior", "same"]
     assert [len(row.blocks) for row in rows] == [8, 8]
     assert not any(row.ends for row in rows)
@@ -98,21 +98,21 @@ def test_a_duel_ends_when_every_row_is_settled_and_settled_rows_are_measured_no_
 
 def test_every_block_is_saved_before_the_next() -> None:
     arena = FakeArena()
-    fought(arena, [Row(INFER)])
+    selftest_duels(arena, [Row(INFER)])
     blocks = [line.split()[0] for line in arena.log[1:]]
     assert blocks == ["block", "save"] * 8
 
 
 def test_both_sides_of_each_block_have_a_seed_of_their_own() -> None:
     rows = [Row(INFER)]
-    fought(FakeArena(), rows)
+    selftest_duels(FakeArena(), rows)
     assert [block.seed for block in rows[0].blocks] == list(range(7, 15))
 
 
 def test_the_budget_ends_a_duel_that_is_not_settled_before_a_block_would_exceed_it() -> None:
     arena = FakeArena(noise=0.3)
     rows = [Row(INFER)]
-    fought(arena, rows, budget_s=9 * BLOCK_S + 5)
+    selftest_duels(arena, rows, budget_s=9 * BLOCK_S + 5)
     assert arena.now_s == 9 * BLOCK_S
     assert rows[0].ends == [9]
     assert words(rows) == ["cannot tell"]
@@ -121,7 +121,7 @@ def test_the_budget_ends_a_duel_that_is_not_settled_before_a_block_would_exceed_
 def test_a_killed_worker_costs_its_block_and_is_told() -> None:
     arena = FakeArena(trouble=lose("HEAD", 3))
     rows = [Row(INFER)]
-    shown = fought(arena, rows)
+    shown = selftest_duels(arena, rows)
     assert f"LOST a block of {INFER.name}: HEAD: the worker was killed by signal 9" in shown
     assert (len(rows[0].blocks), rows[0].failed) == (8, None)
     assert [block.first for block in rows[0].blocks].count("BASE") == 4
@@ -134,7 +134,7 @@ def test_a_case_that_fails_twice_in_a_row_is_given_up_and_the_others_go_on() -> 
             raise SideFailed("BASE", "the worker gave no answer within 120 s")
 
     rows = [Row(TRAIN), Row(INFER)]
-    fought(FakeArena(trouble=trouble), rows)
+    selftest_duels(FakeArena(trouble=trouble), rows)
     assert rows[0].failed == "lost 2 blocks one after the other: BASE: the worker gave no answer within 120 s"
     assert [len(row.blocks) for row in rows] == [2, 8]
     assert words(rows) == ["failed", "same"]
@@ -143,10 +143,10 @@ def test_a_case_that_fails_twice_in_a_row_is_given_up_and_the_others_go_on() -> 
 @pytest.mark.parametrize(("side", "word", "status"), [("HEAD", "missing", 1), ("BASE", "new", 2)])
 def test_a_case_on_one_side_only_is_an_alarm(side: str, word: str, status: int) -> None:
     rows = [Row(COMPILED), Row(INFER)]
-    shown = fought(FakeArena(missing={COMPILED.name: side}), rows)
+    shown = selftest_duels(FakeArena(missing={COMPILED.name: side}), rows)
     assert f"MISSING {COMPILED.name} on {side}: no such thing here" in shown
     assert words(rows) == [word, "same"]
-    page = duel_page(rows, outcomes(rows, MARGINS), MARGINS, ABOUT)
+    page = duel_page(rows, outcomes(rows, MARGINS), MARGINS, METADATA)
     assert f"**ALARM: {COMPILED.name} exists on one side only; {side}: no such thing here**" in page.replace("\\", "")
     assert exit_status(words(rows), DEFAULT_FAIL_ON) == status
 
@@ -173,37 +173,37 @@ def test_the_exit_status_says_whether_anything_got_worse(found: list[str], fail_
 
 
 def test_the_first_processes_take_a_fixed_number_of_turns_and_later_ones_what_pays() -> None:
-    assert choose_turns(Row(TRAIN)) == 15
+    assert select_turns(Row(TRAIN)) == 15
     row = Row(TRAIN, turns=15)
-    fought(FakeArena(noise=0.05), [row], budget_s=80.0)
-    assert choose_turns(row) == 8
+    selftest_duels(FakeArena(noise=0.05), [row], budget_s=80.0)
+    assert select_turns(row) == 8
 
 
 def test_a_training_turn_is_long_enough_on_the_faster_side() -> None:
-    assert choose_epochs([0.2, 0.02]) == 3
-    assert choose_epochs([5.0, 4.0]) == 1
-    assert choose_epochs([1e-9]) == 60
+    assert select_epochs([0.2, 0.02]) == 3
+    assert select_epochs([5.0, 4.0]) == 1
+    assert select_epochs([1e-9]) == 60
 
 
 def test_cases_are_chosen_by_name_and_by_pattern() -> None:
-    assert [case.name for case in choose_cases(None, 2)] == list(DEFAULT_CASES)
-    chosen = choose_cases("infer[deep_mlp,batch=1,threads=1], train[single*", 2)
+    assert [case.name for case in select_cases(None, 2)] == list(DEFAULT_CASES)
+    chosen = select_cases("infer[deep_mlp,batch=1,threads=1], train[single*", 2)
     assert [case.name for case in chosen] == [
         "train[single_dense]",
         "train[single_dense,compiled]",
         "infer[deep_mlp,batch=1,threads=1]",
     ]
-    assert len(choose_cases("*", 2)) == len(known_cases(2)) == 31
-    assert {case.threads for case in choose_cases("infer*", 1)} == {1}
+    assert len(select_cases("*", 2)) == len(known_cases(2)) == 31
+    assert {case.threads for case in select_cases("infer*", 1)} == {1}
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [("train[deep_mpl]", r"unknown case 'train\[deep_mpl\]'. Did you mean 'train\[deep_mlp\]'"), (",", "no case")],
 )
-def test_a_case_that_does_not_exist_is_said(text: str, complaint: str) -> None:
-    with pytest.raises(DensebenchError, match=complaint):
-        choose_cases(text, 2)
+def test_a_case_that_does_not_exist_is_said(text: str, warning: str) -> None:
+    with pytest.raises(DensebenchError, match=warning):
+        select_cases(text, 2)
 
 
 def test_a_row_is_settled_by_what_is_wanted_of_it() -> None:

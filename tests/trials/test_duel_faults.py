@@ -21,7 +21,7 @@ from bench.records.run_file import Keeper
 from bench.trials.duels.arena import ProcessArena, check_packages
 from bench.trials.duels.blocks import SideFailed, SideMissing
 from bench.trials.duels.sides import Side
-from tests.fake_duel import ABOUT, INFER, TRAIN, FakeArena, fought
+from tests.fake_duel import INFER, METADATA, TRAIN, FakeArena, selftest_duels
 
 # Sides that fail.
 
@@ -72,7 +72,7 @@ def test_scouts_prepare_together_and_choose_the_epochs_by_the_faster_side() -> N
 
 def test_a_duel_that_goes_on_keeps_its_epochs() -> None:
     row = Row(TRAIN, epochs=7)
-    fought(FakeArena(), [row], budget_s=10.0)
+    selftest_duels(FakeArena(), [row], budget_s=10.0)
     scouted({"packages": {}}, {"packages": {}}, row)
     assert row.epochs == 7
 
@@ -96,11 +96,11 @@ def test_what_one_side_lacks_is_missing_there_and_what_both_lack_has_failed() ->
         ("exec sleep 60", r"BASE: the worker gave no answer within 200 ms$"),
     ],
 )
-def test_a_side_that_dies_or_hangs_says_so(script: str, complaint: str, tmp_path: Path) -> None:
+def test_a_side_that_dies_or_hangs_says_so(script: str, warning: str, tmp_path: Path) -> None:
     arena = arena_of(tmp_path, script, timeout_s=0.2 if "sleep" in script else 60.0)
-    with pytest.raises(SideFailed, match=complaint):
+    with pytest.raises(SideFailed, match=warning):
         arena.scout(Row(INFER))
-    with pytest.raises(SideFailed, match=complaint):
+    with pytest.raises(SideFailed, match=warning):
         arena.block(Row(INFER, turns=1), first="BASE", seed=1)
     arena.close()
 
@@ -152,13 +152,13 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Keeper, Disk,
 
 
 def content(rows: list[Row]) -> dict[str, Any]:
-    return run_content(rows, ABOUT, complete=False)
+    return run_content(rows, METADATA, complete=False)
 
 
 def test_a_full_disk_is_told_and_tried_again_after_each_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keeper, disk, shown = kept(tmp_path, monkeypatch)
     rows = [Row(INFER)]
-    fought(FakeArena(noise=0.3), rows, budget_s=30.0, save=lambda: keeper.save(content(rows)))
+    selftest_duels(FakeArena(noise=0.3), rows, budget_s=30.0, save=lambda: keeper.save(content(rows)))
     assert shown.getvalue().count("NOT SAVED, will try again") == 3
     disk.room = True
     keeper.finish(content(rows))
@@ -171,7 +171,7 @@ def test_what_the_results_folder_cannot_take_goes_to_the_temporary_one(
 ) -> None:
     keeper, _, shown = kept(tmp_path, monkeypatch)
     rows = [Row(INFER)]
-    fought(FakeArena(), rows)
+    selftest_duels(FakeArena(), rows)
     keeper.finish(content(rows))
     assert f"Wrote:\n  {tmp_path / 'run.json'}" in shown.getvalue()
     assert len(read_duel(tmp_path / "run.json")[1][0].blocks) == 8

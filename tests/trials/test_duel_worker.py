@@ -13,7 +13,7 @@ import pytest
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import DensebenchError
 from bench.records.duels import Case
-from bench.records.injection import Plant, parse_plant
+from bench.records.injection import Injection, parse_injection
 from bench.trials.duels import worker
 from bench.trials.duels.cases import known_cases
 from bench.trials.duels.work import (
@@ -32,7 +32,7 @@ from models import RECIPES
 CASES = known_cases(1)
 INFER = CASES["infer[logistic_regression,batch=1,threads=1]"]
 TRAIN = CASES["train[logistic_regression]"]
-NOTHING = Plant()
+NOTHING = Injection()
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_turn_that_fails_is_answered_with_its_reason(monkeypatch: pytest.Monke
 
 
 def test_settings_survive_the_way_into_the_process() -> None:
-    one = settings(plant="train:5%", scout=True)
+    one = settings(injection="train:5%", scout=True)
     again = Settings(**json.loads(one.to_json()))
     assert again == one
     assert Case(**again.case) == TRAIN
@@ -112,17 +112,17 @@ def test_settings_survive_the_way_into_the_process() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "plant"), [("train:5%", Plant("train", 0.05)), ("labels:2.5%", Plant("labels", 0.025))]
+    ("text", "plant"), [("train:5%", Injection("train", 0.05)), ("labels:2.5%", Injection("labels", 0.025))]
 )
-def test_what_is_planted_is_named_by_kind_and_share(text: str, plant: Plant) -> None:
-    assert parse_plant(text) == plant
-    assert parse_plant(None) == NOTHING
+def test_what_is_planted_is_named_by_kind_and_share(text: str, injection: Injection) -> None:
+    assert parse_injection(text) == injection
+    assert parse_injection(None) == NOTHING
 
 
 @pytest.mark.parametrize("text", ["train", "train:5", "sleep:5%", "train:-5%", ""])
 def test_anything_else_is_not_planted(text: str) -> None:
     with pytest.raises(DensebenchError, match="is none of train:5%, infer:5%, labels:5%"):
-        parse_plant(text)
+        parse_injection(text)
 
 
 def test_a_planted_inference_makes_more_calls_within_the_same_group() -> None:
@@ -136,38 +136,38 @@ def test_a_planted_inference_makes_more_calls_within_the_same_group() -> None:
 
     assert time_calls(call, NOTHING.more("infer", CALLS), 3, clock) == 2.0
     assert now_s == [600.0]
-    assert time_calls(call, parse_plant("infer:5%").more("infer", CALLS), 3, clock) == pytest.approx(2.1)
+    assert time_calls(call, parse_injection("infer:5%").more("infer", CALLS), 3, clock) == pytest.approx(2.1)
     assert now_s == [600.0 + 630.0]
 
 
 def test_a_planted_training_trains_on_more_images(dataset: Dataset) -> None:
-    plain = prepare_training(TRAIN, dataset, seed=1, epochs=1, plant=NOTHING)
-    planted = prepare_training(TRAIN, dataset, seed=1, epochs=1, plant=parse_plant("train:5%"))
-    other = prepare_training(TRAIN, dataset, seed=1, epochs=1, plant=parse_plant("infer:5%"))
-    assert (plain.facts, planted.facts) == ({"train_images": 1437}, {"train_images": 1509})
+    plain = prepare_training(TRAIN, dataset, seed=1, epochs=1, injection=NOTHING)
+    injected = prepare_training(TRAIN, dataset, seed=1, epochs=1, injection=parse_injection("train:5%"))
+    other = prepare_training(TRAIN, dataset, seed=1, epochs=1, injection=parse_injection("infer:5%"))
+    assert (plain.facts, injected.facts) == ({"train_images": 1437}, {"train_images": 1509})
     assert other.facts == plain.facts
 
 
 def test_planted_labels_are_wrong_in_so_many_images_and_leave_the_given_ones_alone() -> None:
     labels = np.zeros(20_000, np.int64)
-    planted = parse_plant("labels:20%").labels(labels, 10, seed=1)
-    assert np.count_nonzero(planted) / 20_000 == pytest.approx(0.2 * 0.9, abs=0.01)
+    injected = parse_injection("labels:20%").labels(labels, 10, seed=1)
+    assert np.count_nonzero(injected) / 20_000 == pytest.approx(0.2 * 0.9, abs=0.01)
     assert not labels.any()
-    assert np.array_equal(planted, parse_plant("labels:20%").labels(labels, 10, seed=1))
+    assert np.array_equal(injected, parse_injection("labels:20%").labels(labels, 10, seed=1))
 
 
 # Real work, small.
 
 
 def test_equal_seeds_are_scored_alike_and_a_turn_takes_time(dataset: Dataset) -> None:
-    one, again, other = (prepare_training(TRAIN, dataset, seed=seed, epochs=2, plant=NOTHING) for seed in (1, 1, 2))
+    one, again, other = (prepare_training(TRAIN, dataset, seed=seed, epochs=2, injection=NOTHING) for seed in (1, 1, 2))
     assert one.test_accuracy == again.test_accuracy != other.test_accuracy
     assert one.turn() > 0
 
 
 def test_a_training_that_learns_nothing_is_invalid(dataset: Dataset) -> None:
     with pytest.raises(Invalid, match=r"test accuracy 0\.\d+ is below the floor of 0.3"):
-        prepare_training(TRAIN, dataset, seed=1, epochs=1, plant=parse_plant("labels:100%"))
+        prepare_training(TRAIN, dataset, seed=1, epochs=1, injection=parse_injection("labels:100%"))
 
 
 def test_a_scout_exports_once_and_tells_what_it_runs_on(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from bench.data.datasets import load_dataset
 from bench.host.machine import PEAK, process_memory
 from bench.records.record import read_run
-from bench.trials.releases.probe import Asked, measure, time_calls
+from bench.trials.releases.probe import ProbeRequest, measure, time_calls
 
 ROOT = Path(__file__).parents[2]
 SHARED = {"schema": 1, "dataset": "digits", "dataset_sha256": "", "device": "cpu:1", "threads": 1, "quick": True}
@@ -21,7 +21,7 @@ SHARED = {"schema": 1, "dataset": "digits", "dataset_sha256": "", "device": "cpu
 
 def test_a_process_tells_its_import_its_epoch_its_memory_and_its_calls(tmp_path: Path) -> None:
     path = tmp_path / "probe.json"
-    asked = Asked(
+    asked = ProbeRequest(
         path=str(path), command="python -m bench versions", dataset="digits", data_dir=None, device="cpu:1", quick=True
     )
     subprocess.run([sys.executable, "-m", "bench.trials.releases.probe", asked.to_json()], cwd=ROOT, check=True)
@@ -34,7 +34,7 @@ def test_a_process_tells_its_import_its_epoch_its_memory_and_its_calls(tmp_path:
         *(f"{name}[deep_mlp,batch={size}]" for name in ("call", "predict") for size in (1, 1000)),
     }
     assert by_case["import[tensorflow]"].values_s[0] > 0.2
-    assert by_case["process[deep_mlp]"].papers["peak_bytes"] > 200e6
+    assert by_case["process[deep_mlp]"].extra_info["peak_bytes"] > 200e6
     assert len(by_case["call[deep_mlp,batch=1]"].values_s) == 300
 
 
@@ -67,5 +67,5 @@ def test_numpy_is_not_there_before_tensorflow() -> None:
 
 
 def test_a_request_crosses_the_process_boundary() -> None:
-    asked = Asked(path="p", command="c", dataset="digits", data_dir=None, device="cpu", quick=False)
-    assert Asked(**json.loads(asked.to_json())) == asked
+    asked = ProbeRequest(path="p", command="c", dataset="digits", data_dir=None, device="cpu", quick=False)
+    assert ProbeRequest(**json.loads(asked.to_json())) == asked

@@ -18,9 +18,9 @@ from bench.records.other_rules import RULES
 from bench.report.pages.selftest import gate_table, rules_table, selftest_page
 from bench.stats.power import Rate, detectable_slowdown, mean_split
 from bench.stats.variance_components import Split
-from bench.trials.selftest.trials import Limits, Trial, choose_plants, fight_trials, plan_trials
+from bench.trials.selftest.trials import Limits, Trial, fight_trials, plan_trials, select_injections
 from tests.fake_duel import BLOCK_S, INFER, MARGINS, TRAIN
-from tests.fake_selftest import FakeGround, fought, row, table
+from tests.fake_selftest import FakeGround, fake_selftest_duel, row, table
 from tests.noise import NOISES, simulate
 from tests.stats.test_error_rates import fight as simulated_fight
 
@@ -100,7 +100,7 @@ def test_medians_that_differ_without_a_difference_in_ranks_are_nothing_to_asv() 
 
 def test_each_stop_leaves_about_equally_many_duels_of_each_kind() -> None:
     trials = plan_trials([TRAIN, INFER], "none,5%,labels:50%", 2)
-    assert [(trial.case.stage, trial.plant) for trial in trials[:5]] == [
+    assert [(trial.case.stage, trial.injection) for trial in trials[:5]] == [
         ("train", None),
         ("train", "train:5%"),
         ("train", "labels:50%"),
@@ -114,12 +114,12 @@ def test_each_stop_leaves_about_equally_many_duels_of_each_kind() -> None:
 @pytest.mark.parametrize("text", ["5", "sleep:5%", "labels", "-5%"])
 def test_anything_else_cannot_be_planted(text: str) -> None:
     with pytest.raises(DensebenchError, match="is none of none, 5% and labels:50%"):
-        choose_plants(text, "train")
+        select_injections(text, "train")
 
 
 def test_plants_that_leave_a_case_without_duels_are_refused() -> None:
     with pytest.raises(DensebenchError, match="leaves nothing to do for cases that infer"):
-        choose_plants("labels:50%", "infer")
+        select_injections("labels:50%", "infer")
 
 
 def fight(trials: list[Trial], ground: FakeGround, total_s: float = 1e6, **options: Any) -> tuple[int, list[Trial]]:
@@ -176,9 +176,13 @@ def test_a_stop_keeps_the_duels_before_it() -> None:
 
 
 def test_the_table_counts_what_was_said() -> None:
-    duels = [fought(row(1.0), number=number) for number in range(3)]
-    duels += [fought(row(1.06), number=3), fought(row(1.06), "infer:5%"), fought(row(1.045), "infer:5%", 1)]
-    duels += [fought(Row(INFER, failed="HEAD: gone"), number=4)]
+    duels = [fake_selftest_duel(row(1.0), number=number) for number in range(3)]
+    duels += [
+        fake_selftest_duel(row(1.06), number=3),
+        fake_selftest_duel(row(1.06), "infer:5%"),
+        fake_selftest_duel(row(1.045), "infer:5%", 1),
+    ]
+    duels += [fake_selftest_duel(Row(INFER, failed="HEAD: gone"), number=4)]
     (cells,) = table(gate_table(duels))
     assert cells[:4] == [INFER.name, "1 of 4 (1–81 %)", "3 of 4 (19–99 %)", "2 of 2 (16–100 %)"]
     assert cells[5] == "8 blocks, 1 min 20 s"
@@ -186,7 +190,11 @@ def test_the_table_counts_what_was_said() -> None:
 
 
 def test_three_rules_stand_side_by_side_in_display_order_with_all_cases_below() -> None:
-    duels = [fought(row(1.0)), fought(row(1.045), "infer:5%"), fought(row(1.06, case=TRAIN), "train:5%")]
+    duels = [
+        fake_selftest_duel(row(1.0)),
+        fake_selftest_duel(row(1.045), "infer:5%"),
+        fake_selftest_duel(row(1.06, case=TRAIN), "train:5%"),
+    ]
     cells = table(rules_table(duels))
     assert [line[:2] for line in cells] == [
         [TRAIN.name, "5 %"],
@@ -199,6 +207,9 @@ def test_three_rules_stand_side_by_side_in_display_order_with_all_cases_below() 
 
 
 def test_a_loss_of_accuracy_counts_where_it_was_called_worse_and_says_how_large_it_was() -> None:
-    duels = [fought(row(case=TRAIN, loss=loss), "labels:50%", number) for number, loss in enumerate((0.05, 0.03, 0.0))]
+    duels = [
+        fake_selftest_duel(row(case=TRAIN, loss=loss), "labels:50%", number)
+        for number, loss in enumerate((0.05, 0.03, 0.0))
+    ]
     (cells,) = table(gate_table(duels))
     assert cells[1:4] == ["–", "–", "2 of 3 (9–99 %), 2.7 points"]

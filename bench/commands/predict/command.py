@@ -37,7 +37,7 @@ BLUE, RED, PLAIN = "\x1b[34m", "\x1b[31m", "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Subject:
+class InputImage:
     """One image to classify.
 
     Attributes:
@@ -54,7 +54,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Library:
+class ImageSource:
     """Where subjects come from, and how pictures are to be taken.
 
     Attributes:
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = model.dataset or arguments.dataset or DEFAULT
     for warning in _warnings(model, dataset, arguments):
         _tell(f"warning: {warning}")
-    library = Library(dataset, _load(dataset, arguments), arguments.invert)
+    library = ImageSource(dataset, _load(dataset, arguments), arguments.invert)
     _say(_title(model, dataset))
     failures = 0
     with model.open() as session:
@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
     return USAGE if failures else FINE
 
 
-def read_subject(name: str, library: Library) -> Subject:
+def read_subject(name: str, library: ImageSource) -> InputImage:
     """The image that the user named: an index into the data set, or a picture's path.
 
     Raises:
@@ -125,11 +125,11 @@ def read_subject(name: str, library: Library) -> Subject:
         picture = read_picture(Path(name), PREPARATIONS[library.dataset], library.invert)
     except DensebenchError as error:
         raise DensebenchError(f"{_shown(name)}: {error}") from error
-    return Subject(name, picture.pixels, picture.steps)
+    return InputImage(name, picture.pixels, picture.steps)
 
 
 def answer_lines(
-    subject: Subject, probabilities: NDArray[np.float64], dataset: str, *, colours: bool = False
+    subject: InputImage, probabilities: NDArray[np.float64], dataset: str, *, colours: bool = False
 ) -> list[str]:
     """The answer, and a bar for each class.
 
@@ -153,7 +153,7 @@ def answer_lines(
     return [_tint(headline, tints[answer]), *[_tint(line, tints.get(row)) for row, line in enumerate(lines)]]
 
 
-def _headline(subject: Subject, probabilities: NDArray[np.float64], names: Sequence[str]) -> str:
+def _headline(subject: InputImage, probabilities: NDArray[np.float64], names: Sequence[str]) -> str:
     """``test:800  Shirt 61.2 %  right, it is Shirt``."""
     answer = int(probabilities.argmax())
     answer_name = names[answer] if answer < len(names) else f"output {answer}, which is no class,"
@@ -180,17 +180,17 @@ def _warnings(model: ModelFile, dataset: str, arguments: argparse.Namespace) -> 
         return [f"{model.path} does not say what it was trained on. Assumed: {assumed}."]
     if not model.quick:
         return []
-    command = making_command(model.papers.get("recipe", ""), arguments.results, dataset)
+    command = making_command(model.extra_info.get("recipe", ""), arguments.results, dataset)
     advice = f" `{command}` makes a full one." if command else ""
     return [f"{model.path} is from a quick run: hardly trained, so its answers mean little.{advice}"]
 
 
 def _title(model: ModelFile, dataset: str) -> str:
     """Which model answers: ``deep_mlp, trained on mnist, test accuracy 0.9740 (results/onnx/...)``."""
-    words = [model.papers.get("recipe", model.path.stem)]
+    words = [model.extra_info.get("recipe", model.path.stem)]
     words += [f"trained on {dataset}"] if model.dataset else []
     with suppress(KeyError, ValueError):
-        words.append(f"test accuracy {format_accuracy(float(model.papers['test_accuracy']))}")
+        words.append(f"test accuracy {format_accuracy(float(model.extra_info['test_accuracy']))}")
     return f"{', '.join(words)} ({_shown(str(model.path))})"
 
 
@@ -206,7 +206,7 @@ def _load(dataset: str, arguments: argparse.Namespace) -> Dataset | None:
         return None
 
 
-def _read_index(part: str, number: str, library: Library) -> Subject:
+def _read_index(part: str, number: str, library: ImageSource) -> InputImage:
     name, sizes = f"{part}:{number}", DATASETS[library.dataset].sizes
     if part not in PARTS or not number.isdecimal() or int(number) >= sizes[PARTS[part]]:
         ranges = " and ".join(f"{known}:0 to {known}:{sizes[place] - 1}" for known, place in PARTS.items())
@@ -216,7 +216,7 @@ def _read_index(part: str, number: str, library: Library) -> Subject:
     if data is None:
         raise DensebenchError(f"{name}: the images of {library.dataset} could not be had.")
     images, labels = ((data.train_images, data.train_labels), (data.test_images, data.test_labels))[PARTS[part]]
-    return Subject(name, scale(images[index : index + 1])[0], label=int(labels[index]))
+    return InputImage(name, scale(images[index : index + 1])[0], label=int(labels[index]))
 
 
 def _needs_softmax(model: ModelFile, session: Any, dataset: str) -> bool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FOLDER = "onnx"
-PAPERS = "densebench."
+EXTRA_INFO = "densebench."
 """What the names of the suite's own metadata properties begin with."""
 ONE_THREAD = Device("cpu", 1)
 SILENT = 4
@@ -49,17 +49,17 @@ class ModelFile:
     onnx: OnnxModel
     input_name: str
     output_name: str
-    papers: Mapping[str, str]
+    extra_info: Mapping[str, str]
 
     @property
     def dataset(self) -> str | None:
         """The data set that it was trained on, where the file says so."""
-        return self.papers.get("dataset")
+        return self.extra_info.get("dataset")
 
     @property
     def quick(self) -> bool:
         """Whether it comes from a quick run, and so has hardly been trained."""
-        return self.papers.get("quick") == str(True)
+        return self.extra_info.get("quick") == str(True)
 
     def open(self) -> AbstractContextManager[Any]:
         """An ONNX Runtime session of this model on one CPU thread, closed at the end of the block."""
@@ -170,9 +170,9 @@ def ask(model: ModelFile, session: Any, pixels: NDArray[np.float32]) -> NDArray[
 def _describe(path: Path, onnx: OnnxModel, session: Any) -> ModelFile:
     """What an open session tells; its answers about inputs and outputs do not outlive it."""
     properties = session.get_modelmeta().custom_metadata_map
-    papers = {key.removeprefix(PAPERS): text for key, text in properties.items() if key.startswith(PAPERS)}
+    extra_info = {key.removeprefix(EXTRA_INFO): text for key, text in properties.items() if key.startswith(EXTRA_INFO)}
     return ModelFile(
-        path, onnx, _find_input(path, session.get_inputs()), _find_output(path, session.get_outputs()), papers
+        path, onnx, _find_input(path, session.get_inputs()), _find_output(path, session.get_outputs()), extra_info
     )
 
 

@@ -79,9 +79,9 @@ def readmes_of(published: Path) -> list[Path]:
 
 def _show(own: Shown, published: Shown, *, html: bool) -> int:
     """Your own pages, and your headline table or else the published one."""
-    pages, complaints = make_pages(own)
-    for complaint in dict.fromkeys([*own.complaints, *published.complaints, *complaints]):
-        print(f"skipped: {complaint}", file=sys.stderr)
+    pages, warnings = make_pages(own)
+    for warning in dict.fromkeys([*own.warnings, *published.warnings, *warnings]):
+        print(f"skipped: {warning}", file=sys.stderr)
     mine, theirs = headline(own), headline(published)
     if mine or theirs:
         print(f"{'Your own run' if mine else 'No run of your own is stored. The published one'}:\n")
@@ -90,8 +90,8 @@ def _show(own: Shown, published: Shown, *, html: bool) -> int:
     if html:
         folder = own.results / "report"
         page, more = write_report(make_stored(published, own, page=folder), folder)
-        for complaint in more:
-            print(f"skipped: {complaint}", file=sys.stderr)
+        for warning in more:
+            print(f"skipped: {warning}", file=sys.stderr)
         written.append(short(page))
     return _tell_written(written)
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.arguments import add_common
+from bench.commands.arguments import add_common, command_line
 from bench.commands.reproduce.measure import Training, assess, examine, train_side_by_side
-from bench.commands.suite.model_store import Ladder
+from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import Dataset, load_dataset
 from bench.data.sample_images import show_images
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, InvalidRow, NotSavedError, unknown_name
@@ -20,7 +19,7 @@ from bench.files import short, write_atomically
 from bench.formats import format_counted
 from bench.host.devices import Device, claim_device, parse_device, start_tensorflow
 from bench.host.machine import machine_name
-from bench.host.metadata import about_run
+from bench.host.metadata import collect_metadata
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt, logging_to
 from bench.records.record import read_run
@@ -66,8 +65,8 @@ class Reproduction:
 
     seeds: Sequence[int]
     results: dict[str, Result]
-    ladders: dict[str, Ladder]
-    about: dict[str, Any]
+    model_stores: dict[str, ModelStore]
+    metadata: dict[str, Any]
     path: Path
     exports: Path
     progress: Progress
@@ -75,46 +74,46 @@ class Reproduction:
 
     def save(self, *, complete: bool) -> None:
         """Write the run file as it stands. Raises OSError; what was stored before stays."""
-        datasets = {name: ladder.dataset for name, ladder in self.ladders.items()}
-        about = {**self.about, "gallery": {name: show_images(dataset) for name, dataset in datasets.items()}}
-        write_atomically(self.path, encode_run(run_content(self.results, datasets, about, complete=complete)))
+        datasets = {name: model_store.dataset for name, model_store in self.model_stores.items()}
+        metadata = {**self.metadata, "gallery": {name: show_images(dataset) for name, dataset in datasets.items()}}
+        write_atomically(self.path, encode_run(run_content(self.results, datasets, metadata, complete=complete)))
         self.stored = count_trainings(self.results)
 
     def train(self) -> None:
         """Whatever is still missing: recipe by recipe, so that each program is compiled once."""
         for name, result in self.results.items():
-            while not result.faults and (seeds := self.seeds[len(result.repetitions) :]):
+            while not result.faults and (seeds := self.seeds[len(result.seed_runs) :]):
                 try:
                     for training in self._train_some(name, seeds):
                         self._add(name, training)
                 except DensebenchError as error:
                     result.faults += error.faults if isinstance(error, InvalidRow) else [str(error)]
-                    self.progress.done(f"{self._position(name, len(result.repetitions))} · INVALID: {error}")
+                    self.progress.done(f"{self._position(name, len(result.seed_runs))} · INVALID: {error}")
                 self.save(complete=False)
 
     def _train_some(self, name: str, seeds: Sequence[int]) -> list[Training]:
         """The next trainings of a recipe, as many as run side by side."""
         recipe = PUBLISHED[name].recipe
-        ladder = self.ladders[PUBLISHED[name].dataset]
-        epochs = ladder.training(recipe).epochs
+        model_store = self.model_stores[PUBLISHED[name].dataset]
+        epochs = model_store.training(recipe).epochs
 
         def tell(seed: int, epoch: int) -> None:
             position = self._position(name, self.seeds.index(seed))
             self.progress.update(f"{position} · seed {seed}, epoch {epoch}/{epochs} done")
 
         self.progress.update(f"{self._position(name, len(self.seeds) - len(seeds))} · preparing")
-        return train_side_by_side(recipe, ladder, seeds, tell)
+        return train_side_by_side(recipe, model_store, seeds, tell)
 
     def _add(self, name: str, training: Training) -> None:
         """Score a training; the first one of a recipe is examined and exported, too."""
         published, result = PUBLISHED[name], self.results[name]
-        ladder = self.ladders[published.dataset]
-        repetition, trained = assess(published, ladder, training)
-        if not result.specimen:
-            result.specimen, content = examine(published.recipe, trained, ladder)
+        model_store = self.model_stores[published.dataset]
+        seed_run, trained = assess(published, model_store, training)
+        if not result.first_model:
+            result.first_model, content = examine(published.recipe, trained, model_store)
             self.exports.mkdir(parents=True, exist_ok=True)
             write_atomically(self.exports / f"{name}.onnx", content)
-        result.repetitions.append(repetition)
+        result.seed_runs.append(seed_run)
 
     def _position(self, name: str, turn: int) -> str:
         number = list(self.results).index(name) * len(self.seeds) + turn + 1
@@ -181,11 +180,11 @@ def prepare(arguments: argparse.Namespace, progress: Progress) -> Reproduction:
     for reason in missing.values():
         progress.done(reason)
     started_at = datetime.now(timezone.utc)
-    about = _about(arguments, device, datasets, started_at)
+    metadata = _metadata(arguments, device, datasets, started_at)
     results = {name: _begin(name, missing) for name in names}
     if stopped:
-        check_same(stopped, about)
-        path, about = stopped.path, stopped.about
+        check_same(stopped, metadata)
+        path, metadata = stopped.path, stopped.metadata
         results |= read_results(stopped.run)
         progress.done(f"going on with {path}")
     else:
@@ -195,12 +194,14 @@ def prepare(arguments: argparse.Namespace, progress: Progress) -> Reproduction:
     start_tensorflow(device)
     accept_published_losses()
     seeds = range(arguments.seeds)
-    ladders = {
-        name: Ladder(dataset, device, quick=arguments.quick, seeds=seeds, trainer=arguments.trainer)
+    model_stores = {
+        name: ModelStore(dataset, device, quick=arguments.quick, seeds=seeds, trainer=arguments.trainer)
         for name, dataset in datasets.items()
     }
     exports = arguments.results / "onnx" / path.stem
-    return Reproduction(seeds, results, ladders, about, path, exports, progress, stored=count_trainings(results))
+    return Reproduction(
+        seeds, results, model_stores, metadata, path, exports, progress, stored=count_trainings(results)
+    )
 
 
 def choose(ids: Sequence[str]) -> list[str]:
@@ -269,18 +270,18 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _options_of(stopped: Stopped, arguments: argparse.Namespace) -> argparse.Namespace:
     """What the stopped run was asked for; where its data and results lie is asked anew."""
-    chosen = {"ids": stopped.recipes, "seeds": len(stopped.about["seeds"])}
-    chosen |= {name: stopped.about[name] for name in ("trainer", "device", "quick")}
+    chosen = {"ids": stopped.recipes, "seeds": len(stopped.metadata["seeds"])}
+    chosen |= {name: stopped.metadata[name] for name in ("trainer", "device", "quick")}
     return argparse.Namespace(**{**vars(arguments), **chosen})
 
 
-def _about(
+def _metadata(
     arguments: argparse.Namespace, device: Device, datasets: Mapping[str, Dataset], started_at: datetime
 ) -> dict[str, Any]:
-    return about_run(
+    return collect_metadata(
         device,
         started_at,
-        command=_command(arguments),
+        command=command_line(arguments),
         dataset=", ".join(datasets),
         dataset_sha256={name: dataset.sha256 for name, dataset in datasets.items()},
         dataset_source=", ".join(dict.fromkeys(dataset.source for dataset in datasets.values())),
@@ -295,13 +296,3 @@ def _stored(reproduction: Reproduction) -> str:
         return "Nothing was stored yet."
     done = format_counted(reproduction.stored, "training")
     return f"Stored so far: {done}, in {reproduction.path}; `--resume` goes on from there."
-
-
-def _command(arguments: argparse.Namespace) -> str:
-    """What a reader types to do the same, without the paths of this machine."""
-    words = ["python", "-m", "bench", "reproduce", *arguments.ids]
-    words += [f"--seeds={arguments.seeds}"] if arguments.seeds != DEFAULT_SEEDS else []
-    words += [f"--trainer={arguments.trainer}"] if arguments.trainer != KERAS_TRAINERS[0] else []
-    words += [f"--device={arguments.device}"] if arguments.device != "cpu" else []
-    words += ["--quick"] if arguments.quick else []
-    return shlex.join(words)

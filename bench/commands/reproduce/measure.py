@@ -19,7 +19,7 @@ from bench.data.splits import make_split, scale
 from bench.errors import InvalidRow
 from bench.inference import onnx_session
 from bench.inference.parity import certify
-from bench.records.seed_runs import Repetition
+from bench.records.seed_runs import SeedRun
 from bench.trained import score_answers
 from bench.training.keras_fit import targets
 from bench.training.keras_model import make_loss
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.commands.suite.model_store import Ladder
+    from bench.commands.suite.model_store import ModelStore
     from bench.data.datasets import Dataset
     from bench.trained import Fit, Trained
     from models import Recipe
@@ -52,7 +52,7 @@ class Training:
 
 
 def train_side_by_side(
-    recipe: Recipe, ladder: Ladder, seeds: Sequence[int], on_epoch: Callable[[int, int], None]
+    recipe: Recipe, model_store: ModelStore, seeds: Sequence[int], on_epoch: Callable[[int, int], None]
 ) -> list[Training]:
     """Train a recipe from the first of the seeds, and from as many more beside it as there are threads.
 
@@ -62,7 +62,7 @@ def train_side_by_side(
 
     Args:
         recipe: what to train.
-        ladder: on what, and where.
+        model_store: on what, and where.
         seeds: those that are left, at least one.
         on_epoch: called with the seed and how many of its epochs are over, in the training's own thread.
     """
@@ -73,11 +73,11 @@ def train_side_by_side(
             raise KeyboardInterrupt
         on_epoch(seed, epoch)
 
-    first = ladder.prepare(recipe, seeds[0], partial(tell, seeds[0]))
-    more = seeds[1 : ladder.device.threads + 1] if first.shares_nothing else ()
-    fits = [first, *(ladder.prepare(recipe, seed, partial(tell, seed)) for seed in more)]
+    first = model_store.prepare(recipe, seeds[0], partial(tell, seeds[0]))
+    more = seeds[1 : model_store.device.threads + 1] if first.shares_nothing else ()
+    fits = [first, *(model_store.prepare(recipe, seed, partial(tell, seed)) for seed in more)]
     if not more:
-        with _scikit_learn_threads(ladder.device.threads):
+        with _scikit_learn_threads(model_store.device.threads):
             return [Training(seeds[0], first, _time(first))]
     with ThreadPoolExecutor(len(fits)) as pool:
         try:
@@ -87,7 +87,7 @@ def train_side_by_side(
             raise
 
 
-def assess(published: Published, ladder: Ladder, training: Training) -> tuple[Repetition, Trained]:
+def assess(published: Published, model_store: ModelStore, training: Training) -> tuple[SeedRun, Trained]:
     """Score a training.
 
     Raises:
@@ -95,61 +95,61 @@ def assess(published: Published, ladder: Ladder, training: Training) -> tuple[Re
         DensebenchError: the training diverged.
     """
     trained = training.fit.finish()
-    probabilities, scores = answer(trained, "test", ladder.test_images, ladder.test_labels)
-    if faults := ladder.faults(trained, scores["test accuracy"]):
+    probabilities, scores = answer(trained, "test", model_store.test_images, model_store.test_labels)
+    if faults := model_store.faults(trained, scores["test accuracy"]):
         raise InvalidRow(faults)
-    images, labels = _validation(published.recipe, ladder)
+    images, labels = _validation(published.recipe, model_store)
     if len(labels):
         scores |= answer(trained, "validation", images, labels)[1]
-    repetition = Repetition(
+    seed_run = SeedRun(
         seed=training.seed,
         trainer=trained.trainer,
         placed_on=trained.placed_on,
         parameters=trained.parameters,
-        train_images=len(ladder.split(published.recipe).train_labels),
+        train_images=len(model_store.split(published.recipe).train_labels),
         fit_s=training.fit_s,
         first_step_s=training.fit.first_step_s,
         epochs_run=trained.epochs_run,
         history={name: _rounded(values, LOSS_DIGITS) for name, values in trained.history.items()},
         scores=scores,
-        folds=cross_validate(published, ladder, training.seed),
-        confusion=count_answers(probabilities, ladder.test_labels),
-        probabilities=_show(trained, ladder),
+        folds=cross_validate(published, model_store, training.seed),
+        confusion=count_answers(probabilities, model_store.test_labels),
+        probabilities=_show(trained, model_store),
     )
-    return repetition, trained
+    return seed_run, trained
 
 
-def examine(recipe: Recipe, trained: Trained, ladder: Ladder) -> tuple[dict[str, Any], bytes]:
+def examine(recipe: Recipe, trained: Trained, model_store: ModelStore) -> tuple[dict[str, Any], bytes]:
     """What is looked at on one model of a recipe only, and its exported ONNX file.
 
     Raises:
         InvalidRow: the export fails, or its answers are not the trained model's.
     """
-    ladder.keep(trained)
-    exported = ladder.exported(recipe)
-    with onnx_session.open_session(exported.onnx, ladder.device, threads=ladder.device.threads) as session:
-        certificate = certify(exported.probabilities, onnx_session.run_in_batches(session, ladder.test_images))
+    model_store.keep(trained)
+    exported = model_store.exported(recipe)
+    with onnx_session.open_session(exported.onnx, model_store.device, threads=model_store.device.threads) as session:
+        certificate = certify(exported.probabilities, onnx_session.run_in_batches(session, model_store.test_images))
     if certificate.faults:
         raise InvalidRow([f"{recipe.name}: {fault}" for fault in certificate.faults])
     facts = {"seed": trained.seed, "parity": certificate.as_dict(), "onnx_sha256": exported.onnx.sha256}
-    facts |= _describe_dataset(ladder.dataset)
+    facts |= _describe_dataset(model_store.dataset)
     if recipe.framework == "keras":
         facts["layers"] = list_layers(trained.model)
-        facts["saving"] = save_and_load(trained, ladder.test_images[:SAVED_IMAGES])
+        facts["saving"] = save_and_load(trained, model_store.test_images[:SAVED_IMAGES])
     return facts, exported.onnx.content
 
 
-def cross_validate(published: Published, ladder: Ladder, seed: int) -> list[float]:
+def cross_validate(published: Published, model_store: ModelStore, seed: int) -> list[float]:
     """Accuracy on each fold, by scikit-learn's `cross_validate` on all training images; empty where none is asked."""
     if not published.cross_validation_folds:
         return []
     from sklearn import linear_model, model_selection  # noqa: PLC0415
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
 
-    training, split = ladder.training(published.recipe), ladder.split(published.recipe)
+    training, split = model_store.training(published.recipe), model_store.split(published.recipe)
     model = published.recipe.build(linear_model).set_params(random_state=seed, max_iter=training.epochs)
     images = split.train_images.astype(np.float64)
-    with warnings.catch_warnings(), _scikit_learn_threads(ladder.device.threads):
+    with warnings.catch_warnings(), _scikit_learn_threads(model_store.device.threads):
         warnings.simplefilter("ignore", ConvergenceWarning)  # as in the tutorial: five passes do not converge
         scores = model_selection.cross_validate(model, images, split.train_labels, cv=published.cross_validation_folds)
     return [float(score) for score in scores["test_score"]]
@@ -217,20 +217,20 @@ def answer(
     return outputs.numpy(), {f"{part} loss": loss, f"{part} accuracy": accuracy}
 
 
-def _validation(recipe: Recipe, ladder: Ladder) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _validation(recipe: Recipe, model_store: ModelStore) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The validation images in [0, 1], which is what a finished model takes."""
-    training = ladder.training(recipe)
-    split = ladder.split(recipe)
+    training = model_store.training(recipe)
+    split = model_store.split(recipe)
     if split.scaling:
-        split = make_split(ladder.dataset, replace(training, scaling="unit"))
+        split = make_split(model_store.dataset, replace(training, scaling="unit"))
     return split.validation_images, split.validation_labels
 
 
-def _show(trained: Trained, ladder: Ladder) -> dict[str, list[float]]:
+def _show(trained: Trained, model_store: ModelStore) -> dict[str, list[float]]:
     """Class probabilities of the tutorials' images, as far as the data set has them; further outputs are left out."""
     shown: dict[str, list[float]] = {}
-    classes = len(ladder.dataset.class_names)
-    for part, all_images in (("training", ladder.dataset.train_images), ("test", ladder.dataset.test_images)):
+    classes = len(model_store.dataset.class_names)
+    for part, all_images in (("training", model_store.dataset.train_images), ("test", model_store.dataset.test_images)):
         places = [place for place in SHOWCASE[part] if place < len(all_images)]
         rows = trained.predict(scale(all_images[places]))[:, :classes]
         shown |= {f"{part}:{place}": _rounded(row, PROBABILITY_DIGITS) for place, row in zip(places, rows, strict=True)}

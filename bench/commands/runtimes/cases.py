@@ -55,14 +55,14 @@ class Case:
         return "failed" in self.facts or bool(self.certificate and self.certificate["faults"])
 
     @property
-    def well(self) -> bool:
+    def measurable(self) -> bool:
         """Whether it can be measured."""
         return self.unavailable is None and self.failed is None
 
     def add(self, found: Mapping[str, Any]) -> None:
         """Take what a worker found out."""
         self.unavailable, self.failed = found.get("unavailable"), found.get("failed")
-        if not self.well:
+        if not self.measurable:
             return
         self.certificate = found["certificate"]
         if self.certificate["faults"]:
@@ -74,14 +74,14 @@ class Case:
             self.processes.setdefault(int(size), []).append(len(values_s))
 
 
-def run_content(cases: Sequence[Case], about: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
+def run_content(cases: Sequence[Case], metadata: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
     """The run file: a row per case and batch size, and one per case for its starts."""
-    shared = {name: about[name] for name in ("dataset", "dataset_sha256", "device", "machine", "packages", "quick")}
+    shared = {name: metadata[name] for name in ("dataset", "dataset_sha256", "device", "machine", "packages", "quick")}
     rows = [row for position, case in enumerate(cases) for row in _rows(case, position, shared)]
     return {
         "benchmarks": [row for row in rows if not row["extra_info"]["faults"]],
         "densebench": {
-            **about,
+            **metadata,
             "complete": complete,
             "cases_planned": [row["name"] for row in rows],
             "invalid": [
@@ -93,7 +93,7 @@ def run_content(cases: Sequence[Case], about: Mapping[str, Any], *, complete: bo
 
 def _rows(case: Case, position: int, shared: Mapping[str, Any]) -> list[dict[str, Any]]:
     faults = [text for text in (case.failed, case.unavailable) if text]
-    papers = {
+    extra_info = {
         **shared,
         "schema": SCHEMA,
         "status": "failed" if case.failed else "unavailable" if case.unavailable else "valid",
@@ -109,19 +109,19 @@ def _rows(case: Case, position: int, shared: Mapping[str, Any]) -> list[dict[str
         "parity": case.certificate,
         **{name: case.facts.get(name) for name in ("parameters", "test_accuracy", "trainer", "backend", "precision")},
     }
-    starts = _row(case, "start", 1, [start["cold_s"] for start in case.starts], papers)
+    starts = _row(case, "start", 1, [start["cold_s"] for start in case.starts], extra_info)
     starts["extra_info"]["starts"] = {name: [start[name] for start in case.starts] for name in PARTS}
     rows = [
-        _row(case, "runtime", size, values_s, {**papers, "calls_per_process": case.processes[size]})
+        _row(case, "runtime", size, values_s, {**extra_info, "calls_per_process": case.processes[size]})
         for size, values_s in case.values_s.items()
     ]
     return [starts, *rows]
 
 
 def _row(
-    case: Case, stage: str, batch_size: int, values_s: Sequence[float], papers: Mapping[str, Any]
+    case: Case, stage: str, batch_size: int, values_s: Sequence[float], extra_info: Mapping[str, Any]
 ) -> dict[str, Any]:
     batch = f"batch={batch_size}," if stage == "runtime" else ""
     name = f"{stage}[{case.recipe.name},{case.runtime.name},{batch}threads={case.threads}]"
-    own = {**papers, "case": name, "stage": stage, "batch_size": batch_size}
+    own = {**extra_info, "case": name, "stage": stage, "batch_size": batch_size}
     return {"name": name, "extra_info": own, "stats": {"data": round_timings(list(values_s))}}

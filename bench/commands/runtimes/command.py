@@ -6,7 +6,6 @@ import importlib.util
 import json
 import random
 import secrets
-import shlex
 import sys
 import tempfile
 import time
@@ -14,16 +13,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.arguments import add_common, names
+from bench.commands.arguments import add_common, command_line, names
 from bench.commands.runtimes.cases import Case, run_content
-from bench.commands.runtimes.prepare import EXPECTED, FACTS, Order
-from bench.commands.runtimes.worker import Settings
+from bench.commands.runtimes.prepare import EXPECTED, FACTS, PrepareRequest
+from bench.commands.runtimes.worker import MeasureRequest
 from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import short, write_atomically
 from bench.host.devices import parse_device
 from bench.host.machine import machine_name
-from bench.host.metadata import about_run
+from bench.host.metadata import collect_metadata
 from bench.host.process import on_cpus, own_cpus, run_to_end, side_environment
 from bench.host.resources import say_needs
 from bench.inference.runtimes import RUNTIMES
@@ -87,10 +86,10 @@ def run(arguments: argparse.Namespace) -> int:
     label = f"{dataset.name}-{device.name.replace(':', '')}-runtimes{'-quick' if arguments.quick else ''}"
     path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
     seed = secrets.randbelow(2**32)
-    about = about_run(
+    metadata = collect_metadata(
         device,
         started_at,
-        command=_command(arguments),
+        command=command_line(arguments),
         more_packages=MORE_PACKAGES,
         dataset=dataset.name,
         dataset_sha256=dataset.sha256,
@@ -103,12 +102,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     def save(*, complete: bool) -> None:
         try:
-            write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+            write_atomically(path, encode_run(run_content(cases, metadata, complete=complete)))
         except OSError as error:
             raise NotSavedError(f"{path}: {error.strerror or error}. The rounds before are saved.") from error
 
     def kept() -> str:
-        rounds = min((len(case.starts) for case in cases if case.well), default=0)
+        rounds = min((len(case.starts) for case in cases if case.measurable), default=0)
         if not rounds:
             return "No round was complete, so nothing is kept."
         return f"Kept: {rounds} of {arguments.rounds} rounds, in {path}; the same command begins anew."
@@ -163,9 +162,9 @@ def prepare_all(cases: Sequence[Case], arguments: argparse.Namespace, folder: st
     artifacts: dict[str, list[str]] = {}
     for case in cases:
         wanted = artifacts.setdefault(case.recipe.name, [])
-        if case.well and case.runtime.artifact not in wanted:
+        if case.measurable and case.runtime.artifact not in wanted:
             wanted.append(case.runtime.artifact)
-    order = Order(
+    order = PrepareRequest(
         artifacts={name: wanted for name, wanted in artifacts.items() if wanted},
         dataset=arguments.dataset,
         data_dir=str(arguments.data_dir.absolute()) if arguments.data_dir else None,
@@ -176,7 +175,7 @@ def prepare_all(cases: Sequence[Case], arguments: argparse.Namespace, folder: st
     )
     _start("bench.commands.runtimes.prepare", order.to_json(), PREPARE_TIMEOUT_S)
     facts = json.loads((Path(folder) / FACTS).read_text(encoding="utf-8"))
-    for case in filter(lambda one: one.well, cases):
+    for case in filter(lambda one: one.measurable, cases):
         case.facts = facts[case.recipe.name]
         case.failed = case.facts.get("failed")
         case.artifact = case.facts.get("artifacts", {}).get(case.runtime.artifact, {})
@@ -200,11 +199,11 @@ def measure(  # noqa: PLR0913  what is measured, and what a test replaces
     A case that fails is left out from then on; all others are measured.
     """
     source = random.Random(seed)  # noqa: S311  no secret
-    total = rounds * sum(case.well for case in cases)
+    total = rounds * sum(case.measurable for case in cases)
     number = 0
     for _ in range(rounds):
         for case in source.sample(cases, len(cases)):
-            if not case.well:
+            if not case.measurable:
                 continue
             number += 1
             progress.update(f"[{number}/{total}] {case.name}")
@@ -217,7 +216,7 @@ def measure(  # noqa: PLR0913  what is measured, and what a test replaces
 def work_in_process(case: Case, folder: str, calls: Mapping[int, int]) -> Mapping[str, Any]:
     """What one fresh process found out; its end is an answer too."""
     place = Path(folder) / case.recipe.name
-    settings = Settings(
+    settings = MeasureRequest(
         runtime=case.runtime.name,
         path=str(place / case.artifact["file"]),
         expected=str(place / EXPECTED),
@@ -239,11 +238,3 @@ def _start(module: str, words: str, timeout_s: float) -> str:
     """What one of this folder's modules printed. Raises DensebenchError where it failed."""
     command = [sys.executable, "-m", module, words]
     return run_to_end(command, module, timeout_s=timeout_s, environment=side_environment())
-
-
-def _command(arguments: argparse.Namespace) -> str:
-    words = ["python", "-m", "bench", "runtimes"]
-    usual = {"rounds": DEFAULT_ROUNDS, "device": "cpu", "dataset": "fashion_mnist", "trainer": KERAS_TRAINERS[0]}
-    named = [(name, getattr(arguments, name)) for name in (*usual, "models", "runtimes")]
-    words += [f"--{name}={value}" for name, value in named if value not in {None, usual.get(name)}]
-    return shlex.join(words + (["--quick"] if arguments.quick else []))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.commands.suite.model_store import Ladder
+from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import claim_device, parse_device, start_tensorflow
@@ -30,7 +30,7 @@ FACTS = "facts.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class PrepareRequest:
     """What is to be prepared; it crosses the process boundary as JSON.
 
     Attributes:
@@ -51,7 +51,7 @@ class Order:
         return json.dumps(asdict(self))
 
 
-def prepare(order: Order) -> dict[str, Any]:
+def prepare(order: PrepareRequest) -> dict[str, Any]:
     """Facts by recipe name: `test_accuracy`, `parameters`, ..., and `artifacts` with their sizes, or `failed`.
 
     Raises:
@@ -62,22 +62,22 @@ def prepare(order: Order) -> dict[str, Any]:
     dataset = load_dataset(order.dataset, Path(order.data_dir) if order.data_dir else None)
     if any(RECIPES[name].framework == "keras" for name in order.artifacts):
         start_tensorflow(device)
-    ladder = Ladder(dataset, device, quick=order.quick, seeds=(0,), trainer=order.trainer)
+    model_store = ModelStore(dataset, device, quick=order.quick, seeds=(0,), trainer=order.trainer)
     facts: dict[str, Any] = {}
     for name, artifacts in order.artifacts.items():
         sys.stderr.write(f"training {name}\n")
         folder = Path(order.folder) / name
         folder.mkdir()
         try:
-            exported = ladder.exported(RECIPES[name])
+            exported = model_store.exported(RECIPES[name])
         except DensebenchError as error:
             facts[name] = {"failed": str(error)}
             continue
         np.savez(
             folder / EXPECTED,
-            images=ladder.test_images,
+            images=model_store.test_images,
             probabilities=exported.probabilities,
-            labels=ladder.test_labels,
+            labels=model_store.test_labels,
         )
         facts[name] = {
             "test_accuracy": exported.test_accuracy,
@@ -113,7 +113,7 @@ def write_artifacts(exported: Exported, artifacts: Collection[str], folder: Path
 
 def main() -> int:
     """Prepare, and leave the facts in the folder; 1 where nothing could be."""
-    order = Order(**json.loads(sys.argv[1]))
+    order = PrepareRequest(**json.loads(sys.argv[1]))
     try:
         facts = prepare(order)
     except DensebenchError as error:

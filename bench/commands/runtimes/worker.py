@@ -28,7 +28,7 @@ FEWEST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class MeasureRequest:
     """What a worker is started for; it crosses the process boundary as JSON.
 
     Attributes:
@@ -53,7 +53,7 @@ class Settings:
         return json.dumps(asdict(self))
 
 
-def work(settings: Settings, clock_ns: Callable[[], int] = time.monotonic_ns) -> dict[str, Any]:
+def work(settings: MeasureRequest, clock_ns: Callable[[], int] = time.monotonic_ns) -> dict[str, Any]:
     """What one fresh process found out: `cold`, `certificate`, and `values_s` by batch size."""
     claim_device(Device("cpu", settings.threads))  # before NumPy loads BLAS
     from bench.inference.runtimes import RUNTIMES  # noqa: PLC0415
@@ -93,7 +93,7 @@ def _first_image() -> Any:
     return np.full((1, 784), 0.5, np.float32)
 
 
-def _serve(settings: Settings, answer: Answer, *, exact: bool) -> dict[str, Any]:
+def _serve(settings: MeasureRequest, answer: Answer, *, exact: bool) -> dict[str, Any]:
     """The certificate and, where the answers are right, the timings."""
     import numpy as np  # noqa: PLC0415
 
@@ -132,7 +132,7 @@ def time_calls(
 
 def main() -> None:
     """Work, and write what was found out as one JSON line; what libraries print goes to standard error."""
-    settings = Settings(**json.loads(sys.argv[1]))
+    settings = MeasureRequest(**json.loads(sys.argv[1]))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from models import Recipe, Training
 
 
-class Ladder:
+class ModelStore:
     """Recipes brought to life on one data set and one device.
 
     Args:
@@ -127,7 +127,7 @@ class Ladder:
         accuracy = self.score(trained)
         if faults := self.faults(trained, accuracy):
             raise InvalidRow(faults)
-        onnx = export(trained, self._papers(trained, accuracy))
+        onnx = export(trained, self._extra_info(trained, accuracy))
         return Exported(trained, accuracy, onnx, trained.predict(self.test_images))
 
     def _train_untimed(self, recipe: Recipe) -> Trained:
@@ -135,7 +135,7 @@ class Ladder:
         fit.run()
         return fit.finish()
 
-    def _papers(self, trained: Trained, accuracy: float) -> dict[str, str]:
+    def _extra_info(self, trained: Trained, accuracy: float) -> dict[str, str]:
         """The exported file's metadata properties: what it is and what made it."""
         facts: dict[str, Any] = {
             "recipe": trained.recipe.name,

@@ -6,9 +6,9 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.commands.arguments import names, unknown_options
+from bench.commands.arguments import OF_THIS_MACHINE, names, unknown_options
 from bench.data.datasets import DATASETS
 from bench.errors import DensebenchError, unknown_name
 from bench.host.devices import Device, parse_device
@@ -21,12 +21,14 @@ from models import RECIPES
 if TYPE_CHECKING:
     import pytest
 
+GROUP = "densebench"
+"""The options' group, as pytest's help shows it."""
 DEFAULT_SEEDS = 3
 QUICK_SEEDS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SuiteOptions:
     """One run's settings.
 
     Attributes:
@@ -50,7 +52,7 @@ class Settings:
 
 def add_options(parser: pytest.Parser) -> None:
     """Register the suite's options with pytest; they are checked by `read_settings`, not by argparse."""
-    group = parser.getgroup("densebench", "what densebench measures")
+    group = parser.getgroup(GROUP, "what densebench measures")
     group.addoption("--models", metavar="NAMES", help=f"comma-separated, of: {', '.join(RECIPES)} (default: all)")
     group.addoption(
         "--dataset",
@@ -86,7 +88,7 @@ def add_options(parser: pytest.Parser) -> None:
         parser.extra_info["did you mean"] = ", ".join(f"{close[0]} ({word})" for word, close in meant.items())
 
 
-def read_settings(config: pytest.Config) -> Settings:
+def read_options(config: pytest.Config) -> SuiteOptions:
     """The settings of this run.
 
     Raises:
@@ -97,7 +99,7 @@ def read_settings(config: pytest.Config) -> Settings:
         raise unknown_name("data set", option.dataset, DATASETS)
     if option.trainer not in KERAS_TRAINERS:
         raise unknown_name("trainer", option.trainer, KERAS_TRAINERS)
-    return Settings(
+    return SuiteOptions(
         recipes=tuple(names(option.models, RECIPES, "model")),
         dataset=option.dataset,
         data_dir=Path(option.data_dir) if option.data_dir else None,
@@ -120,13 +122,20 @@ def _parse_seeds(text: str | None, *, quick: bool) -> int:
 
 
 def _command(config: pytest.Config) -> str:
-    option = config.option
+    """The command as a reader types it: what differs from the options' own defaults, without paths of this machine."""
     words = ["pytest", "bench/", "--benchmark-only"]
-    usual = {"device": "cpu", "trainer": KERAS_TRAINERS[0], "backend": DEFAULT_BACKEND}
-    for name in ("models", "dataset", "device", "seeds", "trainer", "backend"):
-        value = getattr(option, name)
-        if value is not None and value != usual.get(name):
-            words.append(f"--{name}={value}")
-    words += ["--quick"] if option.quick else []
-    words += ["-k", option.keyword] if option.keyword else []
+    for option in _options(config):
+        attributes = option.attrs()
+        value = getattr(config.option, attributes["dest"])
+        if attributes["dest"] in OF_THIS_MACHINE or value == attributes.get("default"):
+            continue
+        name = option.names()[0]
+        words.append(name if attributes.get("action") == "store_true" else f"{name}={value}")
+    words += ["-k", config.option.keyword] if config.option.keyword else []
     return shlex.join(words)
+
+
+def _options(config: pytest.Config) -> list[Any]:
+    """The suite's own options, as `add_options` has registered them."""
+    groups: list[Any] = config._parser._groups  # noqa: SLF001  pytest tells of its options in no other way
+    return [option for group in groups if group.name == GROUP for option in group.options]

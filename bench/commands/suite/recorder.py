@@ -11,7 +11,7 @@ import pytest
 
 from bench.errors import DensebenchError
 from bench.files import write_atomically
-from bench.host.interference import contamination, take_snapshot
+from bench.host.interference import interference, take_snapshot
 from bench.records.record import SCHEMA
 from bench.records.run_file import encode_run, round_timings
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Rows:
+class Recorder:
     """The rows of this process, and the run file that they are saved to after each case.
 
     Attributes:
@@ -60,28 +60,28 @@ class Rows:
         A DensebenchError inside makes the row INVALID and fails the test; the run goes on. An interrupted case leaves
         no row. Whatever happened, what is complete is on disk afterwards.
         """
-        papers: dict[str, Any] = {"schema": SCHEMA, "case": case, **identity, **self.identity}
+        extra_info: dict[str, Any] = {"schema": SCHEMA, "case": case, **identity, **self.identity}
         self.number += 1
         self.progress.update(f"{self._position()} {case}")
         before, start_s = take_snapshot(), time.perf_counter()
         refused: DensebenchError | None = None
         try:
-            yield papers
+            yield extra_info
         except DensebenchError as error:
             refused = error
         except Exception as error:
-            self._finish(benchmark, papers, [f"{type(error).__name__}: {error}"])
+            self._finish(benchmark, extra_info, [f"{type(error).__name__}: {error}"])
             raise
         except BaseException:
             benchmark.has_error = True  # a case that was interrupted is no result
             raise
-        papers["contamination"] = contamination(before, take_snapshot())
-        papers["case_s"] = round(time.perf_counter() - start_s, 3)
+        extra_info["contamination"] = interference(before, take_snapshot())
+        extra_info["case_s"] = round(time.perf_counter() - start_s, 3)
         if refused:
-            self._finish(benchmark, papers, getattr(refused, "faults", None) or [str(refused)])
+            self._finish(benchmark, extra_info, getattr(refused, "faults", None) or [str(refused)])
             self.conclude(case, f"INVALID: {refused}")
             pytest.fail(f"{case} is INVALID: {refused}", pytrace=False)
-        self._finish(benchmark, papers, [])
+        self._finish(benchmark, extra_info, [])
 
     def say(self, case: str, text: str) -> None:
         """Show what a case is doing now."""
@@ -132,19 +132,19 @@ class Rows:
         except OSError as error:
             self.troubles.append(f"NOT SAVED: {path}: {error.strerror or error}.")
 
-    def _finish(self, benchmark: Any, papers: dict[str, Any], faults: list[str]) -> None:
-        self.done.append(papers["case"])
+    def _finish(self, benchmark: Any, extra_info: dict[str, Any], faults: list[str]) -> None:
+        self.done.append(extra_info["case"])
         if benchmark.disabled:  # --benchmark-disable: nothing was timed, so there is no row
             return
         self.timed = True
-        papers["status"] = "invalid" if faults else "valid"
-        papers["faults"] = faults
-        benchmark.extra_info.update(papers)
+        extra_info["status"] = "invalid" if faults else "valid"
+        extra_info["faults"] = faults
+        benchmark.extra_info.update(extra_info)
         if faults:
             benchmark.has_error = True  # keeps the row out of everything that pytest-benchmark saves and compares
             benchmark._mode = benchmark._mode or "refused"  # noqa: SLF001  or it warns of a fixture left unused
             timings = benchmark.stats.stats.data if benchmark.stats else []
-            self.invalid.append({**papers, "values_s": round_timings(timings)})
+            self.invalid.append({**extra_info, "values_s": round_timings(timings)})
         self.save(complete=False)
 
     def _position(self) -> str:

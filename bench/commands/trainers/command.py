@@ -7,7 +7,6 @@ import json
 import os
 import random
 import secrets
-import shlex
 import sys
 import time
 from contextlib import contextmanager
@@ -16,14 +15,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.commands.arguments import add_common
-from bench.commands.trainers.variants import BACKENDS, LADDERS, LIMITS, RUNGS, WIDTHS
+from bench.commands.arguments import add_common, command_line
+from bench.commands.trainers.variants import BACKENDS, COMPARED, LIMITS, VARIANTS, WIDTHS
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
 from bench.files import short, write_atomically
 from bench.host.devices import Device, claim_device, parse_device
 from bench.host.machine import machine_name
-from bench.host.metadata import about_run
+from bench.host.metadata import collect_metadata
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
@@ -68,12 +67,12 @@ class Case:
     """
 
     position: int
-    rung: str
+    variant: str
     recipe: str
     batch_size: int
     values_s: list[float] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
-    contamination: list[Any] = field(default_factory=list)
+    interference: list[Any] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
     prepared: Mapping[str, Any] = field(default_factory=dict)
     unavailable: str | None = None
@@ -83,15 +82,15 @@ class Case:
     @property
     def name(self) -> str:
         """``trainer[deep_mlp,batch=32,compiled]``."""
-        return f"trainer[{self.recipe},batch={self.batch_size},{self.rung}]"
+        return f"trainer[{self.recipe},batch={self.batch_size},{self.variant}]"
 
     @property
-    def well(self) -> bool:
+    def measurable(self) -> bool:
         """Whether nothing has gone wrong with it so far."""
         return self.unavailable is None and self.failed is None
 
 
-class Asked(Protocol):
+class WorkerProtocol(Protocol):
     """What answers requests: a worker, or a test's fake of one."""
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,22 +124,22 @@ def run(arguments: argparse.Namespace) -> int:
     progress = Progress(sys.stdout)
     cases = plan_cases()
     mark_missing(cases)
-    backends = {RUNGS[case.rung].backend for case in cases if case.well}
+    backends = {VARIANTS[case.variant].backend for case in cases if case.measurable}
     say_needs(progress, memory_bytes=sum(MEMORY_BYTES[one] for one in backends), results=arguments.results)
     dataset = load_dataset(arguments.dataset, arguments.data_dir)
     label = f"{dataset.name}-{device.name.replace(':', '')}-trainers"
     path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
     orders = plan_orders(arguments.blocks, seed := secrets.randbelow(2**32))
-    about = _about(arguments, dataset, device, started_at) | {"order_seed": seed, "orders": orders}
+    metadata = _metadata(arguments, dataset, device, started_at) | {"order_seed": seed, "orders": orders}
 
     def save(*, complete: bool) -> None:
         try:
-            write_atomically(path, encode_run(run_content(cases, about, complete=complete)))
+            write_atomically(path, encode_run(run_content(cases, metadata, complete=complete)))
         except OSError as error:
             raise NotSavedError(f"{path}: {error.strerror or error}. The blocks before are saved.") from error
 
     def kept() -> str:
-        blocks = min((len(case.values_s) for case in cases if case.well), default=0)
+        blocks = min((len(case.values_s) for case in cases if case.measurable), default=0)
         if not blocks:
             return "No block was complete, so nothing is kept."
         return f"Kept: {blocks} of {arguments.blocks} blocks, in {path}; the same command begins anew."
@@ -160,7 +159,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def plan_cases() -> list[Case]:
     """Every row that there should be, in the tables' order."""
-    named = [(rung, *ladder) for ladder, rungs in LADDERS.items() for rung in rungs]
+    named = [(variant, *model_store) for model_store, variants in COMPARED.items() for variant in variants]
     return [Case(position, *each) for position, each in enumerate(named)]
 
 
@@ -174,7 +173,7 @@ def plan_orders(blocks: int, seed: int) -> list[list[int]]:
 def mark_missing(cases: Sequence[Case], find: Callable[[str], object | None] = importlib.util.find_spec) -> None:
     """Mark the cases whose backend's packages are not installed; nothing is imported for that."""
     for case in cases:
-        backend = RUNGS[case.rung].backend
+        backend = VARIANTS[case.variant].backend
         if missing := [package for package in BACKENDS[backend] if find(package) is None]:
             case.unavailable = f"not installed: {', '.join(missing)} (`tox -e trainers` has everything)"
 
@@ -190,7 +189,7 @@ def open_workers(cases: Sequence[Case], arguments: argparse.Namespace, device: D
         "threads": device.threads,
     }
     command = [sys.executable, "-m", "bench.commands.trainers.worker", json.dumps(settings)]
-    wanted = dict.fromkeys(RUNGS[case.rung].backend for case in cases if case.well)
+    wanted = dict.fromkeys(VARIANTS[case.variant].backend for case in cases if case.measurable)
     workers: dict[str, Worker] = {}
     try:
         # JAX's thread pool is as large as the number of CPUs that it may use.
@@ -205,7 +204,7 @@ def open_workers(cases: Sequence[Case], arguments: argparse.Namespace, device: D
 
 def measure(  # noqa: PLR0913  who takes part, in which order, and what a test replaces
     cases: Sequence[Case],
-    workers: Mapping[str, Asked],
+    workers: Mapping[str, WorkerProtocol],
     orders: Sequence[Sequence[int]],
     *,
     dataset: str,
@@ -219,7 +218,7 @@ def measure(  # noqa: PLR0913  who takes part, in which order, and what a test r
     """
     for case in cases:
         progress.update(f"preparing {case.name}")
-        request = {"rung": case.rung, "recipe": case.recipe, "batch_size": case.batch_size}
+        request = {"variant": case.variant, "recipe": case.recipe, "batch_size": case.batch_size}
         case.prepared = _ask(case, workers, {"do": "prepare", "case": case.name, **request}) or {}
     for block, order in enumerate(orders):
         for position in order:
@@ -229,18 +228,18 @@ def measure(  # noqa: PLR0913  who takes part, in which order, and what a test r
             if answer := _ask(case, workers, {"do": "repeat", "case": case.name}):
                 case.values_s.append(answer["value_s"])
                 case.blocks.append(block)
-                case.contamination.append(answer["contamination"])
+                case.interference.append(answer["contamination"])
                 case.accuracies += [] if answer["test_accuracy"] is None else [answer["test_accuracy"]]
         save()
     for case in cases:
-        if case.well:
+        if case.measurable:
             case.failed = accuracy_fault(case, dataset)
             case.invalid = case.failed is not None
 
 
 def accuracy_fault(case: Case, dataset: str) -> str | None:
     """Why what a case has trained is no model worth timing; ``None`` where it is, and for limits."""
-    if case.rung in LIMITS:
+    if case.variant in LIMITS:
         return None
     recipe = RECIPES[case.recipe]
     floor = recipe.accuracy_floors[dataset] if epochs_trained(case) >= recipe.training.epochs else QUICK_FLOOR
@@ -254,26 +253,30 @@ def epochs_trained(case: Case) -> int:
     return int(case.prepared.get("warm_up_epochs", 0)) + len(case.values_s) * int(case.prepared.get("epochs", 0))
 
 
-def run_content(cases: Sequence[Case], about: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
+def run_content(cases: Sequence[Case], metadata: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
     """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records.record` reads it."""
-    shared = {name: about[name] for name in ("dataset", "dataset_sha256", "device", "threads", "machine", "packages")}
-    rows = [(case, {**_papers(case), **shared}, round_timings(case.values_s)) for case in cases]
+    shared = {
+        name: metadata[name] for name in ("dataset", "dataset_sha256", "device", "threads", "machine", "packages")
+    }
+    rows = [(case, {**_extra_info(case), **shared}, round_timings(case.values_s)) for case in cases]
     return {
         "benchmarks": [
-            {"name": case.name, "extra_info": papers, "stats": {"data": values_s}}
-            for case, papers, values_s in rows
-            if case.well
+            {"name": case.name, "extra_info": extra_info, "stats": {"data": values_s}}
+            for case, extra_info, values_s in rows
+            if case.measurable
         ],
         "densebench": {
-            **about,
+            **metadata,
             "complete": complete,
             "cases_planned": [case.name for case in cases],
-            "invalid": [{**papers, "values_s": values_s} for case, papers, values_s in rows if not case.well],
+            "invalid": [
+                {**extra_info, "values_s": values_s} for case, extra_info, values_s in rows if not case.measurable
+            ],
         },
     }
 
 
-def _papers(case: Case) -> dict[str, Any]:
+def _extra_info(case: Case) -> dict[str, Any]:
     status = "failed" if case.failed else "unavailable" if case.unavailable else "valid"
     return {
         "schema": SCHEMA,
@@ -284,8 +287,8 @@ def _papers(case: Case) -> dict[str, Any]:
         "position": case.position,
         "recipe": case.recipe,
         "batch_size": case.batch_size,
-        "trainer": case.rung,
-        "backend": RUNGS[case.rung].backend,
+        "trainer": case.variant,
+        "backend": VARIANTS[case.variant].backend,
         "widths": list(WIDTHS[case.recipe]),
         "train_images": case.prepared.get("train_images"),
         "facts": dict(case.prepared.get("facts", {})),
@@ -295,32 +298,29 @@ def _papers(case: Case) -> dict[str, Any]:
         "warm_up_epochs": case.prepared.get("warm_up_epochs"),
         "test_accuracies": case.accuracies[-1:],
         "accuracies_by_block": case.accuracies,
-        "contamination": case.contamination,
+        "contamination": case.interference,
         "quick": False,
     }
 
 
-def _ask(case: Case, workers: Mapping[str, Asked], request: Mapping[str, Any]) -> dict[str, Any] | None:
+def _ask(case: Case, workers: Mapping[str, WorkerProtocol], request: Mapping[str, Any]) -> dict[str, Any] | None:
     """The answer; ``None`` where the case is out already, or is from now on, with the reason in it."""
-    if not case.well:
+    if not case.measurable:
         return None
     try:
-        answer = workers[RUNGS[case.rung].backend].ask(request)
+        answer = workers[VARIANTS[case.variant].backend].ask(request)
     except WorkerError as error:
         case.failed = str(error)
         return None
     case.failed, case.unavailable = answer.get("failed"), answer.get("unavailable")
-    return answer if case.well else None
+    return answer if case.measurable else None
 
 
-def _about(arguments: argparse.Namespace, dataset: Dataset, device: Device, started_at: datetime) -> dict[str, Any]:
-    words = ["python", "-m", "bench", "trainers"]
-    usual = {"blocks": DEFAULT_BLOCKS, "device": "cpu", "dataset": "fashion_mnist"}
-    words += [f"--{name}={getattr(arguments, name)}" for name in usual if getattr(arguments, name) != usual[name]]
-    return about_run(
+def _metadata(arguments: argparse.Namespace, dataset: Dataset, device: Device, started_at: datetime) -> dict[str, Any]:
+    return collect_metadata(
         device,
         started_at,
-        command=shlex.join(words),
+        command=command_line(arguments),
         more_packages=("jax", "jaxlib", "optax", "torch"),
         dataset=dataset.name,
         dataset_sha256=dataset.sha256,
@@ -333,7 +333,7 @@ def _about(arguments: argparse.Namespace, dataset: Dataset, device: Device, star
 def _show_errors(cases: Sequence[Case], workers: Mapping[str, Worker], progress: Progress) -> None:
     """What failed, with what the worker wrote about it."""
     for backend, worker in workers.items():
-        failed = [case for case in cases if case.failed and RUNGS[case.rung].backend == backend]
+        failed = [case for case in cases if case.failed and VARIANTS[case.variant].backend == backend]
         for case in failed:
             progress.done(f"FAILED {case.name}: {case.failed}")
         if failed and (text := worker.errors()):

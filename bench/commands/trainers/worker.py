@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.commands.trainers.task import Ready, Task, Unavailable
-from bench.commands.trainers.variants import LIMITS, RUNGS, WIDTHS
+from bench.commands.trainers.variants import LIMITS, VARIANTS, WIDTHS
 from bench.data.datasets import Dataset, load_dataset
 from bench.data.splits import make_split, scale
-from bench.host.interference import contamination, take_snapshot
+from bench.host.interference import interference, take_snapshot
 from models import RECIPES
 
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ class Worker:
         """The data set, loaded once and only where something is trained."""
         return load_dataset(self.dataset_name, self.data_dir)
 
-    def prepare(self, *, case: str, rung: str, recipe: str, batch_size: int) -> dict[str, Any]:
+    def prepare(self, *, case: str, variant: str, recipe: str, batch_size: int) -> dict[str, Any]:
         """Make a rung ready: build, compile, warm up; what a repetition of it will be."""
         chosen = RECIPES[recipe]
         images: NDArray[np.float32] = np.zeros((0, 784), np.float32)
         labels: NDArray[np.int64] = np.zeros(0, np.int64)
-        if rung not in LIMITS:
+        if variant not in LIMITS:
             split = make_split(self.dataset, chosen.training)
             images, labels = split.train_images, split.train_labels
         task = Task(chosen, batch_size, WIDTHS[recipe], images, labels, self.threads)
-        ready = self.ready[case] = RUNGS[rung].prepare(task)
+        ready = self.ready[case] = VARIANTS[variant].prepare(task)
         own = {"warm_up_epochs": ready.warm_up_epochs, "facts": dict(ready.facts)}
         return {"epochs": ready.epochs, "train_images": ready.images, **own}
 
@@ -65,7 +65,7 @@ class Worker:
         """One repetition: its seconds, what disturbed it, and, outside the clock, the test accuracy after it."""
         ready, before = self.ready[case], take_snapshot()
         value_s = ready.repeat()
-        told = contamination(before, take_snapshot())
+        told = interference(before, take_snapshot())
         return {"value_s": value_s, "contamination": told, "test_accuracy": self._score(ready)}
 
     def _score(self, ready: Ready) -> float | None:

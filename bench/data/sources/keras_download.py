@@ -42,8 +42,8 @@ def fetch_keras(wanted: Wanted) -> Files:
     """
     try:
         return _unpack_keras(wanted.name, _read_keras_cache)
-    except UnavailableError as gap:
-        local = gap
+    except UnavailableError as lack:
+        local = lack
     try:
         _probe_server(wanted)
         LOG.info("downloading %s (%d MB) from Keras's server", wanted.name, KERAS_DOWNLOAD_MB[wanted.name])

@@ -40,8 +40,8 @@ def read_data_dir(wanted: Wanted) -> Files:
     except DamagedError as damage:
         mend = "Put the original file there, or remove this one and other sources are tried"
         raise DensebenchError(f"{damage}. The directory comes from {origin}. {mend}.") from None
-    except UnavailableError as gap:
-        LOG.info("%s (named by %s), so other sources of %s are tried", gap, origin, wanted.name)
+    except UnavailableError as lack:
+        LOG.info("%s (named by %s), so other sources of %s are tried", lack, origin, wanted.name)
         raise
 
 

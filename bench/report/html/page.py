@@ -14,14 +14,14 @@ from bench.records.record import SHAPE_ERRORS
 from bench.report.html.sections import (
     classes,
     curves,
-    gate,
-    hardware,
+    headline,
     images,
-    ladder,
     latency,
     releases,
     reproduced,
+    selftest,
     sources,
+    trainers,
 )
 from bench.report.html.view import FACETS, Section, plain, shorten
 
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 TITLE = "densebench"
 SECTIONS: dict[str, Callable[[Stored], Section]] = {
-    "Models": ladder.make_section,
+    "Models": headline.make_section,
     "Latency": latency.make_section,
     "TensorFlow's releases": releases.make_section,
-    "Trainers, devices, backends": hardware.make_section,
+    "Trainers, devices, backends": trainers.make_section,
     "Learning curves": curves.make_section,
     "Classes": classes.make_section,
     "Images and answers": images.make_section,
     "The tutorials' figures": reproduced.make_section,
-    "How far to trust a verdict": gate.make_section,
+    "How far to trust a verdict": selftest.make_section,
     "Where the numbers come from": sources.make_section,
 }
 """The chapters in their order."""
@@ -58,25 +58,25 @@ def write_report(stored: Stored, folder: Path) -> tuple[Path, list[str]]:
         DensebenchError: Plotly is not installed.
         OSError: the page could not be written; the old one stays.
     """
-    sections, complaints = make_sections(stored)
+    sections, warnings = make_sections(stored)
     page = build_page(stored, sections, plotly_script())
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "index.html"
     write_atomically(path, page.encode())
-    return path, complaints
+    return path, warnings
 
 
 def make_sections(stored: Stored) -> tuple[list[Section], list[str]]:
     """Every chapter, and a line for each that the stored data cannot be made into."""
-    sections, complaints = [], []
+    sections, warnings = [], []
     for title, make in SECTIONS.items():
         try:
             sections.append(make(stored))
         except SHAPE_ERRORS as error:
             text = f"A stored run has something else where this chapter's figures should be: {shorten(repr(error))}"
-            complaints.append(f"chapter {title!r}: {text}")
+            warnings.append(f"chapter {title!r}: {text}")
             sections.append(Section(key=f"broken-{len(sections)}", title=title, text=text, panels=[]))
-    return sections, complaints
+    return sections, warnings
 
 
 def plotly_script() -> str:
@@ -96,7 +96,7 @@ def plotly_script() -> str:
 def build_page(stored: Stored, sections: Sequence[Section], plotly: str) -> str:
     """The whole page as HTML."""
     run = stored.headline
-    about = f"Newest headline run: {run.started_at[:10]}, commit {run.commit}, {run.command}." if run else ""
+    metadata = f"Newest headline run: {run.started_at[:10]}, commit {run.commit}, {run.command}." if run else ""
     data = {
         "facets": FACETS,
         "links": stored.links,
@@ -118,7 +118,7 @@ def build_page(stored: Stored, sections: Sequence[Section], plotly: str) -> str:
 <a class="skip" href="#main">Skip to the figures</a>
 <header>
 <h1>{TITLE}</h1>
-<p>Dense classifiers, trained, exported and timed. {html.escape(shorten(about))}</p>
+<p>Dense classifiers, trained, exported and timed. {html.escape(shorten(metadata))}</p>
 </header>
 <div id="controls"></div>
 <main id="main" tabindex="-1"><noscript>This page draws its figures with a script; the same numbers stand as tables in

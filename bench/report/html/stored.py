@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench.records.record import Run
     from bench.records.releases import Attempt
-    from bench.records.selftests import Fought
+    from bench.records.selftests import SelftestDuel
 
 MOST_RUNS = 48
 """Runs of the suite of which the page has figures."""
@@ -44,12 +44,12 @@ class Stored:
     reproduction: Run | None
     runtimes: Run | None
     trainers: Run | None
-    fought: Sequence[Fought]
+    selftest_duels: Sequence[SelftestDuel]
     attempts: Sequence[Attempt]
     withdrawn: Mapping[str, str]
     links: Mapping[str, str]
     counted: int
-    complaints: Sequence[str]
+    warnings: Sequence[str]
 
 
 def make_stored(published: Shown, own: Shown | None = None, *, page: Path | None = None) -> Stored:
@@ -73,12 +73,12 @@ def make_stored(published: Shown, own: Shown | None = None, *, page: Path | None
         reproduction=next(iter(_chosen("reproduction", published, own)), None),
         runtimes=next(iter(_chosen("runtimes", published, own)), None),
         trainers=next(iter(_chosen("trainers", published, own)), None),
-        fought=_chosen("selftest", published, own),
+        selftest_duels=_chosen("selftest", published, own),
         attempts=_chosen("releases", published, own),
         withdrawn={name: pin.withdrawn for name, pin in (published.pins or {}).items() if pin.withdrawn},
         links=_links(folders, page) if page else {},
         counted=len({run.file for run in stored}),
-        complaints=[*published.complaints, *(own.complaints if own else [])],
+        warnings=[*published.warnings, *(own.warnings if own else [])],
     )
 
 

@@ -100,7 +100,7 @@ def _commands(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def choose_device_runs(runs: Iterable[Run]) -> list[Run]:
+def select_device_runs(runs: Iterable[Run]) -> list[Run]:
     """The newest whole run of each backend and device, of the machine that has most; fewer threads first, GPUs last."""
     shown: dict[str, dict[tuple[str, str], Run]] = {}
     for run in sorted(runs, key=lambda one: one.started_at):
@@ -167,8 +167,8 @@ def _accuracy(record: Record | None) -> str:
 
 
 def _proof(train: Record | None, infer: Record | None) -> str:
-    placed = train.papers.get("placed_on") if train else None
-    nodes = infer.papers.get("nodes") if infer else None
+    placed = train.extra_info.get("placed_on") if train else None
+    nodes = infer.extra_info.get("nodes") if infer else None
     where = ", ".join(dict.fromkeys(map(str, placed))) if isinstance(placed, list) else ""
     ran = ", ".join(f"{count} by {name}" for name, count in nodes.items()) if isinstance(nodes, dict) else ""
     return f"{where or NOT_MEASURED}; {ran or NOT_MEASURED}"

@@ -36,10 +36,10 @@ VERDICTS = (SLOWER, FASTER, SAME, CANNOT_TELL, WORSE, NON_INFERIOR, "missing", "
 TEXT = ("Case", "Verdict", "Accuracy", "To settle it")
 
 
-def duel_page(rows: Sequence[Row], found: Sequence[Outcome], margins: Margins, about: Mapping[str, Any]) -> str:
+def duel_page(rows: Sequence[Row], found: Sequence[Outcome], margins: Margins, metadata: Mapping[str, Any]) -> str:
     """What must be known first, the table, what it means and what was compared, as Markdown."""
-    parts = [*notices(rows, about), duel_table(rows, found), explanation(margins), packages_table(about)]
-    return "\n\n".join(part for part in [*parts, caption(about)] if part)
+    parts = [*notices(rows, metadata), duel_table(rows, found), explanation(margins), packages_table(metadata)]
+    return "\n\n".join(part for part in [*parts, caption(metadata)] if part)
 
 
 def duel_table(rows: Sequence[Row], found: Sequence[Outcome]) -> str:
@@ -49,11 +49,11 @@ def duel_table(rows: Sequence[Row], found: Sequence[Outcome]) -> str:
     return tabulate(cells, HEADERS, tablefmt="pipe", colalign=align if cells else None, disable_numparse=True)
 
 
-def notices(rows: Sequence[Row], about: Mapping[str, Any]) -> list[str]:
+def notices(rows: Sequence[Row], metadata: Mapping[str, Any]) -> list[str]:
     """What a reader must know before believing the table: planted changes, missing cases, failures, lost blocks."""
     lines = []
-    if about["duel"]["plant"]:
-        lines.append(f"**Planted into HEAD: {about['duel']['plant']}.** This is a test of the duel, not of HEAD.")
+    if metadata["duel"]["plant"]:
+        lines.append(f"**Planted into HEAD: {metadata['duel']['plant']}.** This is a test of the duel, not of HEAD.")
     for row in rows:
         lines += [f"**ALARM: {row.case.name} exists on one side only; {lack}**" for lack in row.missing.values()]
         if row.failed:
@@ -73,27 +73,27 @@ def explanation(margins: Margins) -> str:
     )
 
 
-def packages_table(about: Mapping[str, Any]) -> str:
+def packages_table(metadata: Mapping[str, Any]) -> str:
     """The packages that differ between the sides; empty where none does."""
-    base, head = (about["packages_by_side"].get(side, {}) for side in SIDES)
+    base, head = (metadata["packages_by_side"].get(side, {}) for side in SIDES)
     differing = [name for name in {**base, **head} if base.get(name) != head.get(name)]
     cells = [[name, *(str(side.get(name) or "not installed") for side in (base, head))] for name in differing]
     return tabulate(cells, ("Package", *SIDES), tablefmt="pipe", disable_numparse=True) if cells else ""
 
 
-def caption(about: Mapping[str, Any]) -> str:
+def caption(metadata: Mapping[str, Any]) -> str:
     """What was compared on what, and when."""
-    duel, machine = about["duel"], about["machine"]
-    same = about["packages_by_side"].get(SIDES[0]) == about["packages_by_side"].get(SIDES[1])
+    duel, machine = metadata["duel"], metadata["machine"]
+    same = metadata["packages_by_side"].get(SIDES[0]) == metadata["packages_by_side"].get(SIDES[1])
     return escape(
         "; ".join(
             [
                 f"BASE {duel['base']}, HEAD {duel['head']}{' (the same packages)' if same else ''}",
-                f"{about['dataset']}, {about['device']} ({format_counted(about['threads'], 'thread')})",
+                f"{metadata['dataset']}, {metadata['device']} ({format_counted(metadata['threads'], 'thread')})",
                 f"{machine['cpu']}, {machine['cpus']} CPUs",
-                about["started_at"][:10],
-                f"commit {about['commit']}",
-                f"`{about['command']}`",
+                metadata["started_at"][:10],
+                f"commit {metadata['commit']}",
+                f"`{metadata['command']}`",
             ]
         )
     )

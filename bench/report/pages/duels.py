@@ -26,7 +26,7 @@ class StoredDuel:
     """
 
     run: Run
-    about: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     rows: Sequence[Row]
     outcomes: Sequence[Outcome]
 
@@ -37,16 +37,16 @@ def stored_duel(run: Run) -> StoredDuel:
     Raises:
         RunFileError: it is none.
     """
-    about, rows = duel_of(run)
-    return StoredDuel(run, about, rows, outcomes(rows, MARGINS))
+    metadata, rows = duel_of(run)
+    return StoredDuel(run, metadata, rows, outcomes(rows, MARGINS))
 
 
 def duels_page(duels: Sequence[StoredDuel]) -> str:
     """Every duel with its table, the packages that differ, and where it comes from."""
     parts = ["# Duels of two environments", explanation(MARGINS)]
     for one in duels:
-        duel = one.about["duel"]
+        duel = one.metadata["duel"]
         parts.append(f"## {duel['base']} against {duel['head']}")
-        parts += [*notices(one.rows, one.about), duel_table(one.rows, one.outcomes), packages_table(one.about)]
-        parts.append(f"{caption(one.about)}; run file `{one.run.file}`")
+        parts += [*notices(one.rows, one.metadata), duel_table(one.rows, one.outcomes), packages_table(one.metadata)]
+        parts.append(f"{caption(one.metadata)}; run file `{one.run.file}`")
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -19,7 +19,7 @@ from bench.formats import (
 from bench.records.comparison import Comparison, compare_runs, logs_apart, median_s, pooled_spread
 from bench.records.duels import Margins
 from bench.report.markdown import escape, markdown_table, ratio_text
-from bench.stats.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, choose_word
+from bench.stats.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, select_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +154,7 @@ def _first_step_s(record: Record) -> float | None:
 
 def _peak_bytes(record: Record) -> float | None:
     """The peak memory of a probe."""
-    value = record.papers.get("peak_bytes")
+    value = record.extra_info.get("peak_bytes")
     return float(value) if isinstance(value, (int, float)) and value > 0 else None
 
 
@@ -195,7 +195,7 @@ def _extra_finding(extra: Extra, found: Centre, family: int) -> Finding:
     """The verdict on such a figure; false alarms are held for the `family` of all in the column (Bonferroni)."""
     low, high = found.interval(INTERVAL_ERROR)
     certain = found.p_value <= ALARM_ERROR / family
-    word = choose_word("time", math.log1p(MARGINS.time), found.value, (low, high), certain=certain)
+    word = select_word("time", math.log1p(MARGINS.time), found.value, (low, high), certain=certain)
     word = extra.words.get(word, word)
     return Finding(verdict=word, value=found.value, low=low, high=high, p_value=found.p_value, blocks=0)
 

@@ -101,9 +101,9 @@ def reproduction_pages(run: Run) -> dict[str, str]:
 
 
 def _rows(published: Published, result: Result) -> list[list[str]]:
-    first = result.repetitions[0] if result.repetitions else None
+    first = result.seed_runs[0] if result.seed_runs else None
     start = [published.recipe.name, format_count(first.parameters) if first else NOT_MEASURED]
-    if result.faults or not result.repetitions:
+    if result.faults or not result.seed_runs:
         answer = "INVALID" if result.available and result.faults else "not measured"
         return [[*start, NOT_MEASURED, NOT_MEASURED, NOT_MEASURED, "0", NOT_MEASURED, answer]]
     shown = [(figure, figure.text) for figure in _headline_figures(published)]
@@ -112,9 +112,9 @@ def _rows(published: Published, result: Result) -> list[list[str]]:
 
 
 def _our_cells(figure: Figure, text: str, result: Result) -> list[str]:
-    ours = sample(figure, result.repetitions)
+    ours = sample(figure, result.seed_runs)
     answer = NOTHING_PUBLISHED if text == NOT_MEASURED else judge(figure, ours)
-    return [spread(figure, ours), str(len(result.repetitions)), interval(figure, ours), answer]
+    return [spread(figure, ours), str(len(result.seed_runs)), interval(figure, ours), answer]
 
 
 def _headline_figures(published: Published) -> list[Figure]:
@@ -125,5 +125,5 @@ def _headline_figures(published: Published) -> list[Figure]:
 
 def _own_figure(result: Result) -> Figure:
     """What stands for a recipe of which no figure was published: its accuracy, on the images that its tutorial uses."""
-    part: Part = "validation" if "validation accuracy" in result.repetitions[0].scores else "test"
+    part: Part = "validation" if "validation accuracy" in result.seed_runs[0].scores else "test"
     return Figure("accuracy", part, NOT_MEASURED)

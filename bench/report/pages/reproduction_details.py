@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.formats import NOT_MEASURED, format_accuracy, format_count
 from bench.records.published_figures import Sample, sample
 from bench.records.reproductions import read_results
-from bench.records.seed_runs import Repetition, Result, class_scores
+from bench.records.seed_runs import Result, SeedRun, class_scores
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.reproduction_cells import spread
 from models.published import COMPARISONS, PUBLISHED, Figure
@@ -25,7 +25,7 @@ COMPARED_AFTER = (("test", "accuracy"),)
 
 def details_page(run: Run) -> str:
     """Comparisons, curves, cross-validation, saving and loading, and then recipe by recipe."""
-    results = {name: result for name, result in read_results(run).items() if result.repetitions and not result.faults}
+    results = {name: result for name, result in read_results(run).items() if result.seed_runs and not result.faults}
     parts = ["# The tutorials, in detail", f"From run file `{escape(run.file)}`; means ± sd over the seeds."]
     parts += [text for title, names in COMPARISONS.items() for text in compare(title, names, results)]
     parts += ["## Where the curves of training and validation part", PARTING, parting_table(results)]
@@ -53,7 +53,7 @@ def compare(title: str, names: Sequence[str], results: Mapping[str, Result]) -> 
         [
             name,
             PUBLISHED[name].recipe.summary,
-            _span([one.epochs_run for one in results[name].repetitions]),
+            _span([one.epochs_run for one in results[name].seed_runs]),
             *[_score(results[name], part, metric) for part, metric in (*COMPARED, *COMPARED_AFTER)],
         ]
         for name in chosen
@@ -67,14 +67,14 @@ def parting_table(results: Mapping[str, Result]) -> str:
     headers[-1] = "Gap at the end"
     rows = []
     for name, result in results.items():
-        curves = [one.history for one in result.repetitions if "val_loss" in one.history]
+        curves = [one.history for one in result.seed_runs if "val_loss" in one.history]
         if not curves:
             continue
         turns = [curve["val_loss"].index(min(curve["val_loss"])) + 1 for curve in map(dict, curves)]
         rows.append(
             [
                 name,
-                _span([one.epochs_run for one in result.repetitions]),
+                _span([one.epochs_run for one in result.seed_runs]),
                 _span(turns),
                 format_accuracy(statistics.median(min(curve["val_loss"]) for curve in curves)),
                 format_accuracy(statistics.median(curve["val_loss"][-1] for curve in curves)),
@@ -86,12 +86,12 @@ def parting_table(results: Mapping[str, Result]) -> str:
 
 def cross_validation_table(results: Mapping[str, Result]) -> str:
     """A row per seed of each recipe that is cross-validated."""
-    repetitions = [(name, one) for name, result in results.items() for one in result.repetitions if one.folds]
-    folds = max((len(one.folds) for _, one in repetitions), default=0)
+    seed_runs = [(name, one) for name, result in results.items() for one in result.seed_runs if one.folds]
+    folds = max((len(one.folds) for _, one in seed_runs), default=0)
     headers = ["Recipe", "Seed", *[f"fold {fold + 1}" for fold in range(folds)], "mean"]
     rows = [
         [name, str(one.seed), *map(format_accuracy, one.folds), format_accuracy(statistics.fmean(one.folds))]
-        for name, one in repetitions
+        for name, one in seed_runs
     ]
     return markdown_table(headers, rows, text_columns=(0,))
 
@@ -100,7 +100,7 @@ def saving_table(results: Mapping[str, Result]) -> str:
     """A row per format: how often the loaded model answered bit for bit as before, and what Keras refuses."""
     found: dict[str, list[Mapping[str, str]]] = {}
     for result in results.values():
-        for one in result.specimen.get("saving", []):
+        for one in result.first_model.get("saving", []):
             found.setdefault(one["format"], []).append(one)
     rows = []
     for name, outcomes in found.items():
@@ -113,35 +113,37 @@ def saving_table(results: Mapping[str, Result]) -> str:
 
 def label_table(results: Mapping[str, Result]) -> str:
     """How many images of each class each data set has."""
-    specimens = {PUBLISHED[name].dataset: result.specimen for name, result in results.items() if result.specimen}
+    first_models = {
+        PUBLISHED[name].dataset: result.first_model for name, result in results.items() if result.first_model
+    }
     rows = [
         [
             dataset,
             str(label),
             name,
-            *[format_count(specimen["label_counts"][part][label]) for part in ("training", "test")],
+            *[format_count(first_model["label_counts"][part][label]) for part in ("training", "test")],
         ]
-        for dataset, specimen in specimens.items()
-        for label, name in enumerate(specimen["class_names"])
+        for dataset, first_model in first_models.items()
+        for label, name in enumerate(first_model["class_names"])
     ]
     return markdown_table(["Data set", "Class", "Name", "Training", "Test"], rows, text_columns=(0, 2))
 
 
 def describe(name: str, result: Result) -> list[str]:
     """A recipe's own section: layers, epochs beside the published ones, classification report, confusion, answers."""
-    published, specimen, first = PUBLISHED[name], result.specimen, result.repetitions[0]
+    published, first_model, first = PUBLISHED[name], result.first_model, result.seed_runs[0]
     parts = [f"## {name}", f"{published.recipe.summary}. Tutorial {published.source}."]
-    if layers := specimen.get("layers"):
+    if layers := first_model.get("layers"):
         parts += ["Layers", layer_table(layers)]
     if epochs := epoch_table(name, result):
         parts += ["Training, epoch by epoch: published | ours", epochs]
-    names = specimen.get("class_names", [])
+    names = first_model.get("class_names", [])
     parts += [f"Test images by class, from seed {first.seed}", report_table(first, names)]
     parts += [
         f"Confusion matrix, from seed {first.seed}: label by row, answer by column",
         confusion_table(first, names),
     ]
-    parts += [f"The tutorials' images, from seed {first.seed}", answers_table(first, specimen)]
+    parts += [f"The tutorials' images, from seed {first.seed}", answers_table(first, first_model)]
     return parts
 
 
@@ -158,15 +160,15 @@ def epoch_table(name: str, result: Result) -> str:
     """The published figures of single epochs beside ours; empty where there are none."""
     figures = [figure for figure in PUBLISHED[name].figures if figure.epoch]
     rows = [
-        [figure.metric, str(figure.epoch), figure.text, spread(figure, sample(figure, result.repetitions))]
+        [figure.metric, str(figure.epoch), figure.text, spread(figure, sample(figure, result.seed_runs))]
         for figure in figures
     ]
     return markdown_table(["Figure", "Epoch", "Published", "Ours"], rows, text_columns=(0,)) if rows else ""
 
 
-def report_table(repetition: Repetition, names: Sequence[str]) -> str:
+def report_table(seed_run: SeedRun, names: Sequence[str]) -> str:
     """Precision, recall and F1 of each class, and their means."""
-    scores = class_scores(repetition.confusion)
+    scores = class_scores(seed_run.confusion)
     rows = [
         [name, *map(format_accuracy, (one.precision, one.recall, one.f1)), format_count(one.images)]
         for name, one in zip(names, scores, strict=True)
@@ -176,19 +178,19 @@ def report_table(repetition: Repetition, names: Sequence[str]) -> str:
     return markdown_table(["Class", "Precision", "Recall", "F1", "Images"], rows, text_columns=(0,))
 
 
-def confusion_table(repetition: Repetition, names: Sequence[str]) -> str:
+def confusion_table(seed_run: SeedRun, names: Sequence[str]) -> str:
     """Labels by row, answers by column; a model's further outputs have numbers for names."""
-    columns = len(repetition.confusion[0])
+    columns = len(seed_run.confusion[0])
     headers = ["Label", *names, *[str(column) for column in range(len(names), columns)]]
-    rows = [[name, *map(format_count, row)] for name, row in zip(names, repetition.confusion, strict=True)]
+    rows = [[name, *map(format_count, row)] for name, row in zip(names, seed_run.confusion, strict=True)]
     return markdown_table(headers, rows, text_columns=(0,))
 
 
-def answers_table(repetition: Repetition, specimen: Mapping[str, Any]) -> str:
+def answers_table(seed_run: SeedRun, first_model: Mapping[str, Any]) -> str:
     """The images that the tutorials show: what each is, what the model takes it for, and how sure it is."""
-    names, labels = specimen["class_names"], specimen["shown_labels"]
+    names, labels = first_model["class_names"], first_model["shown_labels"]
     rows = []
-    for image, row in repetition.probabilities.items():
+    for image, row in seed_run.probabilities.items():
         answer = max(range(len(row)), key=row.__getitem__)
         verdict = "right" if answer == labels[image] else "wrong"
         rows.append([image, names[labels[image]], names[answer], f"{100 * row[answer]:.2f} %", verdict])
@@ -198,9 +200,9 @@ def answers_table(repetition: Repetition, specimen: Mapping[str, Any]) -> str:
 def _score(result: Result, part: Any, metric: Any) -> str:
     """Mean and spread of a score after training; of training images, after the last epoch that was run."""
     if part == "training":
-        values = [one.history[metric][-1] for one in result.repetitions if one.history.get(metric)]
+        values = [one.history[metric][-1] for one in result.seed_runs if one.history.get(metric)]
     else:
-        values = [one.scores[f"{part} {metric}"] for one in result.repetitions if f"{part} {metric}" in one.scores]
+        values = [one.scores[f"{part} {metric}"] for one in result.seed_runs if f"{part} {metric}" in one.scores]
     return spread(ACCURACY, Sample(tuple(values)) if values else None)
 
 

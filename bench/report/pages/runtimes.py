@@ -86,11 +86,13 @@ def runtimes_notices(run: Run, records: Sequence[Record] | None = None) -> list[
     shown = run.records if records is None else records
     lines = ["**Quick run: the figures say nothing about the models.**"] if run.quick else []
     lines += [] if run.complete else ["**This run was interrupted: processes of later rounds are missing.**"]
-    failed = {(_title(one), fault): None for one in shown if one.papers["status"] == "failed" for fault in one.faults}
+    failed = {
+        (_title(one), fault): None for one in shown if one.extra_info["status"] == "failed" for fault in one.faults
+    }
     missing = {
-        (one.papers["runtime"], fault): None
+        (one.extra_info["runtime"], fault): None
         for one in shown
-        if one.papers["status"] == "unavailable"
+        if one.extra_info["status"] == "unavailable"
         for fault in one.faults
     }
     lines += [f"**INVALID: {title}: {fault}**" for title, fault in failed]
@@ -136,13 +138,13 @@ def _by_runtime(records: Sequence[Record]) -> dict[tuple[str, int], list[Record]
     """The records of each runtime and number of threads that was there, in the table's order."""
     cases: dict[tuple[str, int], list[Record]] = {}
     for record in sorted(records, key=lambda one: one.position):
-        if record.papers["status"] != "unavailable":
-            cases.setdefault((record.papers["runtime"], record.threads), []).append(record)
+        if record.extra_info["status"] != "unavailable":
+            cases.setdefault((record.extra_info["runtime"], record.threads), []).append(record)
     return cases
 
 
 def _title(record: Record) -> str:
-    return f"{record.recipe}, {record.papers['runtime']}, {format_counted(record.threads, 'thread')}"
+    return f"{record.recipe}, {record.extra_info['runtime']}, {format_counted(record.threads, 'thread')}"
 
 
 def _row(runtime: str, threads: int, records: Sequence[Record]) -> list[str]:
@@ -176,12 +178,12 @@ def _memory(record: Record | None) -> str:
 
 
 def _size(record: Record) -> str:
-    size = record.papers.get("artifact_bytes")
+    size = record.extra_info.get("artifact_bytes")
     return format_bytes(size) if isinstance(size, int) else NOT_MEASURED
 
 
 def _accuracy(record: Record) -> str:
-    parity: Any = record.papers.get("parity") or {}
+    parity: Any = record.extra_info.get("parity") or {}
     change, changed = parity.get("accuracy_change"), parity.get("changed_predictions")
     if not isinstance(change, (int, float)):
         return NOT_MEASURED
@@ -189,6 +191,6 @@ def _accuracy(record: Record) -> str:
 
 
 def _median(record: Record, name: str) -> float | None:
-    starts = record.papers.get("starts") or {}
+    starts = record.extra_info.get("starts") or {}
     values = [value for value in starts.get(name, []) if isinstance(value, (int, float))]
     return statistics.median(values) if values else None

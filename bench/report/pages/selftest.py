@@ -7,7 +7,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_counted, format_duration, percent
-from bench.records.injection import parse_plant
+from bench.records.injection import parse_injection
 from bench.records.other_rules import RULES
 from bench.report.markdown import escape, markdown_table
 from bench.stats.power import Rate, detectable_slowdown, mean_split
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bench.records.duels import Case
-    from bench.records.selftests import Fought
+    from bench.records.selftests import SelftestDuel
     from bench.stats.variance_components import Split
 
 ALARMS = {SLOWER, FASTER, WORSE}
@@ -41,31 +41,36 @@ RULES_EXPLANATION = (
 )
 
 
-def selftest_page(fought: Sequence[Fought]) -> str:
+def selftest_page(selftest_duels: Sequence[SelftestDuel]) -> str:
     """All that a self-test says about the duels of a machine."""
     parts = [
         "# How far duels can be trusted on this machine",
-        *selftest_notices(fought),
-        gate_table(fought),
+        *selftest_notices(selftest_duels),
+        gate_table(selftest_duels),
         EXPLANATION,
         "## The same raw data, judged by three rules",
-        rules_table(fought),
+        rules_table(selftest_duels),
         RULES_EXPLANATION,
-        selftest_caption(fought),
+        selftest_caption(selftest_duels),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def selftest_section(fought: Sequence[Fought]) -> str:
+def selftest_section(selftest_duels: Sequence[SelftestDuel]) -> str:
     """The README's part of it."""
-    parts = [*selftest_notices(fought), gate_table(fought), rules_table(fought), selftest_caption(fought)]
+    parts = [
+        *selftest_notices(selftest_duels),
+        gate_table(selftest_duels),
+        rules_table(selftest_duels),
+        selftest_caption(selftest_duels),
+    ]
     return "\n\n".join(parts)
 
 
-def selftest_notices(fought: Sequence[Fought]) -> list[str]:
+def selftest_notices(selftest_duels: Sequence[SelftestDuel]) -> list[str]:
     """What a reader must know before believing the tables: duels that failed, and why."""
     reasons: dict[str, int] = {}
-    for one in fought:
+    for one in selftest_duels:
         if not one.counts:
             reason = one.row.failed or "; ".join(one.row.missing.values()) or "no block ended within the budget"
             name = f"{one.row.case.name}: {reason}"
@@ -74,58 +79,58 @@ def selftest_notices(fought: Sequence[Fought]) -> list[str]:
     return [escape(line) for line in lines]
 
 
-def gate_table(fought: Sequence[Fought]) -> str:
+def gate_table(selftest_duels: Sequence[SelftestDuel]) -> str:
     """A row per case: false alarms, what was caught of each plant, what is detectable, and the noise."""
-    shares, labels = planted_shares(fought, slower=True), planted_shares(fought, slower=False)
+    shares, labels = injected_shares(selftest_duels, slower=True), injected_shares(selftest_duels, slower=False)
     headers = [
         "Case",
         "False alarms",
         "Nothing planted: same",
         *(f"{percent(share)} slower: caught" for share in shares),
         *(f"{percent(share)} wrong labels: caught (loss)" for share in labels),
-        f"Detectable in {_budgets(fought)}",
+        f"Detectable in {_budgets(selftest_duels)}",
         "A duel (median)",
         "Noise: turns, processes, blocks",
     ]
-    rows = [_gate_row(case, duels, shares, labels) for case, duels in by_case(fought).items()]
+    rows = [_gate_row(case, duels, shares, labels) for case, duels in by_case(selftest_duels).items()]
     if len(rows) > 1:
-        rows.append([EVERY_CASE, rate_text(false_alarms(fought)), *[NOT_MEASURED] * (len(headers) - 2)])
+        rows.append([EVERY_CASE, rate_text(false_alarms(selftest_duels)), *[NOT_MEASURED] * (len(headers) - 2)])
     return markdown_table(headers, rows, text_columns=(0,))
 
 
-def rules_table(fought: Sequence[Fought]) -> str:
+def rules_table(selftest_duels: Sequence[SelftestDuel]) -> str:
     """A row per case and planted slowdown: how often each rule said slower."""
     rows = []
-    for name, duels in {**by_case(fought), EVERY_CASE: [one for one in fought if one.counts]}.items():
-        for share in (0.0, *planted_shares(duels, slower=True)):
-            alike = planted(duels, share, slower=True)
+    for name, duels in {**by_case(selftest_duels), EVERY_CASE: [one for one in selftest_duels if one.counts]}.items():
+        for share in (0.0, *injected_shares(duels, slower=True)):
+            alike = injected(duels, share, slower=True)
             if alike:
                 said = [Rate(sum(rule(one.row, one.margins) for one in alike), len(alike)) for rule in RULES.values()]
                 rows.append([name, percent(share) if share else "none", *(rate_text(rate) for rate in said)])
     return markdown_table(["Case", "Extra work in HEAD", *RULES], rows, text_columns=(0,))
 
 
-def selftest_caption(fought: Sequence[Fought]) -> str:
+def selftest_caption(selftest_duels: Sequence[SelftestDuel]) -> str:
     """What was measured on what, when, and the commands."""
-    about = fought[0].about
-    days = sorted({one.about["started_at"][:10] for one in fought})
-    packages = about["packages"]
+    metadata = selftest_duels[0].metadata
+    days = sorted({one.metadata["started_at"][:10] for one in selftest_duels})
+    packages = metadata["packages"]
     parts = [
-        f"{about['duel']['base']} against itself",
-        f"{about['dataset']}, {about['device']} ({format_counted(about['threads'], 'thread')})",
-        f"{about['machine']['cpu']}, {about['machine']['cpus']} CPUs",
+        f"{metadata['duel']['base']} against itself",
+        f"{metadata['dataset']}, {metadata['device']} ({format_counted(metadata['threads'], 'thread')})",
+        f"{metadata['machine']['cpu']}, {metadata['machine']['cpus']} CPUs",
         f"TensorFlow {packages.get('tensorflow')}, ONNX Runtime {packages.get('onnxruntime')}",
         " to ".join(dict.fromkeys([days[0], days[-1]])),
-        f"commit {', '.join(dict.fromkeys(one.about['commit'] for one in fought))}",
-        *(f"`{command}`" for command in dict.fromkeys(one.about["command"] for one in fought)),
-        f"{format_counted(len(fought), 'run file')} of {about['selftest']['id']}",
+        f"commit {', '.join(dict.fromkeys(one.metadata['commit'] for one in selftest_duels))}",
+        *(f"`{command}`" for command in dict.fromkeys(one.metadata["command"] for one in selftest_duels)),
+        f"{format_counted(len(selftest_duels), 'run file')} of {metadata['selftest']['id']}",
     ]
     return escape("; ".join(parts))
 
 
-def false_alarms(fought: Sequence[Fought]) -> Rate:
+def false_alarms(selftest_duels: Sequence[SelftestDuel]) -> Rate:
     """How many duels with nothing planted raised an alarm, over all cases."""
-    return _rate([one for one in fought if one.counts and one.plant is None], _alarmed)
+    return _rate([one for one in selftest_duels if one.counts and one.injection is None], _alarmed)
 
 
 def rate_text(rate: Rate) -> str:
@@ -136,34 +141,34 @@ def rate_text(rate: Rate) -> str:
     return f"{rate.count} of {rate.of} ({100 * low:.0f}–{100 * high:.0f} %)"
 
 
-def _gate_row(case: str, duels: Sequence[Fought], shares: Sequence[float], labels: Sequence[float]) -> list[str]:
-    equal, split = planted(duels, 0.0, slower=True), noise(duels)
+def _gate_row(case: str, duels: Sequence[SelftestDuel], shares: Sequence[float], labels: Sequence[float]) -> list[str]:
+    equal, split = injected(duels, 0.0, slower=True), noise(duels)
     return [
         case,
         rate_text(_rate(equal, _alarmed)),
         rate_text(_rate(equal, lambda one: one.outcome.time.verdict == SAME)),
-        *(rate_text(_rate(planted(duels, share, slower=True), _slower)) for share in shares),
-        *(_caught_loss(planted(duels, share, slower=False)) for share in labels),
+        *(rate_text(_rate(injected(duels, share, slower=True), _slower)) for share in shares),
+        *(_caught_loss(injected(duels, share, slower=False)) for share in labels),
         _detectable(duels, split),
         _length(duels),
         NOT_MEASURED if split is None else _percents(split),
     ]
 
 
-def _rate(duels: Sequence[Fought], said: Callable[[Fought], bool]) -> Rate:
+def _rate(duels: Sequence[SelftestDuel], said: Callable[[SelftestDuel], bool]) -> Rate:
     return Rate(sum(said(one) for one in duels), len(duels))
 
 
-def _alarmed(one: Fought) -> bool:
+def _alarmed(one: SelftestDuel) -> bool:
     known = one.outcome
     return bool(ALARMS & {found.verdict for found in (known.time, known.accuracy) if found})
 
 
-def _slower(one: Fought) -> bool:
+def _slower(one: SelftestDuel) -> bool:
     return one.outcome.time.verdict == SLOWER
 
 
-def _caught_loss(duels: Sequence[Fought]) -> str:
+def _caught_loss(duels: Sequence[SelftestDuel]) -> str:
     """How many of the planted losses of accuracy were caught, with the loss itself."""
     if not duels:
         return NOT_MEASURED
@@ -173,10 +178,10 @@ def _caught_loss(duels: Sequence[Fought]) -> str:
     return f"{rate_text(caught)}, {100 * loss:.1f} points"
 
 
-def by_case(fought: Sequence[Fought]) -> dict[str, list[Fought]]:
+def by_case(selftest_duels: Sequence[SelftestDuel]) -> dict[str, list[SelftestDuel]]:
     """The duels that count, by case, the cases in display order."""
-    cases: dict[str, list[Fought]] = {}
-    for one in fought:
+    cases: dict[str, list[SelftestDuel]] = {}
+    for one in selftest_duels:
         if one.counts:
             cases.setdefault(one.row.case.name, []).append(one)
     return dict(sorted(cases.items(), key=lambda item: _place(item[1][0].row.case)))
@@ -188,26 +193,26 @@ def _place(case: Case) -> tuple[int, bool, bool, int, int]:
     return model, case.stage != "train", case.trainer == "compiled", case.batch_size, case.threads
 
 
-def planted_shares(fought: Sequence[Fought], *, slower: bool) -> list[float]:
+def injected_shares(selftest_duels: Sequence[SelftestDuel], *, slower: bool) -> list[float]:
     """How much was planted, of what makes slower or else of what is learnt wrongly, smallest first."""
-    plants = [parse_plant(one.plant) for one in fought if one.plant and one.counts]
-    return sorted({plant.share for plant in plants if (plant.kind != "labels") == slower})
+    injections = [parse_injection(one.injection) for one in selftest_duels if one.injection and one.counts]
+    return sorted({injection.share for injection in injections if (injection.kind != "labels") == slower})
 
 
-def planted(duels: Sequence[Fought], share: float, *, slower: bool) -> list[Fought]:
+def injected(duels: Sequence[SelftestDuel], share: float, *, slower: bool) -> list[SelftestDuel]:
     """The duels with so much planted; with a share of 0, those with nothing."""
-    kinds = [(one, parse_plant(one.plant)) for one in duels]
-    return [one for one, plant in kinds if plant.share == share and (plant.kind != "labels") == slower]
+    kinds = [(one, parse_injection(one.injection)) for one in duels]
+    return [one for one, injection in kinds if injection.share == share and (injection.kind != "labels") == slower]
 
 
-def noise(duels: Sequence[Fought]) -> Split | None:
+def noise(duels: Sequence[SelftestDuel]) -> Split | None:
     """The noise of all duels of a case; what is planted changes the level, not the noise around it."""
     sides = [([block.base_s for block in one.row.blocks], [block.head_s for block in one.row.blocks]) for one in duels]
     splits = [split_noise(base_s, head_s) for base_s, head_s in sides]
     return mean_split([split for split in splits if split is not None])
 
 
-def _detectable(duels: Sequence[Fought], split: Split | None) -> str:
+def _detectable(duels: Sequence[SelftestDuel], split: Split | None) -> str:
     """The smallest slowdown that would be caught within the budget, as text."""
     if split is None:
         return NOT_MEASURED
@@ -217,14 +222,16 @@ def _detectable(duels: Sequence[Fought], split: Split | None) -> str:
     slowdown = detectable_slowdown(
         split,
         rounds=round(statistics.median(len(block.base_s) for block in blocks)),
-        blocks=int((one.about["selftest"]["budget_s"] - process_s) / block_s),  # a scout takes as long as a preparation
+        blocks=int(
+            (one.metadata["selftest"]["budget_s"] - process_s) / block_s
+        ),  # a scout takes as long as a preparation
         margin=math.log1p(one.margins.time),
         family=1 if one.outcome.accuracy is None else 2,
     )
     return "too few blocks" if slowdown is None else percent(slowdown)
 
 
-def _length(duels: Sequence[Fought]) -> str:
+def _length(duels: Sequence[SelftestDuel]) -> str:
     blocks = statistics.median(len(one.row.blocks) for one in duels)
     spent_s = statistics.median(sum(block.process_s + block.turns_s for block in one.row.blocks) for one in duels)
     return f"{blocks:.0f} blocks, {format_duration(spent_s)}"
@@ -234,5 +241,5 @@ def _percents(split: Split) -> str:
     return ", ".join(percent(share) for share in (split.rounds, split.processes, split.blocks))
 
 
-def _budgets(fought: Sequence[Fought]) -> str:
-    return " or ".join(dict.fromkeys(format_duration(one.about["selftest"]["budget_s"]) for one in fought))
+def _budgets(selftest_duels: Sequence[SelftestDuel]) -> str:
+    return " or ".join(dict.fromkeys(format_duration(one.metadata["selftest"]["budget_s"]) for one in selftest_duels))

@@ -80,8 +80,8 @@ def trainer_notices(run: Run) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for record in sorted(run.records, key=lambda record: record.position):
         for fault in record.faults:
-            reasons.setdefault(fault, []).append(f"{record.recipe}, batch {record.batch_size}, {rung_title(record)}")
-    lines += [f"{'; '.join(rungs)}: {fault}." for fault, rungs in reasons.items()]
+            reasons.setdefault(fault, []).append(f"{record.recipe}, batch {record.batch_size}, {trainer_title(record)}")
+    lines += [f"{'; '.join(variants)}: {fault}." for fault, variants in reasons.items()]
     return [escape(line) for line in lines]
 
 
@@ -145,7 +145,7 @@ def flops_per_image(widths: Sequence[int]) -> int:
 
 
 def _row(run: Run, record: Record) -> list[str]:
-    start = [record.recipe, str(record.batch_size), rung_title(record)]
+    start = [record.recipe, str(record.batch_size), trainer_title(record)]
     if record.faults or not record.values_s:
         return [*start, _status(record), *[NOT_MEASURED] * 5]
     reached = rates(record)
@@ -166,7 +166,10 @@ def time_to_accuracy(record: Record) -> str:
     believed. Repetitions count whole, as accuracies are taken after them; the epochs that warmed the rung up are
     counted at its median time per epoch. A dash: not reached, or stored before accuracies were.
     """
-    accuracies, warm_up = within(record.papers, "accuracies_by_block", 0, 1), record.papers.get("warm_up_epochs")
+    accuracies, warm_up = (
+        within(record.extra_info, "accuracies_by_block", 0, 1),
+        record.extra_info.get("warm_up_epochs"),
+    )
     target = RECIPES[record.recipe].accuracy_floors.get(record.dataset) if record.recipe in RECIPES else None
     if target is None or not isinstance(warm_up, int) or len(accuracies) != len(record.values_s):
         return NOT_MEASURED
@@ -183,18 +186,20 @@ def time_to_accuracy(record: Record) -> str:
 def rates(record: Record) -> Blocks:
     """Images per second in each block."""
     if record.trainer == PRODUCT_LIMIT:
-        rate = record.papers["facts"]["flops"] / flops_per_image(record.papers["widths"])
-        return {block: rate / value_s for block, value_s in zip(record.papers["blocks"], record.values_s, strict=True)}
+        rate = record.extra_info["facts"]["flops"] / flops_per_image(record.extra_info["widths"])
+        return {
+            block: rate / value_s for block, value_s in zip(record.extra_info["blocks"], record.values_s, strict=True)
+        }
     images = record.train_images or 0
-    timed = zip(record.papers["blocks"], record.epochs_run, record.values_s, strict=True)
+    timed = zip(record.extra_info["blocks"], record.epochs_run, record.values_s, strict=True)
     return {block: images * epochs / value_s for block, epochs, value_s in timed}
 
 
 def rates_of(run: Run, like: Record, trainer: str) -> Blocks:
     """The rates of another rung of the same ladder; none where it has no valid row."""
-    ladder = (like.recipe, like.batch_size, trainer)
+    model_store = (like.recipe, like.batch_size, trainer)
     for record in run.records:
-        if (record.recipe, record.batch_size, record.trainer) == ladder and not record.faults:
+        if (record.recipe, record.batch_size, record.trainer) == model_store and not record.faults:
             return rates(record)
     return {}
 
@@ -215,17 +220,17 @@ def _percent(ratios: list[float]) -> str:
 
 def _accuracy(record: Record) -> str:
     accuracies = record.test_accuracies
-    return f"{format_accuracy(accuracies[0])} ({record.papers['epochs_trained']})" if accuracies else NOT_MEASURED
+    return f"{format_accuracy(accuracies[0])} ({record.extra_info['epochs_trained']})" if accuracies else NOT_MEASURED
 
 
-def rung_title(record: Record) -> str:
+def trainer_title(record: Record) -> str:
     """The rung's name, with the number of steps that Keras takes per call where it was chosen."""
-    steps = record.papers["facts"].get("steps_per_execution")
+    steps = record.extra_info["facts"].get("steps_per_execution")
     return f"{record.trainer}, {steps} steps per execution" if steps else str(record.trainer)
 
 
 def _status(record: Record) -> str:
-    return "not installed" if record.papers["status"] == "unavailable" else "INVALID"
+    return "not installed" if record.extra_info["status"] == "unavailable" else "INVALID"
 
 
 def _gigaflops(record: Record) -> str:
@@ -233,4 +238,4 @@ def _gigaflops(record: Record) -> str:
 
 
 def _gigaflops_value(record: Record) -> float:
-    return float(record.papers["facts"]["flops"]) / statistics.median(record.values_s) / GIGA
+    return float(record.extra_info["facts"]["flops"]) / statistics.median(record.values_s) / GIGA

@@ -12,7 +12,7 @@ from bench.errors import DensebenchError
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus, side_environment
 from bench.records.duels import SIDES, Block, Row
 from bench.trials.duels.blocks import Asked, SideFailed, SideMissing, ask, run_block
-from bench.trials.duels.duel import choose_epochs, pause
+from bench.trials.duels.duel import pause, select_epochs
 from bench.trials.duels.worker import Settings
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class ProcessArena:
     data_dir: Path | None
     threads: int
     seed: int
-    plant: str | None = None
+    injection: str | None = None
     timeout_s: float = SIDE_TIMEOUT_S
     packages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
@@ -102,7 +102,7 @@ class ProcessArena:
                 raise lacking[0]
             if row.case.stage == "train" and not row.blocks:
                 turns = [ask(workers[side], side, {"do": "turn"}) for side in SIDES * SCOUT_TURNS]
-                row.epochs = choose_epochs([float(turn["value_s"]) for turn in turns])
+                row.epochs = select_epochs([float(turn["value_s"]) for turn in turns])
         finally:
             for worker in workers.values():
                 worker.close()
@@ -136,7 +136,7 @@ class ProcessArena:
             epochs=epochs,
             folder=str(folder),
             scout=scout,
-            plant=self.plant if side == SIDES[1] else None,
+            injection=self.injection if side == SIDES[1] else None,
         )
         command = [str(self.sides[side].python), "-m", "bench.trials.duels.worker", settings.to_json()]
         home, others = own_cpus()[: self.threads], own_cpus()[self.threads : 2 * self.threads]

@@ -34,7 +34,7 @@ def known_cases(threads: int) -> dict[str, Case]:
     return {case.name: case for case in cases}
 
 
-def choose_cases(text: str | None, threads: int) -> list[Case]:
+def select_cases(text: str | None, threads: int) -> list[Case]:
     """The cases that the user named, in display order.
 
     Args:

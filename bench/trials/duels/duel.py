@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from bench.records.duels import SIDES, Block, Margins, Row, columns, outcomes
 from bench.stats.alpha_spending import FIRST_BLOCKS
 from bench.stats.estimate import block_ratio
-from bench.stats.variance_components import choose_rounds, split_noise
+from bench.stats.variance_components import select_rounds, split_noise
 from bench.trials.duels.blocks import SideFailed, SideMissing, first_side, settle_s
 
 if TYPE_CHECKING:
@@ -105,12 +105,12 @@ def fight_alone(  # noqa: PLR0913  like `fight`
 def open_ones(rows: Sequence[Row], margins: Margins) -> list[Row]:
     """The rows that can be measured and are not settled."""
     judged = zip(rows, outcomes(rows, margins), strict=True)
-    return [row for row, known in judged if row.well and not known.settles(row.wanted)]
+    return [row for row, known in judged if row.measurable and not known.settles(row.wanted)]
 
 
 def _fight_block(row: Row, arena: Arena, seed: int, progress: Progress) -> None:
     number = len(row.blocks)
-    row.turns = choose_turns(row)
+    row.turns = select_turns(row)
     try:
         block = arena.block(row, first=first_side(seed, row.case.name, number), seed=seed + number)
     except SideFailed as error:
@@ -127,7 +127,7 @@ def _fight_block(row: Row, arena: Arena, seed: int, progress: Progress) -> None:
     progress.update(f"block {number + 1} of {row.case.name}: {shown}")
 
 
-def choose_turns(row: Row) -> int:
+def select_turns(row: Row) -> int:
     """How many turns each process of the next block takes, from the noise and the costs so far."""
     fewest, first, most = TURNS[row.case.stage]
     split = split_noise(*columns(row.blocks))
@@ -135,10 +135,10 @@ def choose_turns(row: Row) -> int:
         return first
     turn_s = statistics.median(block.turns_s / (2 * len(block.base_s)) for block in row.blocks)
     process_s = statistics.median(block.process_s for block in row.blocks) / 2
-    return choose_rounds(split, round_s=turn_s, process_s=process_s, fewest=fewest, most=most)
+    return select_rounds(split, round_s=turn_s, process_s=process_s, fewest=fewest, most=most)
 
 
-def choose_epochs(turns_s: Sequence[float]) -> int:
+def select_epochs(turns_s: Sequence[float]) -> int:
     """Epochs per turn, from the seconds that one epoch took on each side."""
     return min(MOST_EPOCHS, max(1, math.ceil(SHORTEST_S / min(turns_s))))
 

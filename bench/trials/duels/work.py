@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from bench.data.datasets import Dataset
     from bench.records.duels import Case
-    from bench.records.injection import Plant
+    from bench.records.injection import Injection
     from models import Recipe
 
 TRAIN_IMAGES = 6_400
@@ -80,7 +80,7 @@ class Work:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def prepare_training(case: Case, dataset: Dataset, *, seed: int, epochs: int, plant: Plant) -> Work:
+def prepare_training(case: Case, dataset: Dataset, *, seed: int, epochs: int, injection: Injection) -> Work:
     """A training that is warm: it has run once from the seed, and what that trained was scored.
 
     Raises:
@@ -90,7 +90,7 @@ def prepare_training(case: Case, dataset: Dataset, *, seed: int, epochs: int, pl
     recipe = RECIPES[case.recipe]
     images, labels = _training_arrays(dataset, min(TRAIN_IMAGES, len(dataset.train_labels)))
     make_run, predict = _TRAININGS[case.trainer](recipe, seed, epochs, case.threads)
-    run = make_run(images, plant.labels(labels, CLASSES, seed))
+    run = make_run(images, injection.labels(labels, CLASSES, seed))
     run()
     scores = predict(scale(dataset.test_images))
     if not np.isfinite(scores).all():
@@ -98,7 +98,7 @@ def prepare_training(case: Case, dataset: Dataset, *, seed: int, epochs: int, pl
     accuracy = float(np.mean(scores.argmax(axis=1) == dataset.test_labels))
     if accuracy < QUICK_FLOOR:
         raise Invalid(f"{case.name}: test accuracy {accuracy:.4f} is below the floor of {QUICK_FLOOR}")
-    count = plant.more("train", min(TIMED_IMAGES.get(case.trainer, TRAIN_IMAGES), len(images)))
+    count = injection.more("train", min(TIMED_IMAGES.get(case.trainer, TRAIN_IMAGES), len(images)))
     if count != len(images):  # what is planted is timed only: the accuracy stays that of a side that is merely slow
         run = make_run(*_training_arrays(dataset, count))
         run()
@@ -106,7 +106,7 @@ def prepare_training(case: Case, dataset: Dataset, *, seed: int, epochs: int, pl
 
 
 @contextmanager
-def prepare_inference(case: Case, dataset: Dataset, folder: Path, plant: Plant) -> Iterator[Work]:
+def prepare_inference(case: Case, dataset: Dataset, folder: Path, injection: Injection) -> Iterator[Work]:
     """Inference on a session that has its parity certificate; the session is closed at the end of the block.
 
     Raises:
@@ -119,7 +119,7 @@ def prepare_inference(case: Case, dataset: Dataset, folder: Path, plant: Plant) 
         if certificate.faults:
             raise Invalid(f"{case.name}: {'; '.join(certificate.faults)}")
         call = primed_call(session, make_batch(images, case.batch_size))
-        calls, groups = plant.more("infer", CALLS), GROUPS[case.batch_size]
+        calls, groups = injection.more("infer", CALLS), GROUPS[case.batch_size]
         yield Work(lambda: time_calls(call, calls, groups), facts={"parity": certificate.as_dict()})
 
 

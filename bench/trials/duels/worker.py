@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from bench.data.datasets import load_dataset
 from bench.host.devices import Device, claim_device
-from bench.host.interference import contamination, take_snapshot
+from bench.host.interference import interference, take_snapshot
 from bench.host.machine import package_versions
 from bench.records.duels import Case
-from bench.records.injection import parse_plant
+from bench.records.injection import parse_injection
 from bench.trials.duels.work import Missing, Work, export_model, prepare_inference, prepare_training
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Settings:
     epochs: int
     folder: str
     scout: bool = False
-    plant: str | None = None
+    injection: str | None = None
 
     def to_json(self) -> str:
         """The settings as the worker's one argument."""
@@ -59,17 +59,17 @@ class Settings:
 @contextmanager
 def prepared(settings: Settings) -> Iterator[tuple[Work, dict[str, Any]]]:
     """The work that the settings ask for, and the answer to "prepare"."""
-    case, plant, folder = Case(**settings.case), parse_plant(settings.plant), Path(settings.folder)
+    case, injection, folder = Case(**settings.case), parse_injection(settings.injection), Path(settings.folder)
     claim_device(Device("cpu", settings.threads))
     dataset = load_dataset(settings.dataset, Path(settings.data_dir) if settings.data_dir else None)
     facts: dict[str, Any] = {"packages": package_versions()} if settings.scout else {}
     if case.stage == "train":
-        work = prepare_training(case, dataset, seed=settings.seed, epochs=settings.epochs, plant=plant)
+        work = prepare_training(case, dataset, seed=settings.seed, epochs=settings.epochs, injection=injection)
         yield work, {**facts, **work.facts, "test_accuracy": work.test_accuracy}
         return
     if settings.scout and not (folder / f"{case.recipe}.npy").exists():
         export_model(case, dataset, folder, settings.seed)
-    with prepare_inference(case, dataset, folder, plant) as work:
+    with prepare_inference(case, dataset, folder, injection) as work:
         yield work, {**facts, **work.facts, "test_accuracy": None}
 
 
@@ -90,7 +90,7 @@ def serve(settings: Settings, requests: Iterable[str], send: Callable[[dict[str,
             try:
                 before = take_snapshot()
                 value_s = work.turn()
-                send({"value_s": value_s, "contamination": contamination(before, take_snapshot())})
+                send({"value_s": value_s, "contamination": interference(before, take_snapshot())})
             except Exception as error:  # noqa: BLE001  as above
                 send(_trouble(error))
 

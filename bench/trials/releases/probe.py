@@ -36,7 +36,7 @@ QUICK_IMAGES = 6_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ProbeRequest:
     """What one probe is started for; it crosses the process boundary as JSON.
 
     Attributes:
@@ -58,7 +58,7 @@ class Asked:
         return json.dumps(asdict(self))
 
 
-def probe(asked: Asked, clock: Callable[[], float] = time.perf_counter) -> dict[str, Any]:
+def probe(asked: ProbeRequest, clock: Callable[[], float] = time.perf_counter) -> dict[str, Any]:
     """The content of the run file of this process.
 
     Raises:
@@ -74,7 +74,7 @@ def probe(asked: Asked, clock: Callable[[], float] = time.perf_counter) -> dict[
     from datetime import datetime, timezone  # noqa: PLC0415  after TensorFlow, like all that follows
 
     from bench.data.datasets import load_dataset  # noqa: PLC0415
-    from bench.host.metadata import about_run  # noqa: PLC0415
+    from bench.host.metadata import collect_metadata  # noqa: PLC0415
 
     started_at = datetime.now(timezone.utc)
     dataset = load_dataset(asked.dataset, Path(asked.data_dir) if asked.data_dir else None)
@@ -90,7 +90,7 @@ def probe(asked: Asked, clock: Callable[[], float] = time.perf_counter) -> dict[
         _row("import[tensorflow]", "import", [import_s], recipe="tensorflow", batch_size=1, **shared),
         *measure(dataset, shared, quick=asked.quick, clock=clock),
     ]
-    about = about_run(
+    metadata = collect_metadata(
         device,
         started_at,
         command=asked.command,
@@ -103,7 +103,7 @@ def probe(asked: Asked, clock: Callable[[], float] = time.perf_counter) -> dict[
         cases_planned=[row["name"] for row in rows],
         invalid=[row["extra_info"] | {"values_s": row["stats"]["data"]} for row in rows if row["extra_info"]["faults"]],
     )
-    return {"benchmarks": [row for row in rows if not row["extra_info"]["faults"]], "densebench": about}
+    return {"benchmarks": [row for row in rows if not row["extra_info"]["faults"]], "densebench": metadata}
 
 
 def measure(
@@ -134,13 +134,13 @@ def measure(
     scores = np.asarray(model(test_images, training=False))
     accuracy = float(np.mean(scores.argmax(axis=1) == dataset.test_labels))
     faults = [] if accuracy >= QUICK_FLOOR else [f"test accuracy {accuracy:.4f} is below the floor of {QUICK_FLOOR}"]
-    papers = {**shared, "recipe": recipe.name, "parameters": model.count_params(), "faults": faults}
+    extra_info = {**shared, "recipe": recipe.name, "parameters": model.count_params(), "faults": faults}
     rows = [
         _row(
             f"process[{recipe.name}]",
             "process",
             [fit_s],
-            **{**papers, "batch_size": training.batch_size, "train_images": len(images), "peak_bytes": peak_bytes},
+            **{**extra_info, "batch_size": training.batch_size, "train_images": len(images), "peak_bytes": peak_bytes},
         )
     ]
     for name, calls, call in (
@@ -151,7 +151,7 @@ def measure(
             batch = make_batch(test_images, size)
             values_s = time_calls(partial(call, batch), count, clock)
             case = f"{name}[{recipe.name},batch={size}]"
-            rows.append(_row(case, "tensorflow", values_s, **{**papers, "batch_size": size}))
+            rows.append(_row(case, "tensorflow", values_s, **{**extra_info, "batch_size": size}))
     return rows
 
 
@@ -167,18 +167,18 @@ def time_calls(call: Callable[[], object], count: int, clock: Callable[[], float
     return values_s
 
 
-def _row(case: str, stage: str, values_s: Sequence[float], **papers: Any) -> dict[str, Any]:
+def _row(case: str, stage: str, values_s: Sequence[float], **extra_info: Any) -> dict[str, Any]:
     """A row as `bench.records.record` reads it."""
     from bench.records.run_file import round_timings  # noqa: PLC0415
 
-    faults = papers.setdefault("faults", [])
-    own = {**papers, "case": case, "stage": stage, "status": "invalid" if faults else "valid"}
+    faults = extra_info.setdefault("faults", [])
+    own = {**extra_info, "case": case, "stage": stage, "status": "invalid" if faults else "valid"}
     return {"name": case, "extra_info": own, "stats": {"data": round_timings(list(values_s))}}
 
 
 def main() -> None:
     """Probe, and write the run file."""
-    asked = Asked(**json.loads(sys.argv[1]))
+    asked = ProbeRequest(**json.loads(sys.argv[1]))
     content = probe(asked)
     from bench.files import write_atomically  # noqa: PLC0415
     from bench.records.run_file import encode_run  # noqa: PLC0415

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bench.errors import DensebenchError
 from bench.formats import format_duration
 from bench.records.duels import Margins, Row, outcomes
-from bench.records.injection import parse_plant
+from bench.records.injection import parse_injection
 from bench.trials.duels.duel import Arena, fight_alone
 
 if TYPE_CHECKING:
@@ -37,17 +37,17 @@ class Trial:
     """
 
     case: Case
-    plant: str | None
+    injection: str | None
     number: int
 
     @property
     def name(self) -> str:
         """The trial for people."""
-        return f"{self.case.name}, {self.plant or 'nothing'} planted, duel {self.number + 1}"
+        return f"{self.case.name}, {self.injection or 'nothing'} planted, duel {self.number + 1}"
 
     def seed(self, drawn: int) -> int:
         """The duel's own seed; that of the self-test is the same for all of them."""
-        source = random.Random(f"{drawn} {self.case.name} {self.plant} {self.number}")  # noqa: S311  no secret
+        source = random.Random(f"{drawn} {self.case.name} {self.injection} {self.number}")  # noqa: S311  no secret
         return source.randrange(LARGEST_SEED)
 
 
@@ -70,7 +70,7 @@ class Limits:
     total_s: float
 
 
-def choose_plants(text: str, stage: str) -> list[str | None]:
+def select_injections(text: str, stage: str) -> list[str | None]:
     """What is planted in the duels of a stage, in the order in which the user named it.
 
     Args:
@@ -80,22 +80,22 @@ def choose_plants(text: str, stage: str) -> list[str | None]:
     Raises:
         DensebenchError: a word is none of these.
     """
-    plants: dict[str | None, None] = {}
+    injections: dict[str | None, None] = {}
     for word in filter(None, (word.strip() for word in text.split(","))):
         if not re.fullmatch(rf"{NOTHING}|(labels:)?\d+(\.\d+)?%", word):
-            raise DensebenchError(f"--plants {word!r} is none of {NOTHING}, 5% and labels:50%.")
-        plant = None if word == NOTHING else word if ":" in word else f"{stage}:{word}"
-        if plant is None or parse_plant(plant).kind in {stage, "labels" if stage == "train" else stage}:
-            plants[plant] = None
-    if not plants:
-        raise DensebenchError(f"--plants {text!r} leaves nothing to do for cases that {stage}; none and 5% do.")
-    return list(plants)
+            raise DensebenchError(f"--inject {word!r} is none of {NOTHING}, 5% and labels:50%.")
+        injection = None if word == NOTHING else word if ":" in word else f"{stage}:{word}"
+        if injection is None or parse_injection(injection).kind in {stage, "labels" if stage == "train" else stage}:
+            injections[injection] = None
+    if not injections:
+        raise DensebenchError(f"--inject {text!r} leaves nothing to do for cases that {stage}; none and 5% do.")
+    return list(injections)
 
 
-def plan_trials(cases: Iterable[Case], plants: str, duels: int) -> list[Trial]:
+def plan_trials(cases: Iterable[Case], injections: str, duels: int) -> list[Trial]:
     """Every duel, in an order that leaves about equally many of each kind wherever it ends. Raises DensebenchError."""
-    kinds = [(case, plant) for case in cases for plant in choose_plants(plants, case.stage)]
-    return [Trial(case, plant, number) for number in range(duels) for case, plant in kinds]
+    kinds = [(case, injection) for case in cases for injection in select_injections(injections, case.stage)]
+    return [Trial(case, injection, number) for number in range(duels) for case, injection in kinds]
 
 
 def fight_trials(  # noqa: PLR0913  who takes part, and what a test replaces
@@ -116,7 +116,7 @@ def fight_trials(  # noqa: PLR0913  who takes part, and what a test replaces
 
     `done` names those that are stored already, by case, plant and number; `drawn` is the self-test's seed.
     """
-    left = [trial for trial in trials if (trial.case.name, trial.plant, trial.number) not in done]
+    left = [trial for trial in trials if (trial.case.name, trial.injection, trial.number) not in done]
     start_s = clock()
     for index, trial in enumerate(left):
         began_s = clock()
@@ -133,7 +133,7 @@ def fight_trials(  # noqa: PLR0913  who takes part, and what a test replaces
 
 def _words(row: Row, margins: Margins) -> str:
     """What a duel found, for people."""
-    if not row.well:
+    if not row.measurable:
         return "failed"
     (known,) = outcomes([row], margins)
     return known.time.verdict + (f", accuracy {known.accuracy.verdict}" if known.accuracy else "")

@@ -21,7 +21,7 @@ LABELS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 def make_section(stored: Stored) -> Section:
     """Who is taken for whom, and how well each class is known; from each recipe's first seed."""
     run = stored.reproduction
-    results = {name: one for name, one in read_results(run).items() if one.repetitions} if run else {}
+    results = {name: one for name, one in read_results(run).items() if one.seed_runs} if run else {}
     return Section(
         key="classes",
         title="Classes",
@@ -31,14 +31,14 @@ def make_section(stored: Stored) -> Section:
 
 
 def _names(result: Result) -> list[str]:
-    names = [shorten(str(name)) for name in result.specimen["class_names"]]
-    return names + [str(answer) for answer in range(len(names), len(result.repetitions[0].confusion[0]))]
+    names = [shorten(str(name)) for name in result.first_model["class_names"]]
+    return names + [str(answer) for answer in range(len(names), len(result.seed_runs[0].confusion[0]))]
 
 
 def _confusion(run: Run, results: dict[str, Result]) -> Panel:
     traces, lines = [], []
     for name, result in results.items():
-        counts, names = result.repetitions[0].confusion, _names(result)
+        counts, names = result.seed_runs[0].confusion, _names(result)
         labels = names[: len(counts)]
         shares = [[count / max(1, sum(row)) for count in row] for row in counts]
         facets = facets_of_recipe(run, name)
@@ -89,7 +89,7 @@ def _confusion(run: Run, results: dict[str, Result]) -> Panel:
 def _scores(run: Run, results: dict[str, Result]) -> Panel:
     traces, lines = [], []
     for name, result in results.items():
-        scores = class_scores(result.repetitions[0].confusion)
+        scores = class_scores(result.seed_runs[0].confusion)
         labels = _names(result)[: len(scores)]
         facets = facets_of_recipe(run, name)
         for place, measure in enumerate(MEASURES):

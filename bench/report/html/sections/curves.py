@@ -56,14 +56,14 @@ def histories(stored: Stored) -> list[Histories]:
     found: list[Histories] = []
     if run := stored.headline:
         for record in run.records:
-            curves = [sound(one) for one in record.papers.get("histories") or []] if record.stage == "train" else []
+            curves = [sound(one) for one in record.extra_info.get("histories") or []] if record.stage == "train" else []
             if any(curves):
                 found.append(
                     (shorten(record.recipe), run.file, facets_of(run, record.recipe), [one for one in curves if one])
                 )
     if run := stored.reproduction:
         for name, result in read_results(run).items():
-            curves = [sound(one.history) for one in result.repetitions]
+            curves = [sound(one.history) for one in result.seed_runs]
             if any(curves):
                 found.append((name, run.file, facets_of_recipe(run, name), [one for one in curves if one]))
     return found

@@ -25,10 +25,10 @@ DIGITS = 4
 def make_section(stored: Stored) -> Section:
     """Predictions, samples, classes, layers: what the tutorials draw beside their curves."""
     run = stored.reproduction
-    results = {name: one for name, one in read_results(run).items() if one.repetitions} if run else {}
+    results = {name: one for name, one in read_results(run).items() if one.seed_runs} if run else {}
     if run is None or not results:
         return Section(key="images", title="Images and answers", text="No reproduction is stored.", panels=[])
-    gallery = sound_gallery(run.papers.get("gallery"))
+    gallery = sound_gallery(run.metadata.get("gallery"))
     panels = [_answers(run, results, gallery), *_samples(run, gallery), _counts(run, results), _layers(run, results)]
     return Section(
         key="images",
@@ -63,8 +63,8 @@ def _answers(run: Run, results: Mapping[str, Result], gallery: Mapping[str, Any]
     for name, result in results.items():
         dataset = PUBLISHED[name].dataset
         images = gallery.get(dataset, {}).get("images", {})
-        names = [shorten(str(one)) for one in result.specimen["class_names"]]
-        probabilities, labels = result.repetitions[0].probabilities, result.specimen["shown_labels"]
+        names = [shorten(str(one)) for one in result.first_model["class_names"]]
+        probabilities, labels = result.seed_runs[0].probabilities, result.first_model["shown_labels"]
         cards = []
         for image in (one for one in ANSWERED if one in probabilities):
             row, label = probabilities[image], labels[image]
@@ -136,11 +136,11 @@ def _samples(run: Run, gallery: Mapping[str, Any]) -> list[Panel]:
 
 
 def _counts(run: Run, results: Mapping[str, Result]) -> Panel:
-    specimens = {PUBLISHED[name].dataset: result.specimen for name, result in results.items()}
+    first_models = {PUBLISHED[name].dataset: result.first_model for name, result in results.items()}
     traces, lines = [], []
-    for dataset, specimen in specimens.items():
-        names = [shorten(str(one)) for one in specimen["class_names"]]
-        counts = [specimen["label_counts"][part] for part in ("training", "test")]
+    for dataset, first_model in first_models.items():
+        names = [shorten(str(one)) for one in first_model["class_names"]]
+        counts = [first_model["label_counts"][part] for part in ("training", "test")]
         for place, part in enumerate(("training", "test")):
             plot = {
                 "type": "bar",
@@ -173,7 +173,7 @@ def _counts(run: Run, results: Mapping[str, Result]) -> Panel:
 def _layers(run: Run, results: Mapping[str, Result]) -> Panel:
     shown, lines = [], []
     for name, result in results.items():
-        layers = result.specimen.get("layers")
+        layers = result.first_model.get("layers")
         if not isinstance(layers, list):
             continue
         boxes = []

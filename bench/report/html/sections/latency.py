@@ -7,7 +7,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_bytes, format_count, format_counted, format_duration
-from bench.report.html.sections.ladder import P99, duration_cell, measured, rate_cell
+from bench.report.html.sections.headline import P99, duration_cell, measured, rate_cell
 from bench.report.html.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten, time_axis
 from bench.report.pages.runtimes import README_RECIPE
 
@@ -125,10 +125,10 @@ def _runtimes_panel(run: Run) -> Panel:
     records = sorted(
         (record for record in run.records if record.stage == "runtime"), key=lambda record: record.position
     )
-    order = list(dict.fromkeys(str(record.papers.get("runtime")) for record in records))
+    order = list(dict.fromkeys(str(record.extra_info.get("runtime")) for record in records))
     traces, lines = [], []
     for record in records:
-        name = shorten(str(record.papers.get("runtime")))
+        name = shorten(str(record.extra_info.get("runtime")))
         threads = format_counted(record.threads, "thread")
         pick = f"{shorten(record.recipe)}, batch {format_count(record.batch_size)}, {threads}"
         lines.append(
@@ -149,10 +149,10 @@ def _runtimes_panel(run: Run) -> Panel:
         )
         if record.faults or not record.values_s:
             continue
-        place = order.index(str(record.papers.get("runtime")))
+        place = order.index(str(record.extra_info.get("runtime")))
         plot = _curve(record.values_s, name, place)
         traces.append(Trace(plot=plot, facets=facets_of(run, record.recipe), pick=pick, files=run.file))
-    bad = sorted({shorten(str(record.papers.get("runtime"))) for record in records if record.faults})
+    bad = sorted({shorten(str(record.extra_info.get("runtime"))) for record in records if record.faults})
     return Panel(
         key="runtimes",
         title="Runtime against runtime",
@@ -175,7 +175,7 @@ def _start_panel(run: Run) -> Panel:
     records = sorted((one for one in run.records if one.stage == "start"), key=lambda one: one.position)
     traces, lines = [], []
     for record in records:
-        name, pick = shorten(str(record.papers.get("runtime"))), shorten(record.recipe)
+        name, pick = shorten(str(record.extra_info.get("runtime"))), shorten(record.recipe)
         medians = {part: _median(record, part) for part in (*PARTS, "resident_bytes")}
         lines.append(
             Line(
@@ -200,7 +200,7 @@ def _start_panel(run: Run) -> Panel:
                 "type": "bar",
                 "orientation": "h",
                 "name": label,
-                "y": [plot_text(str(one.papers.get("runtime"))) for one in valid],
+                "y": [plot_text(str(one.extra_info.get("runtime"))) for one in valid],
                 "x": [_median(one, part) for one in valid],
                 "marker": {"color": f"@{place}", "pattern": {"shape": ("", "/", ".")[place]}},
                 "hovertemplate": f"{label}: %{{x:.3s}}s",
@@ -229,7 +229,7 @@ def _start_panel(run: Run) -> Panel:
 
 
 def _median(record: Record, name: str) -> float | None:
-    starts = record.papers.get("starts")
+    starts = record.extra_info.get("starts")
     values = starts.get(name) if isinstance(starts, dict) else None
     known = [value for value in values if type(value) in {int, float}] if isinstance(values, list) else []
     return statistics.median(known) if known else None

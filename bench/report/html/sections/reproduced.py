@@ -55,7 +55,7 @@ def make_section(stored: Stored) -> Section:
 
 
 def _figures(name: str, result: Result) -> list[Figure]:
-    return [] if result.faults or not result.repetitions else list(PUBLISHED[name].figures)
+    return [] if result.faults or not result.seed_runs else list(PUBLISHED[name].figures)
 
 
 def _panel(run: Run, key: str, title: str, rows: list[tuple[str, Figure, Result]]) -> Panel:
@@ -64,7 +64,7 @@ def _panel(run: Run, key: str, title: str, rows: list[tuple[str, Figure, Result]
     published: dict[str, list[Any]] = {"x": [], "y": []}
     lines = []
     for name, figure, result in rows:
-        found = sample(figure, result.repetitions)
+        found = sample(figure, result.seed_runs)
         answer = judge(figure, found)
         answers[answer] += 1
         label = plot_text(f"{name}: {figure_name(figure)}")

@@ -35,9 +35,9 @@ def make_section(stored: Stored) -> Section:
         key="sources",
         title="Where the numbers come from",
         text=f"{format_counted(stored.counted, 'run file')} stored; the page has figures of {format_count(len(runs))} "
-        f"runs and {format_count(len(stored.fought))} duels. Of runs that differ in nothing but their date, the newest "
-        "whole one is shown. Links open the raw file where the page lies where it was written.",
-        panels=[_runs_panel(runs), _invalid_panel(runs, stored.complaints)],
+        f"runs and {format_count(len(stored.selftest_duels))} duels. Of runs that differ in nothing but their date, "
+        "the newest whole one is shown. Links open the raw file where the page lies where it was written.",
+        panels=[_runs_panel(runs), _invalid_panel(runs, stored.warnings)],
     )
 
 
@@ -84,7 +84,7 @@ def _runs_panel(runs: Sequence[tuple[str, Run]]) -> Panel:
     )
 
 
-def _invalid_panel(runs: Sequence[tuple[str, Run]], complaints: Sequence[str]) -> Panel:
+def _invalid_panel(runs: Sequence[tuple[str, Run]], warnings: Sequence[str]) -> Panel:
     lines = [
         Line(
             cells=[run.file, shorten(record.case), shorten(fault)],
@@ -96,7 +96,7 @@ def _invalid_panel(runs: Sequence[tuple[str, Run]], complaints: Sequence[str]) -
         for record in run.records
         for fault in record.faults
     ]
-    lines += [Line(cells=["–", "not read", shorten(one)], mark="invalid") for one in complaints]
+    lines += [Line(cells=["–", "not read", shorten(one)], mark="invalid") for one in warnings]
     return Panel(
         key="invalid",
         title="No result",

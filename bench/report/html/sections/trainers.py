@@ -6,7 +6,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_rate
-from bench.report.html.sections.ladder import accuracy_cell, duration_cell, rate_cell, rungs
+from bench.report.html.sections.headline import accuracy_cell, duration_cell, model_summaries, rate_cell
 from bench.report.html.view import (
     Cell,
     Cells,
@@ -20,13 +20,13 @@ from bench.report.html.view import (
     rate_axis,
     shorten,
 )
-from bench.report.pages.trainers import BASELINE, rates, rates_of, rung_title
+from bench.report.pages.trainers import BASELINE, rates, rates_of, trainer_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.record import Run
-    from bench.report.html.sections.ladder import Rung
+    from bench.report.html.sections.headline import ModelSummary
     from bench.report.html.stored import Stored
 
 PATTERNS = ("", "/", ".", "x", "-", "|")
@@ -36,7 +36,7 @@ def make_section(stored: Stored) -> Section:
     """Who trains fastest, and where."""
     panels = [_trainers(stored.trainers)] if stored.trainers else []
     if len(stored.devices) > 1:
-        panels.append(_devices(rungs(stored.devices)))
+        panels.append(_devices(model_summaries(stored.devices)))
     return Section(
         key="hardware",
         title="Trainers, devices, backends",
@@ -55,7 +55,7 @@ def _trainers(run: Run) -> Panel:
         del facets["backend"]
         if record.faults or not record.values_s:
             status = "; ".join(map(shorten, record.faults)) or NOT_MEASURED
-            nothing: Cells = [pick, rung_title(record), *[NOT_MEASURED] * 3, status]
+            nothing: Cells = [pick, trainer_title(record), *[NOT_MEASURED] * 3, status]
             lines.append(Line(cells=nothing, facets=facets, file=run.file, pick=pick, mark="invalid"))
             continue
         reached, base = rates(record), rates_of(run, record, BASELINE)
@@ -64,23 +64,23 @@ def _trainers(run: Run) -> Panel:
         ratio = Cell(f"{statistics.median(ratios):.2f}", statistics.median(ratios)) if ratios else NOT_MEASURED
         spread = f"{format_rate(min(reached.values()))} to {format_rate(max(reached.values()))}"
         accuracy = format_accuracy(record.test_accuracies[0]) if record.test_accuracies else NOT_MEASURED
-        cells: Cells = [pick, rung_title(record), Cell(format_rate(median), median), spread, ratio, accuracy]
+        cells: Cells = [pick, trainer_title(record), Cell(format_rate(median), median), spread, ratio, accuracy]
         lines.append(Line(cells=cells, facets=facets, file=run.file, pick=pick))
         traces.append(
             Trace(
                 plot={
                     "type": "bar",
                     "orientation": "h",
-                    "name": plot_text(rung_title(record)),
+                    "name": plot_text(trainer_title(record)),
                     "x": [round(median)],
-                    "y": [plot_text(rung_title(record))],
+                    "y": [plot_text(trainer_title(record))],
                     "error_x": {
                         "color": "@6",
                         "symmetric": False,
                         "array": [round(max(reached.values()) - median)],
                         "arrayminus": [round(median - min(reached.values()))],
                     },
-                    "marker": {"color": "@2" if "limit" in rung_title(record) else "@0"},
+                    "marker": {"color": "@2" if "limit" in trainer_title(record) else "@0"},
                     "hovertemplate": "%{x:,} images/s<extra></extra>",
                 },
                 facets=facets,
@@ -88,7 +88,7 @@ def _trainers(run: Run) -> Panel:
                 files=run.file,
             )
         )
-    missing = len({rung_title(record) for record in records if record.faults})
+    missing = len({trainer_title(record) for record in records if record.faults})
     return Panel(
         key="trainers",
         title="Trainers",
@@ -111,7 +111,7 @@ def _trainers(run: Run) -> Panel:
     )
 
 
-def _devices(found: Sequence[Rung]) -> Panel:
+def _devices(found: Sequence[ModelSummary]) -> Panel:
     places = list(dict.fromkeys(_place(one) for one in found))
     models = list(dict.fromkeys(one.model for one in found))
     traces = []
@@ -176,5 +176,5 @@ def _devices(found: Sequence[Rung]) -> Panel:
     )
 
 
-def _place(one: Rung) -> str:
+def _place(one: ModelSummary) -> str:
     return shorten(f"{one.run.backend} on {one.run.device}")

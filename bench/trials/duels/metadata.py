@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.host.metadata import about_run
+from bench.host.metadata import collect_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.host.devices import Device
 
 
-def about_duel(
+def duel_metadata(
     device: Device, started_at: datetime, dataset: Dataset, *, command: str, duel: Mapping[str, Any], **facts: Any
 ) -> dict[str, Any]:
     """The object `densebench` of a duel's run file, but for what its rows tell.
@@ -27,7 +27,7 @@ def about_duel(
         duel: `base` and `head` as the user named them, `plant`, `seed`.
         facts: whatever else it wants to be known by.
     """
-    return about_run(
+    return collect_metadata(
         device,
         started_at,
         command=command,

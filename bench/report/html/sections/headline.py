@@ -61,7 +61,7 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexag
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class ModelSummary:
     """One model of one run: its training, its single calls on one thread, its large batches on all."""
 
     run: Run
@@ -82,15 +82,15 @@ class Rung:
         return list(dict.fromkeys(fault for record in records for fault in record.faults))
 
 
-def rungs(runs: Sequence[Run]) -> list[Rung]:
+def model_summaries(runs: Sequence[Run]) -> list[ModelSummary]:
     """Every model of every run, in the order of the runs."""
-    return [_rung(run, model) for run in runs for model in dict.fromkeys(record.recipe for record in run.records)]
+    return [_summary(run, model) for run in runs for model in dict.fromkeys(record.recipe for record in run.records)]
 
 
-def _rung(run: Run, model: str) -> Rung:
+def _summary(run: Run, model: str) -> ModelSummary:
     records = [record for record in run.records if record.recipe == model]
     infer = {size: [one for one in records if (one.stage, one.batch_size) == ("infer", size)] for size in (1, 1000)}
-    return Rung(
+    return ModelSummary(
         run,
         model,
         next((record for record in records if record.stage == "train"), None),
@@ -101,7 +101,7 @@ def _rung(run: Run, model: str) -> Rung:
 
 def make_section(stored: Stored) -> Section:
     """The headline table and the two pictures of what accuracy costs."""
-    found = rungs(sorted(stored.main, key=lambda run: run is not stored.headline))
+    found = model_summaries(sorted(stored.main, key=lambda run: run is not stored.headline))
     return Section(
         key="models",
         title="Models",
@@ -111,7 +111,7 @@ def make_section(stored: Stored) -> Section:
     )
 
 
-def _table_panel(found: Sequence[Rung]) -> Panel:
+def _table_panel(found: Sequence[ModelSummary]) -> Panel:
     best = max((one for one in found if one.train and not one.faults), key=_accuracy, default=None)
     fastest = min((one for one in found if one.single and not one.faults), key=_latency_s, default=None)
     parts = [
@@ -128,15 +128,15 @@ def _table_panel(found: Sequence[Rung]) -> Panel:
     )
 
 
-def _accuracy(one: Rung) -> float:
+def _accuracy(one: ModelSummary) -> float:
     return statistics.fmean(one.train.test_accuracies) if one.train and one.train.test_accuracies else 0.0
 
 
-def _latency_s(one: Rung) -> float:
+def _latency_s(one: ModelSummary) -> float:
     return statistics.median(one.single.values_s) if one.single and one.single.values_s else float("inf")
 
 
-def _line(one: Rung) -> Line:
+def _line(one: ModelSummary) -> Line:
     run, train = one.run, one.train
     known = next((record for record in (one.single, one.bulk, train) if record), None)
     cells: Cells = [
@@ -204,7 +204,7 @@ def rate_cell(record: Record | None) -> Cell:
     return Cell(invalid_or_missing(record)) if reached is None else Cell(format_rate(reached), reached)
 
 
-def _trade_panels(found: Sequence[Rung]) -> list[Panel]:
+def _trade_panels(found: Sequence[ModelSummary]) -> list[Panel]:
     """Accuracy against latency, and against the time of a training, with the front of those that nothing beats."""
     valid = [one for one in found if not one.faults and one.train and one.train.test_accuracies]
     by_latency = [(one, _latency_s(one)) for one in valid if one.single and one.single.values_s]
@@ -217,7 +217,7 @@ def _trade_panels(found: Sequence[Rung]) -> list[Panel]:
     ]
 
 
-def _trade_panel(key: str, title: str, axis: str, points: Sequence[tuple[Rung, float]], note: str) -> Panel:
+def _trade_panel(key: str, title: str, axis: str, points: Sequence[tuple[ModelSummary, float]], note: str) -> Panel:
     order = list(dict.fromkeys(one.model for one, _ in points))
     shapes = {name: SYMBOLS[place % len(SYMBOLS)] for place, name in enumerate(order)}
     traces = [_point(one, seconds, order.index(one.model), shapes[one.model]) for one, seconds in points]
@@ -255,9 +255,9 @@ def _trade_panel(key: str, title: str, axis: str, points: Sequence[tuple[Rung, f
     )
 
 
-def pareto(points: Sequence[tuple[Rung, float, float]]) -> list[tuple[Rung, float]]:
+def pareto(points: Sequence[tuple[ModelSummary, float, float]]) -> list[tuple[ModelSummary, float]]:
     """The points (seconds, accuracy) that no other one equals or beats on both; fastest first."""
-    front: list[tuple[Rung, float]] = []
+    front: list[tuple[ModelSummary, float]] = []
     best = -1.0
     for one, seconds, accuracy in sorted(points, key=lambda point: (point[1], -point[2])):
         if accuracy > best:
@@ -266,7 +266,7 @@ def pareto(points: Sequence[tuple[Rung, float, float]]) -> list[tuple[Rung, floa
     return front
 
 
-def _point(one: Rung, seconds: float, colour: int, shape: str) -> Trace:
+def _point(one: ModelSummary, seconds: float, colour: int, shape: str) -> Trace:
     run, accuracies = one.run, one.train.test_accuracies if one.train else ()
     spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
     on = plot_text(

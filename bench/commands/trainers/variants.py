@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class Variant:
     """A way to train, or a limit to hold one against.
 
     Attributes:
@@ -31,15 +31,15 @@ class Rung:
     prepare: Callable[[Task], Ready]
 
 
-RUNGS: dict[str, Rung] = {
-    "fit": Rung("tensorflow", prepare_fit),
-    "fit, jit": Rung("tensorflow", prepare_jit_fit),
-    "compiled": Rung("tensorflow", prepare_compiled),
-    "JAX scan": Rung("jax", prepare_scan),
-    "PyTorch eager": Rung("torch", prepare_eager),
-    "PyTorch compiled": Rung("torch", prepare_compiled_step),
-    "limit at this batch size": Rung("numpy", prepare_batch_limit),
-    "matrix product limit": Rung("numpy", prepare_product_limit),
+VARIANTS: dict[str, Variant] = {
+    "fit": Variant("tensorflow", prepare_fit),
+    "fit, jit": Variant("tensorflow", prepare_jit_fit),
+    "compiled": Variant("tensorflow", prepare_compiled),
+    "JAX scan": Variant("jax", prepare_scan),
+    "PyTorch eager": Variant("torch", prepare_eager),
+    "PyTorch compiled": Variant("torch", prepare_compiled_step),
+    "limit at this batch size": Variant("numpy", prepare_batch_limit),
+    "matrix product limit": Variant("numpy", prepare_product_limit),
 }
 
 BACKENDS: dict[str, tuple[str, ...]] = {
@@ -53,9 +53,9 @@ BACKENDS: dict[str, tuple[str, ...]] = {
 LIMITS = ("limit at this batch size", "matrix product limit")
 SHORT = ("fit", "compiled", *LIMITS)
 
-LADDERS: dict[tuple[str, int], tuple[str, ...]] = {
-    ("deep_mlp", 32): tuple(RUNGS),
-    ("deep_mlp", 128): tuple(RUNGS),
+COMPARED: dict[tuple[str, int], tuple[str, ...]] = {
+    ("deep_mlp", 32): tuple(VARIANTS),
+    ("deep_mlp", 128): tuple(VARIANTS),
     ("single_dense", 32): SHORT,
     ("dropout_mlp", 32): SHORT,
 }

@@ -8,13 +8,13 @@ from bench.formats import percent
 from bench.records.other_rules import RULES
 from bench.records.selftests import FOLDER
 from bench.report.html.view import Cell, Facets, Line, Panel, Section, Table, Trace, plot_text, shorten
-from bench.report.pages.selftest import by_case, noise, planted, planted_shares, rate_text
+from bench.report.pages.selftest import by_case, injected, injected_shares, noise, rate_text
 from bench.stats.power import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.records.selftests import Fought
+    from bench.records.selftests import SelftestDuel
     from bench.report.html.stored import Stored
 
 SYMBOLS = ("circle", "diamond", "square")
@@ -23,32 +23,32 @@ LEVELS = {"rounds": "turns", "processes": "processes", "blocks": "blocks"}
 
 def make_section(stored: Stored) -> Section:
     """What three rules said of the same duels, and where the noise comes from."""
-    fought = [one for one in stored.fought if one.counts]
-    failed = len(stored.fought) - len(fought)
+    selftest_duels = [one for one in stored.selftest_duels if one.counts]
+    failed = len(stored.selftest_duels) - len(selftest_duels)
     text = "An environment against itself, again and again, with nothing planted and with real slowdowns inside. "
     text += f"{failed} duels failed and are not counted. " if failed else ""
     return Section(
         key="trust",
         title="How far to trust a verdict",
         text=text + "Bars are exact 95 % intervals of the true share (Clopper and Pearson).",
-        panels=[_rules(fought), _noise(fought)] if fought else [],
+        panels=[_rules(selftest_duels), _noise(selftest_duels)] if selftest_duels else [],
     )
 
 
-def _facets(fought: Sequence[Fought]) -> Facets:
-    about = fought[0].about
+def _facets(selftest_duels: Sequence[SelftestDuel]) -> Facets:
+    metadata = selftest_duels[0].metadata
     return {
-        "machine": shorten(str(about["machine"]["name"])),
-        "dataset": shorten(str(about["dataset"])),
-        "device": shorten(str(about["device"])),
+        "machine": shorten(str(metadata["machine"]["name"])),
+        "dataset": shorten(str(metadata["dataset"])),
+        "device": shorten(str(metadata["device"])),
     }
 
 
-def _rules(fought: Sequence[Fought]) -> Panel:
-    facets, rows = _facets(fought), []
-    for case, duels in by_case(fought).items():
-        for share in (0.0, *planted_shares(duels, slower=True)):
-            alike = planted(duels, share, slower=True)
+def _rules(selftest_duels: Sequence[SelftestDuel]) -> Panel:
+    facets, rows = _facets(selftest_duels), []
+    for case, duels in by_case(selftest_duels).items():
+        for share in (0.0, *injected_shares(duels, slower=True)):
+            alike = injected(duels, share, slower=True)
             label = f"{case}: {percent(share)} slower, caught" if share else f"{case}: equal, false alarms"
             if alike:
                 rows.append((label, alike, _said(alike)))
@@ -62,7 +62,7 @@ def _rules(fought: Sequence[Fought]) -> Panel:
         Line(
             cells=[label, name, Cell(rate_text(rate), rate.count / rate.of)],
             facets=facets,
-            file=f"{alike[-1].about['machine']['name']}/{FOLDER}",
+            file=f"{alike[-1].metadata['machine']['name']}/{FOLDER}",
         )
         for label, alike, said in rows
         for name, rate in said.items()
@@ -87,7 +87,7 @@ def _rules(fought: Sequence[Fought]) -> Panel:
     )
 
 
-def _said(duels: Sequence[Fought]) -> dict[str, Rate]:
+def _said(duels: Sequence[SelftestDuel]) -> dict[str, Rate]:
     """How often each rule said slower."""
     return {name: Rate(sum(rule(one.row, one.margins) for one in duels), len(duels)) for name, rule in RULES.items()}
 
@@ -118,9 +118,9 @@ def _trace(name: str, place: int, rows: Sequence[tuple[str, Any, dict[str, Rate]
     )
 
 
-def _noise(fought: Sequence[Fought]) -> Panel:
-    facets = _facets(fought)
-    splits = {case: split for case, duels in by_case(fought).items() if (split := noise(duels))}
+def _noise(selftest_duels: Sequence[SelftestDuel]) -> Panel:
+    facets = _facets(selftest_duels)
+    splits = {case: split for case, duels in by_case(selftest_duels).items() if (split := noise(duels))}
     traces = [
         Trace(
             plot={
