@@ -98,7 +98,7 @@ def test_a_run_file_names_neither_this_host_nor_its_folders(
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "warning"),
     [
         (["--models", "deep_mpl"], "unknown model 'deep_mpl'. Did you mean 'deep_mlp'"),
         (["--models", ","], "names no model"),

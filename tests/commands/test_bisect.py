@@ -141,7 +141,7 @@ def test_the_lock_files_are_the_releases() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "complaint"), [(("2.19", "tf219"), "are the same release"), (("2.1", "2.19"), "unknown release '2.1'")]
+    ("ends", "warning"), [(("2.19", "tf219"), "are the same release"), (("2.1", "2.19"), "unknown release '2.1'")]
 )
 def test_anything_else_is_no_range(ends: tuple[str, str], warning: str) -> None:
     with pytest.raises(DensebenchError, match=warning):
@@ -206,7 +206,7 @@ def test_a_release_without_an_environment_is_skipped_and_named(
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "warning"),
     [
         (["--case", "train*"], "must name one case"),
         (["--case", INFER.name, "--look-for", "accuracy"], "its accuracy must be measured"),

@@ -175,7 +175,7 @@ def test_words_that_a_comparison_has_no_more_are_refused(tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "warning"),
     [
         ({"machine": {**MACHINE, "name": "other"}}, "their machine differs (test-cpu-2cpu-8gib and other)"),
         ({"dataset": "mnist"}, "their data set differs (fashion_mnist and mnist)"),

@@ -52,7 +52,7 @@ def test_the_run_file_names_no_folder_of_this_machine(finished: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "warning"),
     [
         (["--cases", "train[logistic_regression]"], "cases"),
         (["--cases", CASE, "--seed", "4"], "seed 3, now 4"),
@@ -87,7 +87,7 @@ def test_a_duel_goes_on_from_its_file(finished: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "warning"),
     [
         (["--cases", "train[deep_mpl]"], "unknown case"),
         (["--budget", "soon"], "is no duration"),

@@ -193,7 +193,7 @@ def test_priming_leaves_the_training_as_it_would_have_been(model_store: ModelSto
     assert np.array_equal(fit.finish().predict(model_store.test_images), expected)
 
 
-@pytest.mark.usefixtures("ladder")
+@pytest.mark.usefixtures("model_store")
 def test_early_stopping_ends_a_training_and_the_record_says_when(dataset: Dataset) -> None:
     recipe = RECIPES["dropout_mlp"]
     hopeless = replace(recipe, training=replace(recipe.training, epochs=12), build=_blind_model)

@@ -188,7 +188,7 @@ def test_releases_that_fail_are_stored_and_the_others_still_run(
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "warning"),
     [
         (["--releases", "3.1"], "unknown release '3.1'"),
         (["--trainers", "sgd"], "unknown trainer 'sgd'"),

@@ -60,7 +60,7 @@ def test_the_newest_of_whole_runs_is_shown(results: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "about",
+    "metadata",
     [
         {"quick": True, "command": f"{PLAIN} --quick"},
         {"complete": False},
@@ -114,7 +114,7 @@ def test_publishing_pins_the_run_and_makes_pages_and_readme_anew(results: Path, 
 
 
 @pytest.mark.parametrize(
-    ("about", "why"),
+    ("metadata", "why"),
     [
         ({"quick": True}, "quick"),
         ({"complete": False}, "interrupted"),

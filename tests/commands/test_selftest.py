@@ -89,7 +89,7 @@ def test_a_case_that_fails_is_kept_and_said(
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "warning"),
     [
         (["--total", "1m"], "leave no time for a single duel"),
         (["--duels", "0"], "leave no time"),

@@ -276,9 +276,9 @@ def test_a_worker_prepares_repeats_and_scores(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(VARIANTS, "compiled", Variant("tensorflow", lack))
     case = {"case": "a", "recipe": "deep_mlp", "batch_size": 1}
     requests = [
-        {"do": "prepare", "rung": "fit", **case},
+        {"do": "prepare", "variant": "fit", **case},
         {"do": "repeat", "case": "a"},
-        {"do": "prepare", "rung": "compiled", **case},
+        {"do": "prepare", "variant": "compiled", **case},
     ]
     lines: list[str] = []
     serve(trainers_worker.Worker("digits", None, 1), map(json.dumps, requests), lines.append)

@@ -49,7 +49,7 @@ def test_environments_and_memory_are_said_with_what_is_free() -> None:
 
 
 @pytest.mark.parametrize(
-    ("disk_gb", "memory_gb", "complaint"),
+    ("disk_gb", "memory_gb", "warning"),
     [
         (1.0, 20.0, r"not enough room: makes 1 environment: about 1\.80 GB of disk in /x \(1\.00 GB free\)\."),
         (80.0, 1.5, r"not enough room: needs about 2\.00 GB of memory \(1\.50 GB free\)\."),

@@ -46,7 +46,7 @@ def spoil(**metadata: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "warning"),
     [
         ("", "not a densebench run file"),
         ('{"benchmarks": [', "not a densebench run file"),

@@ -56,7 +56,7 @@ def test_a_run_file_is_read_like_any_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "warning"),
     [("{", "not a densebench run file"), (json.dumps(suite_content([])), "not the run file of a duel")],
 )
 def test_another_file_is_no_duel(content: str, warning: str, tmp_path: Path) -> None:

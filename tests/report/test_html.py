@@ -154,14 +154,14 @@ HOSTILE_EXTRA_INFO: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("about", HOSTILE_METADATA)
+@pytest.mark.parametrize("metadata", HOSTILE_METADATA)
 def test_a_hostile_run_ends_in_text_or_in_a_complaint(tmp_path: Path, metadata: dict[str, Any]) -> None:
     store(tmp_path, run_content([train_row(), infer_row()]), "good")
     store(tmp_path, run_content([train_row(), infer_row()], **metadata), "hostile")
     _assert_harmless(tmp_path)
 
 
-@pytest.mark.parametrize("papers", HOSTILE_EXTRA_INFO)
+@pytest.mark.parametrize("extra_info", HOSTILE_EXTRA_INFO)
 def test_a_hostile_row_ends_in_text_or_in_a_complaint(tmp_path: Path, extra_info: dict[str, Any]) -> None:
     store(tmp_path, run_content([train_row(), infer_row()]), "good")
     rows = [train_row(), infer_row()]

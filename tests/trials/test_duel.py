@@ -198,7 +198,7 @@ def test_cases_are_chosen_by_name_and_by_pattern() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "warning"),
     [("train[deep_mpl]", r"unknown case 'train\[deep_mpl\]'. Did you mean 'train\[deep_mlp\]'"), (",", "no case")],
 )
 def test_a_case_that_does_not_exist_is_said(text: str, warning: str) -> None:

@@ -89,7 +89,7 @@ def test_what_one_side_lacks_is_missing_there_and_what_both_lack_has_failed() ->
 
 
 @pytest.mark.parametrize(
-    ("script", "complaint"),
+    ("script", "warning"),
     [
         ("kill -9 $$", r"BASE: the worker was killed by signal 9$"),
         ("echo 'No module named numpy' >&2; exit 1", r"ended with status 1; its last words: No module named numpy$"),

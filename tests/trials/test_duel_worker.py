@@ -112,7 +112,7 @@ def test_settings_survive_the_way_into_the_process() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "plant"), [("train:5%", Injection("train", 0.05)), ("labels:2.5%", Injection("labels", 0.025))]
+    ("text", "injection"), [("train:5%", Injection("train", 0.05)), ("labels:2.5%", Injection("labels", 0.025))]
 )
 def test_what_is_planted_is_named_by_kind_and_share(text: str, injection: Injection) -> None:
     assert parse_injection(text) == injection
