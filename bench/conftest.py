@@ -25,6 +25,7 @@ from bench.host.machine import describe_machine, machine_name, package_versions
 from bench.host.metadata import commit_text
 from bench.inference.onnx_session import BATCH_SIZES
 from bench.progress import Progress, logging_to
+from bench.records.cases import SCIKIT_LEARN, case_name
 from bench.records.record import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run
 from bench.records.run_file import reserve_run_path
 from bench.report.own_pages import beside_published, refresh_pages
@@ -44,7 +45,7 @@ OWN_STATUS: dict[int, int] = {
 CASE_PARAMETERS = {"batch": "batch_size", "threads": "threads"}
 OPTIONS = pytest.StashKey[SuiteOptions]()
 PROGRESS = pytest.StashKey[Progress]()
-LADDER = pytest.StashKey[ModelStore]()
+MODELS = pytest.StashKey[ModelStore]()
 RECORDER = pytest.StashKey[Recorder]()
 
 
@@ -114,7 +115,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         if any(RECIPES[name].framework == "keras" for name in settings.recipes):
             progress.update(f"starting Keras on {settings.backend}")
             backend().start(settings.device)
-    config.stash[LADDER] = ModelStore(
+    config.stash[MODELS] = ModelStore(
         dataset, settings.device, quick=settings.quick, seeds=range(settings.seeds), trainer=settings.trainer
     )
     config.stash[RECORDER] = _begin_recorder(config, dataset, path, started_at)
@@ -131,14 +132,14 @@ def recipe(recipe_name: str) -> Recipe:
 
 @pytest.fixture
 def case(request: pytest.FixtureRequest) -> str:
-    """The row's name: ``train[deep_mlp]``, ``infer[deep_mlp,batch=1,threads=1]``."""
+    """The row's name: ``train[deep_mlp,trainer=compiled]``, ``infer[deep_mlp,batch=1,threads=1]``."""
     return _case(request.node)
 
 
 @pytest.fixture
 def model_store(pytestconfig: pytest.Config) -> ModelStore:
     """The models of this process."""
-    return pytestconfig.stash[LADDER]
+    return pytestconfig.stash[MODELS]
 
 
 @pytest.fixture
@@ -270,8 +271,12 @@ def _stage(item: pytest.Item) -> str:
 
 def _case(item: pytest.Item) -> str:
     parameters: dict[str, Any] = item.callspec.params  # type: ignore[attr-defined]  # every benchmark here has some
-    named = [f"{name}={parameters[key]}" for name, key in CASE_PARAMETERS.items() if key in parameters]
-    return f"{_stage(item)}[{','.join([parameters['recipe_name'], *named])}]"
+    model = parameters["recipe_name"]
+    values = {name: parameters[key] for name, key in CASE_PARAMETERS.items() if key in parameters}
+    if _stage(item) == "train":
+        keras = RECIPES[model].framework == "keras"
+        values["trainer"] = item.config.stash[OPTIONS].trainer if keras else SCIKIT_LEARN
+    return case_name(_stage(item), model, **values)
 
 
 @contextlib.contextmanager

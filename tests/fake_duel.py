@@ -19,7 +19,7 @@ from tests.fake_runs import MACHINE, PACKAGES
 BLOCK_S = 10.0
 MARGINS = Margins(0.03, 0.01)
 CASES = known_cases(2)
-TRAIN, COMPILED = CASES["train[deep_mlp]"], CASES["train[deep_mlp,compiled]"]
+TRAIN, COMPILED = CASES["train[deep_mlp,trainer=fit]"], CASES["train[deep_mlp,trainer=compiled]"]
 INFER = CASES["infer[deep_mlp,batch=1,threads=1]"]
 METADATA: dict[str, Any] = {
     "schema": 1,

@@ -179,7 +179,7 @@ def test_a_full_disk_loses_nothing_that_was_measured(tmp_path: Path) -> None:
     assert str(rescued) in answer.stdout
     run = read_run(rescued)
     assert run.complete
-    assert "train[single_dense]" in {record.case for record in run.records}
+    assert "train[single_dense,trainer=compiled]" in {record.case for record in run.records}
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ def test_what_was_complete_outlives_the_process(end: signal.Signals, tmp_path: P
         process.kill()
     run = only_run(results)
     assert not run.complete
-    assert run.records[0].case == "train[logistic_regression]"
+    assert run.records[0].case == "train[logistic_regression,trainer=scikit-learn]"
     assert len(run.records[0].values_s) == 30
     assert len(run.missing) == 13
     assert process.returncode == (INTERRUPTED if end == signal.SIGINT else -end)

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--good", required=True, metavar="RELEASE", help="before the change: 2.15 or tf215")
     parser.add_argument("--bad", required=True, metavar="RELEASE", help="after the change")
-    parser.add_argument("--case", required=True, help="one case: 'train[deep_mlp]'")
+    parser.add_argument("--case", required=True, help="one case: 'train[deep_mlp,trainer=fit]'")
     parser.add_argument("--look-for", choices=KINDS, default=KINDS[0], help="a change of which (default: %(default)s)")
     parser.add_argument("--budget", default=DEFAULT_BUDGET, help="of each duel (default: %(default)s)")
     add_duel_arguments(parser)

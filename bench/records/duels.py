@@ -35,7 +35,7 @@ class Case:
     """One row of a duel.
 
     Attributes:
-        name: ``train[deep_mlp]`` (Keras's `fit`), ``train[deep_mlp,compiled]``, ``infer[deep_mlp,batch=1,threads=1]``.
+        name: by the grammar of `bench.records.cases`; in older files ``train[deep_mlp]`` is a training by `fit`.
         stage: ``train`` or ``infer``.
         trainer: what trains; for inference, what trains the model that is exported.
         batch_size: images per step or per call.

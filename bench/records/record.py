@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from bench.records.cases import named_with_trainer
 from bench.records.fields import LARGEST_INTEGER, count, field, numbers, numbers_or_none, strings, timings, within
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Record:
     """One row: what was measured, what its papers say, and the raw timings.
 
     Attributes:
-        case: the row's name within its run: ``train[deep_mlp]``, ``infer[deep_mlp,batch=1,threads=1]``.
+        case: the row's name within its run, by the grammar of `bench.records.cases`.
         stage: ``train`` (each value is one whole fit) or ``infer`` (each value is one call).
         faults: why the row is INVALID; empty where it is valid.
         values_s: every timing in seconds, in the order in which they were taken.
@@ -217,7 +218,7 @@ def _parse_run(file: str, content: Any) -> Run:
         complete=field(metadata, "complete", bool),
         missing=tuple(case for case in planned if case not in measured),
         fallback_reason=field(metadata, "fallback_reason", (str, type(None))),
-        records=tuple(rows),
+        records=tuple(_named_by_grammar(row) for row in rows),
         metadata=metadata,
     )
 
@@ -229,6 +230,14 @@ def _parse_benchmark(row: Any) -> Record:
     if record.stage == "train" and {len(values) for values in lists} != {len(values_s)}:
         raise ValueError(f"{record.case} has {len(values_s)} timings, but not one seed, accuracy, ... for each")
     return record
+
+
+def _named_by_grammar(record: Record) -> Record:
+    """The row by the name that it has today; older names did not tell the trainer."""
+    if record.stage != "train":
+        return record
+    name = named_with_trainer(record.case, record.trainer)
+    return record if name == record.case else replace(record, case=name)
 
 
 def _parse_extra_info(extra_info: Any, values_s: tuple[float, ...]) -> Record:

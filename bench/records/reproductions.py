@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
+from bench.records import cases
 from bench.records.record import SCHEMA, Run, RunFileError, read_run
 from bench.records.run_file import round_timings
 from bench.records.seed_runs import STAGE, Result, read_result, stored_seed_runs
@@ -26,7 +27,7 @@ SAME_TO_RESUME = ("commit", "packages", "threads", "dataset_sha256")
 
 def case_name(recipe: str) -> str:
     """``reproduce[t4_mnist_64_32]``."""
-    return f"reproduce[{recipe}]"
+    return cases.case_name("reproduce", recipe)
 
 
 def run_content(

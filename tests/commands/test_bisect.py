@@ -189,7 +189,7 @@ def test_each_duel_is_stored_and_the_answer_is_shown(
     assert bisect(tmp_path, "--case", TRAIN.name, "--look-for", look_for) == 1
     shown = capsys.readouterr().out
     word = "slower" if look_for == "time" else "worse"
-    assert f"**train[deep_mlp] became {word} in 2.19 (2.18 was still as 2.15)" in shown
+    assert f"**train[deep_mlp,trainer=fit] became {word} in 2.19 (2.18 was still as 2.15)" in shown
     assert fake == ["tf215 tf220", "tf215 tf218", "tf215 tf219", "tf218 tf219"]
     runs, warnings = read_runs(tmp_path, "duels")
     assert (len(runs), warnings) == (4, [])

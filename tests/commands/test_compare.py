@@ -93,7 +93,7 @@ def test_without_common_seeds_nothing_is_said_about_accuracy(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "change",
-    [{"trainer": "fit"}, {"parameters": 1}, {"batch_size": 64}, {"dataset_sha256": "other"}, {"train_images": 12_000}],
+    [{"parameters": 1}, {"batch_size": 64}, {"dataset_sha256": "other"}, {"train_images": 12_000}],
 )
 def test_rows_of_different_identity_are_not_compared(change: dict[str, Any], tmp_path: Path) -> None:
     row = train_row()
@@ -103,6 +103,18 @@ def test_rows_of_different_identity_are_not_compared(change: dict[str, Any], tmp
     assert found.word == "not comparable"
     assert found.reason.startswith(f"{name} is ")
     assert found.time is None
+
+
+def test_a_training_by_another_trainer_is_another_case(tmp_path: Path) -> None:
+    row = train_row()
+    row["extra_info"] |= {"trainer": "fit"}
+    found = compare_runs(
+        [read_run(stored(tmp_path, "old", train_row()))], [read_run(stored(tmp_path, "new", row))], MARGINS
+    )
+    assert {one.case: one.word for one in found} == {
+        "train[deep_mlp,trainer=compiled]": "missing",
+        "train[deep_mlp,trainer=fit]": "new",
+    }
 
 
 # The command.
@@ -143,7 +155,7 @@ def test_trainings_show_their_mean_accuracies(tmp_path: Path, capsys: pytest.Cap
         stored(tmp_path, "b.json", train_row(test_accuracies=[0.8] * 3)),
     )
     assert compare(base, head) == 0
-    assert cells(capsys.readouterr().out, "train[deep_mlp]")[4] == "0.8700 → 0.8000"
+    assert cells(capsys.readouterr().out, "train[deep_mlp,trainer=compiled]")[4] == "0.8700 → 0.8000"
 
 
 @pytest.mark.parametrize(("owner", "word", "status"), [("a", "MISSING", 1), ("b", "NEW", 2)])
@@ -155,8 +167,8 @@ def test_a_case_of_one_side_only_is_said(
         stored(tmp_path / side, "run.json", *rows)
     assert compare(tmp_path / "a", tmp_path / "b") == status
     page = capsys.readouterr().out
-    assert f"**{word}: train[deep_mlp]:" in page.replace("\\", "")
-    assert cells(page, "train[deep_mlp]")[-1] == word.lower()
+    assert f"**{word}: train[deep_mlp,trainer=compiled]:" in page.replace("\\", "")
+    assert cells(page, "train[deep_mlp,trainer=compiled]")[-1] == word.lower()
     assert compare(tmp_path / "a", tmp_path / "b", "--fail-on", word.lower()) == 1
 
 

@@ -51,9 +51,9 @@ def test_each_case_is_a_ratio_to_the_earliest_release(tmp_path: Path) -> None:
     store(tmp_path, 19, train_row(values_s=(10.0,) * 3), infer_row(values_s=(8e-6,) * 3))
     rows = table(tmp_path)
     assert rows["Case"] == ["2.19 (base)", "2.21"]
-    assert rows["train[deep_mlp], compiled: epoch"] == ["5.00 s", "2.000 (1.741–2.297) slower"]
-    assert rows["train[deep_mlp], compiled: accuracy"] == ["0.8700", "+0.0000 (+0.0000 to +0.0000) non-inferior"]
-    assert rows["train[deep_mlp], compiled: first step"] == ["250 ms", "1.000 (0.871–1.149) cannot tell"]
+    assert rows["train[deep_mlp,trainer=compiled]: epoch"] == ["5.00 s", "2.000 (1.741–2.297) slower"]
+    assert rows["train[deep_mlp,trainer=compiled]: accuracy"] == ["0.8700", "+0.0000 (+0.0000 to +0.0000) non-inferior"]
+    assert rows["train[deep_mlp,trainer=compiled]: first step"] == ["250 ms", "1.000 (0.871–1.149) cannot tell"]
     assert rows[f"{INFER}: call"] == ["8.00 µs", "1.000 (0.871–1.149) cannot tell"]
     assert rows[f"{INFER}: parity"] == ["4.2e-07, 0 changed"] * 2
 
@@ -63,7 +63,7 @@ def test_trainers_are_cases_of_their_own_and_inference_is_not(tmp_path: Path) ->
         for trainer in ("fit", "compiled"):
             store(tmp_path, minor, train_row(trainer=trainer), infer_row(values_s=(8e-6,) * 3), trainer=trainer)
     rows = table(tmp_path)
-    assert {"train[deep_mlp], fit: epoch", "train[deep_mlp], compiled: epoch"} < set(rows)
+    assert {"train[deep_mlp,trainer=fit]: epoch", "train[deep_mlp,trainer=compiled]: epoch"} < set(rows)
     assert rows[f"{INFER}: call"][1] == "1.000 (1.000–1.000) same"
 
 
@@ -73,8 +73,8 @@ def test_several_runs_of_a_release_are_judged_by_their_own_spread(tmp_path: Path
             steps = [0.25 * factor * value] * 3
             store(tmp_path, minor, train_row(values_s=(10.0 * factor * value,) * 3, first_step_s=steps))
     rows = table(tmp_path)
-    assert rows["train[deep_mlp], compiled: epoch"][1].endswith("slower")
-    assert rows["train[deep_mlp], compiled: first step"][1].endswith("slower")
+    assert rows["train[deep_mlp,trainer=compiled]: epoch"][1].endswith("slower")
+    assert rows["train[deep_mlp,trainer=compiled]: first step"][1].endswith("slower")
 
 
 def test_a_release_that_failed_has_a_column_and_a_line_that_says_why(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_release_that_failed_has_a_column_and_a_line_that_says_why(tmp_path: P
     store(tmp_path, 21, train_row(), infer_row(), trouble="it ended with status 3")
     rows = table(tmp_path)
     assert rows[f"{INFER}: call"][1] == "failed"
-    assert rows["train[deep_mlp], compiled: epoch"] == ["–", "failed", "new"]
+    assert rows["train[deep_mlp,trainer=compiled]: epoch"] == ["–", "failed", "new"]
     page = versions_page(select_attempts(read_attempts(tmp_path)[0]))
     assert "**2.20 FAILED: it does not install**" in page
     assert "**2.21 FAILED: it ended with status 3**" in page

@@ -85,7 +85,7 @@ def test_a_case_that_fails_is_kept_and_said(
 ) -> None:
     monkeypatch.setattr(command, "ProcessArena", lambda *_words: FakeGround(trouble=lose("HEAD", 1, 2)))
     assert selftest(tmp_path, "--duels", "1", "--inject", "none") == 3
-    assert "FAILED, not counted: 1 duel of train[deep_mlp]" in capsys.readouterr().out
+    assert "FAILED, not counted: 1 duel of train[deep_mlp,trainer=fit]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ class FakeWorker:
         self.log.append(f"{request['do']} {request['case']}")
         if answer := self.trouble(request):
             return answer
-        variant = request["case"].split(",", 2)[2].rstrip("]")
+        variant = request["case"].split("trainer=")[1].rpartition(",batch=")[0]
         limit = "limit" in variant
         if request["do"] == "prepare":
             facts: dict[str, Any] = {"flops": FLOPS * 100_000} if limit else {}
@@ -172,10 +172,10 @@ def test_a_dead_worker_fails_its_own_rungs_and_no_others(tmp_path: Path) -> None
 
 def test_a_rung_that_fails_once_is_asked_nothing_more() -> None:
     def refuse(request: Mapping[str, Any]) -> dict[str, Any] | None:
-        return {"failed": "ValueError: no"} if "compiled" in request["case"] else None
+        return {"failed": "ValueError: no"} if "=compiled" in request["case"] else None
 
     _, log = measured(refuse)
-    assert [line.split()[0] for line in log if "[deep_mlp,batch=32,compiled]" in line] == ["prepare"]
+    assert [line.split()[0] for line in log if "[deep_mlp,trainer=compiled,batch=32]" in line] == ["prepare"]
 
 
 def test_a_rung_that_did_not_learn_is_invalid() -> None:

@@ -87,7 +87,7 @@ def test_the_table_says_what_was_found() -> None:
     page = duel_page(rows, outcomes(rows, MARGINS), MARGINS, METADATA)
     assert cells(page) == [
         [
-            "train[deep_mlp]",
+            "train[deep_mlp,trainer=fit]",
             "1.00 s",
             "1.10 s",
             "1.100 (1.100–1.100)",

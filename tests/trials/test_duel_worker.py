@@ -31,7 +31,7 @@ from models import RECIPES
 
 CASES = known_cases(1)
 INFER = CASES["infer[logistic_regression,batch=1,threads=1]"]
-TRAIN = CASES["train[logistic_regression]"]
+TRAIN = CASES["train[logistic_regression,trainer=scikit-learn]"]
 NOTHING = Injection()
 
 

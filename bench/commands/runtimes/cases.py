@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bench.records.cases import case_name
 from bench.records.record import SCHEMA
 from bench.records.run_file import round_timings
 
@@ -121,7 +122,7 @@ def _rows(case: Case, position: int, shared: Mapping[str, Any]) -> list[dict[str
 def _row(
     case: Case, stage: str, batch_size: int, values_s: Sequence[float], extra_info: Mapping[str, Any]
 ) -> dict[str, Any]:
-    batch = f"batch={batch_size}," if stage == "runtime" else ""
-    name = f"{stage}[{case.recipe.name},{case.runtime.name},{batch}threads={case.threads}]"
+    batch = {"batch": batch_size} if stage == "runtime" else {}
+    name = case_name(stage, case.recipe.name, runtime=case.runtime.name, **batch, threads=case.threads)
     own = {**extra_info, "case": name, "stage": stage, "batch_size": batch_size}
     return {"name": name, "extra_info": own, "stats": {"data": round_timings(list(values_s))}}

@@ -26,6 +26,7 @@ from bench.host.metadata import collect_metadata
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
+from bench.records.cases import case_name
 from bench.records.record import SCHEMA, read_run
 from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path, round_timings
 from bench.report.own_pages import refresh_pages
@@ -81,8 +82,8 @@ class Case:
 
     @property
     def name(self) -> str:
-        """``trainer[deep_mlp,batch=32,compiled]``."""
-        return f"trainer[{self.recipe},batch={self.batch_size},{self.variant}]"
+        """``trainer[deep_mlp,trainer=compiled,batch=32]``."""
+        return case_name("trainer", self.recipe, trainer=self.variant, batch=self.batch_size)
 
     @property
     def measurable(self) -> bool:

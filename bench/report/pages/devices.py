@@ -7,6 +7,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
+from bench.records.cases import case_name
 from bench.records.record import DEFAULT_BACKEND, Record, Run
 from bench.records.selection import is_whole
 from bench.report.markdown import escape, markdown_table
@@ -127,7 +128,7 @@ def _row(recipe: str, run: Run, base: dict[str, Record]) -> list[str]:
         run.backend,
         run.device,
         _accuracy(train),
-        _cell(train, None if train is None else base.get(train.case), rate=True),
+        _cell(train, _base(base, recipe, None), rate=True),
         _cell(single, _base(base, recipe, 1), rate=False),
         _cell(many, _base(base, recipe, 1000), rate=True),
         _proof(train, single),
@@ -147,8 +148,11 @@ def _find(run: Run, recipe: str, stage: str, batch_size: int | None) -> Record |
     )
 
 
-def _base(base: dict[str, Record], recipe: str, batch_size: int) -> Record | None:
-    return base.get(f"infer[{recipe},batch={batch_size},threads=1]")
+def _base(base: dict[str, Record], recipe: str, batch_size: int | None) -> Record | None:
+    """The base run's calls of a batch size on one thread, or its training where there is none."""
+    if batch_size is not None:
+        return base.get(case_name("infer", recipe, batch=batch_size, threads=1))
+    return next((one for one in base.values() if (one.recipe, one.stage) == (recipe, "train")), None)
 
 
 def _cell(record: Record | None, base: Record | None, *, rate: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.formats import (
@@ -45,9 +45,9 @@ EXPLANATION = (
     "likewise any first step or memory."
 )
 README_ROWS = (
-    "train[deep_mlp], fit: epoch",
-    "train[deep_mlp], compiled: epoch",
-    "train[deep_mlp], fit: accuracy",
+    "train[deep_mlp,trainer=fit]: epoch",
+    "train[deep_mlp,trainer=compiled]: epoch",
+    "train[deep_mlp,trainer=fit]: accuracy",
     "infer[deep_mlp,batch=1,threads=1]: call",
     "call[deep_mlp,batch=1]: time",
     "import[tensorflow]: time",
@@ -117,16 +117,12 @@ def versions_caption(attempts: Sequence[Attempt]) -> str:
 
 
 def runs_by_release(attempts: Sequence[Attempt]) -> dict[Release, list[Run]]:
-    """The runs of each release, earliest release first; a training's case is named with what trained it."""
+    """The runs of each release, earliest release first."""
     found: dict[Release, list[Run]] = {one.release: [] for one in sorted(attempts, key=lambda one: one.release)}
     for one in attempts:
         if one.run.records:
-            found[one.release].append(replace(one.run, records=tuple(map(_told_apart, one.run.records))))
+            found[one.release].append(one.run)
     return found
-
-
-def _told_apart(record: Record) -> Record:
-    return replace(record, case=f"{record.case}, {record.trainer}") if record.stage == "train" else record
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError, unknown_name
 from bench.inference.onnx_session import BATCH_SIZES
+from bench.records.cases import SCIKIT_LEARN, case_name
 from bench.records.duels import Case
 from models import RECIPES
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 DEFAULT_CASES = (
-    "train[deep_mlp]",
-    "train[deep_mlp,compiled]",
+    "train[deep_mlp,trainer=fit]",
+    "train[deep_mlp,trainer=compiled]",
     "infer[deep_mlp,batch=1,threads=1]",
     "infer[deep_mlp,batch=1000,threads=1]",
 )
@@ -21,15 +26,14 @@ def known_cases(threads: int) -> dict[str, Case]:
     """Every case by name, in display order, where `threads` CPU threads may be used."""
     cases: list[Case] = []
     for recipe in RECIPES.values():
-        plain = "fit" if recipe.framework == "keras" else "scikit-learn"
+        plain = "fit" if recipe.framework == "keras" else SCIKIT_LEARN
         batch_size = recipe.training.batch_size
-        cases.append(Case(f"train[{recipe.name}]", "train", recipe.name, plain, batch_size, threads))
-        if recipe.framework == "keras":
-            name = f"train[{recipe.name},compiled]"
-            cases.append(Case(name, "train", recipe.name, "compiled", batch_size, threads))
+        for trainer in (plain, "compiled") if recipe.framework == "keras" else (plain,):
+            name = case_name("train", recipe.name, trainer=trainer)
+            cases.append(Case(name, "train", recipe.name, trainer, batch_size, threads))
         for size in BATCH_SIZES:
             for count in sorted({1, threads}):
-                name = f"infer[{recipe.name},batch={size},threads={count}]"
+                name = case_name("infer", recipe.name, batch=size, threads=count)
                 cases.append(Case(name, "infer", recipe.name, plain, size, count))
     return {case.name: case for case in cases}
 
@@ -39,7 +43,8 @@ def select_cases(text: str | None, threads: int) -> list[Case]:
 
     Args:
         text: names or patterns with ``*`` and ``?``, with commas between them; brackets stand for themselves.
-            ``None``: the small set that fits into the default budget.
+            ``train[deep_mlp]``, as duels once called it, is a training by `fit`. ``None``: the small set that fits into
+            the default budget.
         threads: as for `known_cases`.
 
     Raises:
@@ -48,18 +53,33 @@ def select_cases(text: str | None, threads: int) -> list[Case]:
     known = known_cases(threads)
     wanted: set[str] = set()
     for pattern in DEFAULT_CASES if text is None else _split(text):
-        fitting = {name for name in known if _pattern(pattern).fullmatch(name)}
+        fitting = {name for name in known if _pattern(pattern).fullmatch(name)} or _older_name(pattern, known)
         if not fitting:
             raise unknown_name("case", pattern, known)
         wanted |= fitting
     return [case for name, case in known.items() if name in wanted]
 
 
+def _older_name(pattern: str, known: Mapping[str, Case]) -> set[str]:
+    """The case that had this name before names told the trainer by its key; none where it never was one."""
+    model, _, trainer = pattern.removeprefix("train[").removesuffix("]").partition(",")
+    return {
+        name
+        for name, case in known.items()
+        if pattern.startswith("train[")
+        and case.stage == "train"
+        and case.recipe == model
+        and case.trainer in ({trainer} if trainer else {"fit", SCIKIT_LEARN})
+    }
+
+
 def _split(text: str) -> list[str]:
     """The parts between commas that stand outside brackets."""
     parts = [part.strip() for part in re.split(r",(?![^\[]*\])", text)]
     if not any(parts):
-        raise DensebenchError(f"--cases {text!r} names no case. 'train[deep_mlp]' does, and so does 'infer*batch=1,*'.")
+        raise DensebenchError(
+            f"--cases {text!r} names no case. 'train[deep_mlp,trainer=fit]' does, and so does 'infer*batch=1,*'."
+        )
     return [part for part in parts if part]
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.host.devices import claim_device, parse_device, start_tensorflow
 from bench.host.machine import PEAK, process_memory
+from bench.records.cases import case_name
 from bench.records.record import SCHEMA
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def probe(asked: ProbeRequest, clock: Callable[[], float] = time.perf_counter) -
         "quick": asked.quick,
     }
     rows = [
-        _row("import[tensorflow]", "import", [import_s], recipe="tensorflow", batch_size=1, **shared),
+        _row(case_name("import", "tensorflow"), "import", [import_s], recipe="tensorflow", batch_size=1, **shared),
         *measure(dataset, shared, quick=asked.quick, clock=clock),
     ]
     metadata = collect_metadata(
@@ -137,7 +138,7 @@ def measure(
     extra_info = {**shared, "recipe": recipe.name, "parameters": model.count_params(), "faults": faults}
     rows = [
         _row(
-            f"process[{recipe.name}]",
+            case_name("process", recipe.name),
             "process",
             [fit_s],
             **{**extra_info, "batch_size": training.batch_size, "train_images": len(images), "peak_bytes": peak_bytes},
@@ -150,7 +151,7 @@ def measure(
         for size, count in calls.items():
             batch = make_batch(test_images, size)
             values_s = time_calls(partial(call, batch), count, clock)
-            case = f"{name}[{recipe.name},batch={size}]"
+            case = case_name(name, recipe.name, batch=size)
             rows.append(_row(case, "tensorflow", values_s, **{**extra_info, "batch_size": size}))
     return rows
 

@@ -1,0 +1,33 @@
+"""The names of cases, by one grammar in every command: ``stage[model,key=value,...]``."""
+
+from __future__ import annotations
+
+KEYS = ("trainer", "runtime", "batch", "threads")
+"""What a name can say beside stage and model, in this order."""
+SCIKIT_LEARN = "scikit-learn"
+"""The trainer of scikit-learn's models, whatever trains the networks."""
+
+
+def case_name(stage: str, model: str, **values: str | int) -> str:
+    """The name of a case: ``train[deep_mlp,trainer=fit]``, ``infer[deep_mlp,batch=1,threads=1]``.
+
+    Args:
+        stage: what is measured: ``train``, ``infer``, ``runtime``, ``start``, ``reproduce``, ...
+        model: the recipe's name, or what else is measured.
+        values: what tells it from other cases of the model, by `KEYS`.
+
+    Raises:
+        ValueError: a key is unknown.
+    """
+    if unknown := values.keys() - set(KEYS):
+        raise ValueError(f"a case's name has no {', '.join(sorted(unknown))}")
+    named = [f"{key}={values[key]}" for key in KEYS if key in values]
+    return f"{stage}[{','.join([model, *named])}]"
+
+
+def named_with_trainer(name: str, trainer: str | None) -> str:
+    """A training's name from before names told the trainer (``train[deep_mlp]``), with it; any other name as it is."""
+    stage, bracket, rest = name.partition("[")
+    if stage != "train" or not bracket or "," in rest or trainer is None:
+        return name
+    return case_name(stage, rest.removesuffix("]"), trainer=trainer)
