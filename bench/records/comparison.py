@@ -2,7 +2,7 @@
 
 One run is one process, hence one sample, and whatever changed on the machine between the runs is part of every ratio.
 Several runs per side are compared by Welch's interval (Biometrika 1947) over their medians. Of a single run nobody can
-tell how far another would be from it; its standard deviation is then taken to be `ASSUMED_NOISE`, and the row says so.
+tell how far another would be from it: there is no interval then, and no verdict.
 Where more than two environments were measured on the machine, the spread of the runs of each of them is pooled, as in
 an analysis of variance: how far two runs of one environment lie apart is the machine's doing, not the environment's.
 """
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from bench.records.duels import Margins
     from bench.records.record import Record, Run
 
-ASSUMED_NOISE = 0.05
-"""Of one run's median: what a hosted machine varies by from run to run."""
-MANY = 10_000
-"""Degrees of freedom of an assumed standard deviation."""
 SEVERAL = 2
 """Runs per side from which on their own spread is used."""
 IDENTITY = (
@@ -95,7 +91,7 @@ def compare_runs(
             known[name, "time"] = time_apart(pair, pooled_spread([_log_medians(runs, name) for runs in pool]))
             if pair[0][0].stage == "train":
                 known[name, "accuracy"] = accuracy_apart(pair)
-    certain = holm([found.p_value if found else 1.0 for found in known.values()], ALARM_ERROR)
+    certain = holm([_p_value(found) for found in known.values()], ALARM_ERROR)
     limits = {"time": math.log1p(margins.time), "accuracy": margins.accuracy}
     findings = {
         (name, kind): _finding(kind, limits[kind], found, certain=sure)
@@ -163,16 +159,16 @@ def time_apart(pair: Pair, spread: Spread | None = None) -> Centre:
 
 
 def logs_apart(base: Sequence[float], head: Sequence[float], spread: Spread | None = None) -> Centre:
-    """HEAD's mean minus BASE's, of logarithms with a value per run.
+    """HEAD's mean minus BASE's, of logarithms with a value per run, with the pooled spread or else by Welch's formula.
 
-    With the pooled spread where there is one, else by Welch's formula, or with an assumed spread for want of runs.
+    Its error is infinite where neither is known: of a single run nobody can tell how far another would be from it.
     """
     value = statistics.fmean(head) - statistics.fmean(base)
     if spread:
         error = math.sqrt(spread.variance * (1 / len(base) + 1 / len(head)))
         return Centre(value, error, spread.freedom, len(base) + len(head))
     if min(len(base), len(head)) < SEVERAL:
-        return Centre(value, ASSUMED_NOISE * math.sqrt(1 / len(base) + 1 / len(head)), MANY, len(base) + len(head))
+        return Centre(value, math.inf, 1, len(base) + len(head))
     parts = [(statistics.variance(side) / len(side), len(side)) for side in (base, head)]
     variance = math.fsum(part for part, _ in parts)
     if variance == 0:
@@ -212,9 +208,15 @@ def _records(runs: Sequence[Run], case: str) -> list[Record]:
     return [record for run in runs for record in run.records if record.case == case]
 
 
+def nothing_told(found: Centre | None) -> Finding:
+    """The finding where the spread of the runs is not known: the estimate, if there is one, and no interval."""
+    value = found.value if found else None
+    return Finding(verdict=CANNOT_TELL, value=value, low=None, high=None, p_value=None, blocks=0)
+
+
 def _finding(kind: str, margin: float, found: Centre | None, *, certain: bool) -> Finding:
-    if found is None:
-        return Finding(verdict=CANNOT_TELL, value=None, low=None, high=None, p_value=None, blocks=0)
+    if found is None or math.isinf(found.error):
+        return nothing_told(found)
     low, high = found.interval(INTERVAL_ERROR)
     return Finding(
         verdict=select_word(kind, margin, found.value, (low, high), certain=certain),
@@ -224,3 +226,7 @@ def _finding(kind: str, margin: float, found: Centre | None, *, certain: bool) -
         p_value=found.p_value,
         blocks=0,
     )
+
+
+def _p_value(found: Centre | None) -> float:
+    return 1.0 if found is None or math.isinf(found.error) else found.p_value

@@ -57,7 +57,9 @@ def provenance(run: Run, labels: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def ratio_text(found: Finding) -> str:
-    """The ratio with its interval in brackets."""
-    if found.value is None or found.low is None or found.high is None:
+    """The ratio with its interval in brackets, as far as they are known."""
+    if found.value is None:
         return NOT_MEASURED
+    if found.low is None or found.high is None:
+        return f"{math.exp(found.value):.3f}"
     return f"{math.exp(found.value):.3f} ({math.exp(found.low):.3f}–{math.exp(found.high):.3f})"

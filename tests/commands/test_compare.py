@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.records.comparison import ASSUMED_NOISE, Comparison, Spread, compare_runs, logs_apart, pooled_spread
+from bench.records.comparison import Comparison, Spread, compare_runs, logs_apart, pooled_spread
 from bench.records.duels import Margins
 from bench.records.record import Run, read_run
 from bench.stats.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE
@@ -46,8 +46,9 @@ def of_rows(folder: Path, base: dict[str, Any], head: dict[str, Any]) -> Compari
     [
         ((1.0,), (1.0,), CANNOT_TELL),
         ((1.0,), (1.10,), CANNOT_TELL),
-        ((1.0,), (1.30,), SLOWER),
-        ((1.30,), (1.0,), FASTER),
+        ((1.0,), (1.30,), CANNOT_TELL),
+        ((1.0, 1.001, 1.002), (1.30, 1.301, 1.302), SLOWER),
+        ((1.30, 1.301, 1.302), (1.0, 1.001, 1.002), FASTER),
         ((1.000, 1.001, 0.999, 1.000), (1.001, 1.000, 1.002, 0.999), SAME),
         ((1.000, 1.001, 0.999, 1.000), (1.100, 1.101, 1.099, 1.100), SLOWER),
         ((1.00, 1.30, 0.80), (1.10, 1.40, 0.90), CANNOT_TELL),
@@ -62,11 +63,10 @@ def test_runs_that_were_measured_apart_get_a_verdict_by_their_spread(
     assert found.time.verdict == verdict
 
 
-def test_single_runs_have_an_interval_of_the_assumed_noise(tmp_path: Path) -> None:
-    found = judged(tmp_path, (1.0,), (1.0,)).time
+def test_single_runs_have_no_interval_and_no_verdict(tmp_path: Path) -> None:
+    found = judged(tmp_path, (1.0,), (3.0,)).time
     assert found is not None
-    half = 1.96 * 2**0.5 * ASSUMED_NOISE
-    assert (found.low, found.high) == pytest.approx((-half, half), rel=0.001)
+    assert (found.verdict, found.low, found.high) == (CANNOT_TELL, None, None)
 
 
 def test_a_training_is_compared_by_the_epoch_since_it_may_stop_early(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from bench.formats import (
     format_difference,
     format_duration,
 )
-from bench.records.comparison import Comparison, compare_runs, logs_apart, median_s, pooled_spread
+from bench.records.comparison import Comparison, compare_runs, logs_apart, median_s, nothing_told, pooled_spread
 from bench.records.duels import Margins
 from bench.report.markdown import escape, markdown_table, ratio_text
 from bench.stats.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, select_word
@@ -39,7 +39,7 @@ EXPLANATION = (
     "`call` rows are direct calls of the Keras model, `predict` rows Keras's own `predict`. `process` rows are of a "
     "fresh process: an epoch of `fit` with all that its first step traces, and its peak resident memory by then. How "
     "far runs of one release lie apart (`--rounds`, `--probes`) is pooled over all releases, as in an analysis of "
-    "variance; where each release has a single run of a row, its noise is assumed to be 5 %, not measured. Runs are "
+    "variance; where each release has a single run of a row, its noise is not known, and nothing is told. Runs are "
     "not interleaved as a duel's are, so a `cannot tell` or a surprise here is a question for `python -m bench duel`. "
     "In at most 1 of 100 columns of a release in which nothing changed does any time or accuracy raise an alarm, and "
     "likewise any first step or memory."
@@ -143,9 +143,9 @@ class Extra:
 
 
 def _first_step_s(record: Record) -> float | None:
-    """The median first step of a run."""
+    """The first step that compiled: the slowest, since later seeds of a run find the program ready."""
     known = [value_s for value_s in record.first_step_s if value_s]
-    return statistics.median(known) if known else None
+    return max(known, default=None)
 
 
 def _peak_bytes(record: Record) -> float | None:
@@ -189,6 +189,8 @@ def compare_release(by_release: ByRelease, base: Release, head: Release) -> Colu
 
 def _extra_finding(extra: Extra, found: Centre, family: int) -> Finding:
     """The verdict on such a figure; false alarms are held for the `family` of all in the column (Bonferroni)."""
+    if math.isinf(found.error):
+        return nothing_told(found)
     low, high = found.interval(INTERVAL_ERROR)
     certain = found.p_value <= ALARM_ERROR / family
     word = select_word("time", math.log1p(MARGINS.time), found.value, (low, high), certain=certain)
