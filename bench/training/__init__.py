@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from bench.records.cases import SCIKIT_LEARN
 from bench.training.backends import backend_name
 from bench.training.compiled_fit import prepare_compiled_fit
 from bench.training.jax_fit import prepare_jax_fit
@@ -33,22 +34,23 @@ class Trainer(Protocol):
 
 
 TRAINERS: dict[str, Trainer] = {
-    "scikit-learn": prepare_sklearn_fit,
-    "fit": prepare_keras_fit,
     "compiled": prepare_compiled_fit,
+    "fit": prepare_keras_fit,
+    SCIKIT_LEARN: prepare_sklearn_fit,
 }
+"""By the name that users know them by; the first is what trains Keras recipes unless asked otherwise."""
 
 COUNTERPARTS: dict[str, Trainer] = {"jax": prepare_jax_fit, "torch": prepare_torch_fit}
 """What `compiled` means on the other backends."""
 
-KERAS_TRAINERS = ("compiled", "fit")
-"""The trainers that a user may choose from for Keras recipes; the first is what is used unless asked otherwise."""
+KERAS_TRAINERS = tuple(name for name in TRAINERS if name != SCIKIT_LEARN)
+"""The trainers that a user may choose from for Keras recipes."""
 
 
 def find_trainer(recipe: Recipe, keras_trainer: str) -> Trainer:
     """The trainer of a recipe, where Keras recipes are trained by `keras_trainer`."""
     if recipe.framework != "keras":
-        return TRAINERS["scikit-learn"]
+        return TRAINERS[SCIKIT_LEARN]
     if keras_trainer == "compiled" and backend_name() in COUNTERPARTS:
         return COUNTERPARTS[backend_name()]
     return TRAINERS[keras_trainer]
