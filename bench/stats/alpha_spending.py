@@ -58,10 +58,5 @@ def looks(blocks: int, ends: Sequence[int] = ()) -> list[Look]:
     return [Look(due, shares[due]) for due in sorted(shares)]
 
 
-def next_look(blocks: int) -> int:
-    """The next planned number of blocks above `blocks`."""
-    return next(due for due in planned_blocks() if due > blocks)
-
-
 def _from_first(ends: Iterable[int], blocks: int) -> list[int]:
     return [end for end in ends if FIRST_BLOCKS <= end <= blocks]

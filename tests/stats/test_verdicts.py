@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.stats.alpha_spending import Look, looks, next_look, planned_blocks
+from bench.stats.alpha_spending import Look, looks, planned_blocks
 from bench.stats.estimate import block_ratio, centre, faster_half
 from bench.stats.variance_components import Split, select_rounds, split_noise
 from bench.stats.verdicts import (
@@ -106,7 +106,6 @@ def test_identical_values_are_certain() -> None:
 
 def test_looks_become_rarer() -> None:
     assert list(islice(planned_blocks(), 7)) == [8, 11, 15, 20, 27, 36, 48]
-    assert next_look(15) == 20
 
 
 @pytest.mark.parametrize("blocks", [8, 100, 10_000])

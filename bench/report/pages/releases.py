@@ -77,11 +77,6 @@ def versions_notices(attempts: Sequence[Attempt]) -> list[str]:
     return [escape(line) for line in dict.fromkeys([*lines, *faults])]
 
 
-def versions_section(attempts: Sequence[Attempt]) -> str:
-    """The README's part of it."""
-    return "\n\n".join([*versions_notices(attempts), versions_table(attempts, README_ROWS), versions_caption(attempts)])
-
-
 def versions_table(attempts: Sequence[Attempt], only: Sequence[str] | None = None) -> str:
     """A row per case and figure, or those named; a column per release, the base (the earliest that ran) first."""
     by_release = runs_by_release(attempts)

@@ -56,17 +56,6 @@ def selftest_page(selftest_duels: Sequence[SelftestDuel]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def selftest_section(selftest_duels: Sequence[SelftestDuel]) -> str:
-    """The README's part of it."""
-    parts = [
-        *selftest_notices(selftest_duels),
-        gate_table(selftest_duels),
-        rules_table(selftest_duels),
-        selftest_caption(selftest_duels),
-    ]
-    return "\n\n".join(parts)
-
-
 def selftest_notices(selftest_duels: Sequence[SelftestDuel]) -> list[str]:
     """What a reader must know before believing the tables: duels that failed, and why."""
     reasons: dict[str, int] = {}
