@@ -15,7 +15,7 @@ from bench.__main__ import main
 from bench.commands.runtimes.cases import Case, run_content
 from bench.commands.runtimes.command import mark_missing, measure, plan_cases
 from bench.commands.runtimes.prepare import EXPECTED, PrepareRequest, prepare
-from bench.commands.runtimes.worker import MeasureRequest, cold_start, time_calls, work
+from bench.commands.runtimes.worker import MeasureRequest, cold_start, work
 from bench.errors import DensebenchError
 from bench.host.machine import RESIDENT, process_memory
 from bench.inference.runtimes import RUNTIMES
@@ -61,12 +61,6 @@ def test_answers_that_are_no_numbers_are_a_fault(*, exact: bool) -> None:
 def test_the_parts_of_a_start_add_up_to_it() -> None:
     found = cold_start(1_000_000_000, [3_000_000_000, 3_500_000_000, 3_750_000_000])
     assert found == {"cold_s": 2.75, "import_s": 2.0, "load_s": 0.5, "first_s": 0.25}
-
-
-def test_a_slow_runtime_is_called_less_often() -> None:
-    ticks = iter(range(10_000))
-    assert len(time_calls(lambda images: images, None, 400, 1e9, lambda: next(ticks))) == 400
-    assert len(time_calls(lambda images: images, None, 400, 1.0, lambda: next(ticks))) == 20
 
 
 def test_memory_is_told_where_the_system_tells_it(tmp_path: Path) -> None:

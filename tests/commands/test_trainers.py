@@ -280,9 +280,9 @@ def test_a_worker_prepares_repeats_and_scores(monkeypatch: pytest.MonkeyPatch) -
         {"do": "repeat", "case": "a"},
         {"do": "prepare", "variant": "compiled", **case},
     ]
-    lines: list[str] = []
-    serve(trainers_worker.Worker("digits", None, 1), map(json.dumps, requests), lines.append)
-    prepared, repeated, lacking = map(json.loads, lines)
+    answers: list[Mapping[str, Any]] = []
+    serve(trainers_worker.Worker("digits", None, 1), map(json.dumps, requests), answers.append)
+    prepared, repeated, lacking = answers
     assert prepared == {"epochs": 2, "train_images": 1149, "warm_up_epochs": 0, "facts": {}}
     assert repeated["value_s"] == 0.5
     assert repeated["test_accuracy"] == pytest.approx(0.1, abs=0.02)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from bench.trials.duels.work import (
     export_model,
     prepare_inference,
     prepare_training,
-    time_calls,
+    seconds_per_call,
 )
 from bench.trials.duels.worker import Settings, serve
 from models import RECIPES
@@ -49,9 +49,9 @@ def settings(**changes: Any) -> Settings:
 
 def answers(monkeypatch: pytest.MonkeyPatch, prepared: Any, *requests: str) -> list[dict[str, Any]]:
     monkeypatch.setattr(worker, "prepared", prepared)
-    sent: list[dict[str, Any]] = []
+    sent: list[Mapping[str, Any]] = []
     serve(settings(), [json.dumps({"do": request}) for request in requests], sent.append)
-    return sent
+    return [dict(answer) for answer in sent]
 
 
 def test_a_worker_prepares_once_and_answers_each_turn_with_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,9 +134,9 @@ def test_a_planted_inference_makes_more_calls_within_the_same_group() -> None:
     def clock() -> float:
         return now_s[0]
 
-    assert time_calls(call, NOTHING.more("infer", CALLS), 3, clock) == 2.0
+    assert seconds_per_call(call, NOTHING.more("infer", CALLS), 3, clock) == 2.0
     assert now_s == [600.0]
-    assert time_calls(call, parse_injection("infer:5%").more("infer", CALLS), 3, clock) == pytest.approx(2.1)
+    assert seconds_per_call(call, parse_injection("infer:5%").more("infer", CALLS), 3, clock) == pytest.approx(2.1)
     assert now_s == [600.0 + 630.0]
 
 

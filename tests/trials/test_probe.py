@@ -13,7 +13,7 @@ import pytest
 from bench.data.datasets import load_dataset
 from bench.host.machine import PEAK, process_memory
 from bench.records.record import read_run
-from bench.trials.releases.probe import ProbeRequest, measure, time_calls
+from bench.trials.releases.probe import ProbeRequest, measure
 
 ROOT = Path(__file__).parents[2]
 SHARED = {"schema": 1, "dataset": "digits", "dataset_sha256": "", "device": "cpu:1", "threads": 1, "quick": True}
@@ -44,13 +44,6 @@ def test_a_model_that_learns_nothing_is_a_fault(monkeypatch: pytest.MonkeyPatch)
     (process, *others) = measure(load_dataset("digits", None), dict(SHARED), quick=True)
     assert "is below the floor of 1.01" in process["extra_info"]["faults"][0]
     assert all(row["extra_info"]["status"] == "invalid" for row in others)
-
-
-def test_calls_are_timed_one_by_one_after_some_that_are_not() -> None:
-    ticks = iter(range(1000))
-    calls: list[int] = []
-    assert time_calls(lambda: calls.append(1), 3, lambda: next(ticks)) == [1, 1, 1]
-    assert len(calls) == 13
 
 
 def test_memory_is_told_where_the_system_tells_it(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from bench.commands.reproduce.saving import save_and_load
 from bench.data.sample_images import SHOWCASE
 from bench.data.splits import make_split, scale
 from bench.errors import InvalidRow
+from bench.host.timing import time_once
 from bench.inference import onnx_session
 from bench.inference.parity import certify
 from bench.records.seed_runs import SeedRun
@@ -78,10 +78,13 @@ def train_side_by_side(
     fits = [first, *(model_store.prepare(recipe, seed, partial(tell, seed)) for seed in more)]
     if not more:
         with _scikit_learn_threads(model_store.device.threads):
-            return [Training(seeds[0], first, _time(first))]
+            return [Training(seeds[0], first, time_once(first.run))]
     with ThreadPoolExecutor(len(fits)) as pool:
         try:
-            return [Training(*each) for each in zip(seeds, fits, pool.map(_time, fits), strict=False)]
+            return [
+                Training(*each)
+                for each in zip(seeds, fits, pool.map(lambda fit: time_once(fit.run), fits), strict=False)
+            ]
         except BaseException:
             stop.set()  # Ctrl-C ends the others at their next epoch
             raise
@@ -186,12 +189,6 @@ def _scikit_learn_threads(count: int) -> Iterator[None]:
 
     with parallel_config("threading", n_jobs=count):
         yield
-
-
-def _time(fit: Fit) -> float:
-    start_s = time.perf_counter()
-    fit.run()
-    return time.perf_counter() - start_s
 
 
 def answer(

@@ -15,6 +15,7 @@ from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import claim_device, parse_device, start_tensorflow
+from bench.host.worker_side import failure, read_request
 from bench.inference.export import PRECISIONS
 from bench.inference.runtimes.artifacts import ARTIFACTS
 from bench.inference.runtimes.runtime import Unavailable
@@ -103,8 +104,7 @@ def write_artifacts(exported: Exported, artifacts: Collection[str], folder: Path
         except (Unavailable, ModuleNotFoundError) as error:
             found[name] = {"unavailable": str(error)}
         except Exception as error:  # noqa: BLE001  whatever a converter raises is a fact about it
-            text = next(iter(str(error).strip().splitlines()), "")
-            found[name] = {"failed": f"{type(error).__name__}: {text}"}
+            found[name] = failure(error)
         else:
             content = path.read_bytes()
             found[name] = {"file": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -113,7 +113,7 @@ def write_artifacts(exported: Exported, artifacts: Collection[str], folder: Path
 
 def main() -> int:
     """Prepare, and leave the facts in the folder; 1 where nothing could be."""
-    order = PrepareRequest(**json.loads(sys.argv[1]))
+    order = read_request(PrepareRequest)
     try:
         facts = prepare(order)
     except DensebenchError as error:

@@ -7,8 +7,6 @@ is imported before its first answer.
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.host.devices import Device, claim_device
 from bench.host.machine import RESIDENT, process_memory
+from bench.host.worker_side import failure, first_line, open_answers, read_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +66,7 @@ def work(settings: MeasureRequest, clock_ns: Callable[[], int] = time.monotonic_
         first = _first_image()
         answer(first)
     except (Unavailable, ModuleNotFoundError) as error:
-        return {"unavailable": next(iter(str(error).strip().splitlines()), "")}
+        return {"unavailable": first_line(error)}
     marks_ns.append(clock_ns())
     cold = {**cold_start(settings.started_ns, marks_ns), "resident_bytes": process_memory(RESIDENT)}
     return {"cold": cold, **_serve(settings, answer, exact=runtime.exact)}
@@ -95,8 +94,11 @@ def _first_image() -> Any:
 
 def _serve(settings: MeasureRequest, answer: Answer, *, exact: bool) -> dict[str, Any]:
     """The certificate and, where the answers are right, the timings."""
+    from functools import partial  # noqa: PLC0415
+
     import numpy as np  # noqa: PLC0415
 
+    from bench.host.timing import time_calls  # noqa: PLC0415
     from bench.inference.onnx_session import make_batch  # noqa: PLC0415
     from bench.inference.runtimes.certificate import examine  # noqa: PLC0415
 
@@ -107,41 +109,26 @@ def _serve(settings: MeasureRequest, answer: Answer, *, exact: bool) -> dict[str
     if certificate["faults"]:
         return {"certificate": certificate, "values_s": {}}
     values_s = {
-        size: time_calls(answer, make_batch(images, int(size)), count, settings.budget_s)
+        size: time_calls(
+            partial(answer, make_batch(images, int(size))),
+            count,
+            prime=PRIME_CALLS,
+            budget_s=settings.budget_s,
+            fewest=FEWEST,
+        )
         for size, count in settings.timings.items()
     }
     return {"certificate": certificate, "values_s": values_s}
 
 
-def time_calls(
-    answer: Answer, batch: Any, count: int, budget_s: float, clock: Callable[[], float] = time.perf_counter
-) -> list[float]:
-    """The seconds of up to `count` single calls, after some that are not timed; at least `FEWEST` of them."""
-    for _ in range(PRIME_CALLS):
-        answer(batch)
-    values_s: list[float] = []
-    end_s = clock() + budget_s
-    for _ in range(count):
-        start_s = clock()
-        if start_s > end_s and len(values_s) >= FEWEST:
-            break
-        answer(batch)
-        values_s.append(clock() - start_s)
-    return values_s
-
-
 def main() -> None:
-    """Work, and write what was found out as one JSON line; what libraries print goes to standard error."""
-    settings = MeasureRequest(**json.loads(sys.argv[1]))
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    """Work, and write what was found out as one JSON line."""
+    request, send = read_request(MeasureRequest), open_answers()
     try:
-        found = work(settings)
+        found = work(request)
     except Exception as error:  # noqa: BLE001  whatever a runtime raises is a fact about it
-        text = next(iter(str(error).strip().splitlines()), "")
-        found = {"failed": f"{type(error).__name__}: {text}"}
-    answers.write(f"{json.dumps(found)}\n")
-    answers.flush()
+        found = failure(error)
+    send(found)
 
 
 if __name__ == "__main__":

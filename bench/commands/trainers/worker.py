@@ -6,7 +6,6 @@ It works only while a request is open, so that of several workers only one ever 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,10 +19,11 @@ from bench.commands.trainers.variants import LIMITS, VARIANTS, WIDTHS
 from bench.data.datasets import Dataset, load_dataset
 from bench.data.splits import make_split, scale
 from bench.host.interference import interference, take_snapshot
+from bench.host.worker_side import Send, failure, open_answers
 from models import RECIPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -81,36 +81,26 @@ class Worker:
         return float(np.mean(scores.argmax(axis=1) == self.dataset.test_labels))
 
 
-def serve(worker: Worker, requests: Iterable[str], send: Callable[[str], None]) -> None:
+def serve(worker: Worker, requests: Iterable[str], send: Send) -> None:
     """Answer each request until there are no more; one that fails is answered with its reason."""
-    actions: dict[str, Callable[..., dict[str, Any]]] = {
-        "prepare": worker.prepare,
-        "repeat": worker.repeat,
-    }
+    actions: dict[str, Callable[..., dict[str, Any]]] = {"prepare": worker.prepare, "repeat": worker.repeat}
     for line in requests:
         request = json.loads(line)
         try:
-            answer = actions[request.pop("do")](**request)
+            answer: Mapping[str, Any] = actions[request.pop("do")](**request)
         except Unavailable as reason:
             answer = {"unavailable": str(reason)}
-        except Exception as error:  # noqa: BLE001  whatever a framework raises is this rung's fault, not the ladder's
-            text = next(iter(str(error).strip().splitlines()), "")
-            answer = {"failed": f"{type(error).__name__}: {text}"}
-        send(json.dumps(answer))
+        except Exception as error:  # noqa: BLE001  whatever a framework raises is this variant's fault alone
+            answer = failure(error)
+        send(answer)
 
 
 def main() -> None:
-    """Serve on standard input and output. What libraries print goes to standard error instead."""
+    """Serve on standard input and output."""
     settings = json.loads(sys.argv[1])
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def send(text: str) -> None:
-        answers.write(f"{text}\n")
-        answers.flush()
-
     data_dir = settings["data_dir"]
-    serve(Worker(settings["dataset"], data_dir and Path(data_dir), settings["threads"]), sys.stdin, send)
+    worker = Worker(settings["dataset"], data_dir and Path(data_dir), settings["threads"])
+    serve(worker, sys.stdin, open_answers())
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import numpy as np
 from bench.data.splits import Split, scale
 from bench.errors import DensebenchError
 from bench.host.devices import Device, start_tensorflow
-from bench.host.timing import time_once
+from bench.host.timing import time_groups, time_once
 from bench.inference.export import OnnxModel, export
 from bench.inference.onnx_session import make_batch, open_session, primed_call, run_in_batches
 from bench.inference.parity import certify
@@ -120,27 +120,21 @@ def prepare_inference(case: Case, dataset: Dataset, folder: Path, injection: Inj
             raise Invalid(f"{case.name}: {'; '.join(certificate.faults)}")
         call = primed_call(session, make_batch(images, case.batch_size))
         calls, groups = injection.more("infer", CALLS), GROUPS[case.batch_size]
-        yield Work(lambda: time_calls(call, calls, groups), facts={"parity": certificate.as_dict()})
+        yield Work(lambda: seconds_per_call(call, calls, groups), facts={"parity": certificate.as_dict()})
 
 
-def time_calls(
+def seconds_per_call(
     call: Callable[[], Any], calls: int, groups: int, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """The seconds of one of `CALLS` calls: the median over the groups, each timed as a whole.
+    """Seconds of one of `CALLS` calls: the median over the groups, each timed as a whole.
 
     Args:
         call: what is measured.
-        calls: how many each group makes: `CALLS`, unless more work is planted.
+        calls: how many each group makes: `CALLS`, unless more work is injected.
         groups: how many groups.
         clock: returns seconds that only grow.
     """
-    values_s = []
-    for _ in range(groups):
-        start_s = clock()
-        for _ in range(calls):
-            call()
-        values_s.append((clock() - start_s) / CALLS)
-    return statistics.median(values_s)
+    return statistics.median(value_s / CALLS for value_s in time_groups(call, calls, groups, clock=clock))
 
 
 def export_model(case: Case, dataset: Dataset, folder: Path, seed: int) -> float:

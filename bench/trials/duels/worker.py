@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -19,12 +18,13 @@ from bench.data.datasets import load_dataset
 from bench.host.devices import Device, claim_device
 from bench.host.interference import interference, take_snapshot
 from bench.host.machine import package_versions
+from bench.host.worker_side import Send, failure, first_line, open_answers, read_request
 from bench.records.duels import Case
 from bench.records.injection import parse_injection
 from bench.trials.duels.work import Missing, Work, export_model, prepare_inference, prepare_training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def prepared(settings: Settings) -> Iterator[tuple[Work, dict[str, Any]]]:
         yield work, {**facts, **work.facts, "test_accuracy": None}
 
 
-def serve(settings: Settings, requests: Iterable[str], send: Callable[[dict[str, Any]], None]) -> None:
+def serve(settings: Settings, requests: Iterable[str], send: Send) -> None:
     """Prepare, then answer each request until there are no more; what fails is answered with its reason."""
     with ExitStack() as open_work:
         try:
@@ -96,23 +96,14 @@ def serve(settings: Settings, requests: Iterable[str], send: Callable[[dict[str,
 
 
 def _trouble(error: Exception) -> dict[str, Any]:
-    text = next(iter(str(error).strip().splitlines()), "")
     if isinstance(error, (Missing, ModuleNotFoundError)):
-        return {"missing": text}
-    return {"failed": f"{type(error).__name__}: {text}"}
+        return {"missing": first_line(error)}
+    return failure(error)
 
 
 def main() -> None:
-    """Serve on standard input and output. What libraries print goes to standard error instead."""
-    settings = Settings(**json.loads(sys.argv[1]))
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def send(answer: dict[str, Any]) -> None:
-        answers.write(f"{json.dumps(answer)}\n")
-        answers.flush()
-
-    serve(settings, sys.stdin, send)
+    """Serve on standard input and output."""
+    serve(read_request(Settings), sys.stdin, open_answers())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ process is one run file, hence one sample. Until TensorFlow is there, nothing is
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.host.devices import claim_device, parse_device, start_tensorflow
 from bench.host.machine import PEAK, process_memory
+from bench.host.timing import time_calls
+from bench.host.worker_side import read_request
 from bench.records.cases import case_name
 from bench.records.record import SCHEMA
 
@@ -150,22 +151,10 @@ def measure(
     ):
         for size, count in calls.items():
             batch = make_batch(test_images, size)
-            values_s = time_calls(partial(call, batch), count, clock)
+            values_s = time_calls(partial(call, batch), count, prime=PRIME_CALLS, clock=clock)
             case = case_name(name, recipe.name, batch=size)
             rows.append(_row(case, "tensorflow", values_s, **{**extra_info, "batch_size": size}))
     return rows
-
-
-def time_calls(call: Callable[[], object], count: int, clock: Callable[[], float]) -> list[float]:
-    """The seconds of each of `count` calls that give NumPy arrays back, after some that are not timed."""
-    for _ in range(PRIME_CALLS):
-        call()
-    values_s = []
-    for _ in range(count):
-        began_s = clock()
-        call()
-        values_s.append(clock() - began_s)
-    return values_s
 
 
 def _row(case: str, stage: str, values_s: Sequence[float], **extra_info: Any) -> dict[str, Any]:
@@ -179,7 +168,7 @@ def _row(case: str, stage: str, values_s: Sequence[float], **extra_info: Any) ->
 
 def main() -> None:
     """Probe, and write the run file."""
-    asked = ProbeRequest(**json.loads(sys.argv[1]))
+    asked = read_request(ProbeRequest)
     content = probe(asked)
     from bench.files import write_atomically  # noqa: PLC0415
     from bench.records.run_file import encode_run  # noqa: PLC0415
