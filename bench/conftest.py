@@ -23,9 +23,8 @@ from bench.host.devices import claim_device
 from bench.host.gpu import describe_gpu
 from bench.host.machine import describe_machine, machine_name, package_versions
 from bench.host.metadata import commit_text
-from bench.inference.onnx_session import BATCH_SIZES
 from bench.progress import Progress, logging_to
-from bench.records.cases import SCIKIT_LEARN, case_name
+from bench.records.cases import BATCH_SIZES, SCIKIT_LEARN, case_name
 from bench.records.record import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run
 from bench.records.run_file import reserve_run_path
 from bench.report.own_pages import beside_published, refresh_pages

@@ -12,4 +12,7 @@ RECIPES: dict[str, Recipe] = {
     "dropout_mlp": dropout_mlp.RECIPE,
 }
 
-__all__ = ["RECIPES", "EarlyStopping", "Holdout", "Recipe", "Training"]
+__all__ = ["HEADLINE", "RECIPES", "EarlyStopping", "Holdout", "Recipe", "Training"]
+
+HEADLINE = "deep_mlp"
+"""The model that stands for all where a table has room for one."""

@@ -16,6 +16,7 @@ from bench.commands.duel import MEMORY_BYTES, add_duel_arguments, duel_device, p
 from bench.commands.duel import add_arguments as duel_arguments
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
+from bench.files import short
 from bench.formats import NOT_MEASURED, format_counted
 from bench.host.machine import machine_name
 from bench.host.resources import say_needs
@@ -23,7 +24,7 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.bisections import CHANGED, UNCHANGED, Found, Step
 from bench.records.duels import FOLDER, SIDES, Case, Margins, Outcome, Row, outcomes, run_content
 from bench.records.known_releases import releases_between
-from bench.records.run_file import Keeper, reserve_run_path
+from bench.records.run_file import RunWriter, reserve_run_path
 from bench.report.markdown import ratio_text
 from bench.report.pages.bisection import bisection_page
 from bench.stats.verdicts import CANNOT_TELL, Finding
@@ -168,9 +169,10 @@ class Fighter:
         label = f"{metadata['dataset']}-{metadata['device'].replace(':', '')}-duel"
         started_at = datetime.fromisoformat(metadata["started_at"])
         folder = f"{machine_name()}/{FOLDER}"
-        keeper = Keeper(reserve_run_path(self.arguments.results, folder, label, started_at), self.progress)
-        keeper.finish(run_content([row], metadata, complete=complete))
-        self.paths.append(keeper.path)
+        writer = RunWriter(reserve_run_path(self.arguments.results, folder, label, started_at), self.progress)
+        if writer.finish(run_content([row], metadata, complete=complete)):
+            self.progress.done(f"Wrote:\n  {short(writer.path)}")
+        self.paths.append(writer.path)
 
 
 def make_step(base: Release, head: Release, row: Row, known: Outcome, look_for: str) -> Step:

@@ -15,6 +15,7 @@ from typing import Any
 from bench.commands.arguments import add_common, command_line, duration_s, names, public_word, share
 from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
+from bench.files import short
 from bench.formats import format_counted
 from bench.host.devices import Device, parse_device
 from bench.host.machine import machine_name
@@ -22,7 +23,7 @@ from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.duels import FOLDER, SIDES, Margins, Row, outcomes, read_duel, run_content
 from bench.records.injection import parse_injection
-from bench.records.run_file import DEFAULT_RESULTS, Keeper, reserve_run_path
+from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
 from bench.report.pages.duel_table import VERDICTS, duel_page, verdicts
 from bench.stats.verdicts import CANNOT_TELL
 from bench.trials.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
@@ -78,22 +79,22 @@ def run(arguments: argparse.Namespace) -> int:
     arena = ProcessArena(
         sides, arguments.dataset, arguments.data_dir, device.threads, seed, arguments.injection, timeout_s
     )
-    keeper = Keeper(_reserve(arguments, metadata), progress)
+    writer = RunWriter(_reserve(arguments, metadata), progress)
 
     def content(*, complete: bool) -> dict[str, Any]:
         return run_content(rows, metadata, complete=complete)
 
     def save() -> None:
-        keeper.save(content(complete=False))
+        writer.save(content(complete=False))
 
-    progress.done(f"each finished block is saved to {keeper.path}; --resume goes on from there")
+    progress.done(f"each finished block is saved to {writer.path}; --resume goes on from there")
 
     def kept() -> str:
         blocks = sum(len(row.blocks) for row in rows)
         if not blocks:
             return "No block was complete, so nothing is kept."
-        where = f"{format_counted(blocks, 'block')} in {keeper.path}"
-        return f"Kept: {where}; the same command goes on with `--resume {keeper.path}`."
+        where = f"{format_counted(blocks, 'block')} in {writer.path}"
+        return f"Kept: {where}; the same command goes on with `--resume {writer.path}`."
 
     start_s = monotonic()
     with kept_on_interrupt(progress, kept), closing(arena):
@@ -107,9 +108,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
     found = outcomes(rows, margins)
     progress.done(f"\n{duel_page(rows, found, margins, metadata)}\n")
-    keeper.finish(content(complete=True))
+    if writer.finish(content(complete=True)):
+        progress.done(f"Wrote:\n  {short(writer.path)}")
     words = [word for _, word in verdicts(rows, found)]
-    return exit_status([*words, "failed"] if keeper.error else words, fail_on)
+    return exit_status(words if writer.error is None and not writer.rescued else [*words, "failed"], fail_on)
 
 
 def _begin(arguments: argparse.Namespace, device: Device, rows: list[Row]) -> tuple[dict[str, Any], list[Row]]:

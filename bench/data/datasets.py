@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-DEFAULT = "fashion_mnist"
+DEFAULT = PUBLISHED_DATASET = "fashion_mnist"
 FALLBACK = "digits"
 
 

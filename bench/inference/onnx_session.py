@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bench.host.devices import Device
     from bench.inference.export import OnnxModel
 
-BATCH_SIZES = (1, 32, 1000)
 TIMINGS = {1: 2000, 32: 1000, 1000: 1000}
 """Single-call timings per row, by batch size: more than the 662 that p99 takes."""
 QUICK_TIMINGS = {1: 1000, 32: 200, 1000: 50}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 KEYS = ("trainer", "runtime", "batch", "threads")
 """What a name can say beside stage and model, in this order."""
+BATCH_SIZES = (1, 32, 1000)
+"""Images per call in latency rows: one at a time, some, in bulk."""
 SCIKIT_LEARN = "scikit-learn"
 """The trainer of scikit-learn's models, whatever trains the networks."""
 

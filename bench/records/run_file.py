@@ -78,32 +78,42 @@ def _on_one_line(match: re.Match[str]) -> str:
 
 
 @dataclass
-class Keeper:
-    """The run file that a duel is saved to after each block.
+class RunWriter:
+    """Saves a run after each case; where that fails, it is said, measuring goes on, and the next save tries again.
 
     Attributes:
-        path: where it is.
+        path: where the run file is.
+        write: writes a file whole or not at all; `write_atomically` where it is ``None``.
         error: why the last attempt failed; ``None`` once everything measured is on disk.
+        rescued: whether it lies in the temporary folder, because its own could not take it.
     """
 
     path: Path
     progress: Progress
-    write: Callable[[Path, bytes], None] = write_atomically
+    write: Callable[[Path, bytes], None] | None = None
     error: str | None = None
+    rescued: bool = False
 
     def save(self, content: Mapping[str, Any]) -> None:
-        """Write the run; a failure is told, and the next block tries again."""
+        """Write the run, or note why that did not work."""
         try:
-            self.write(self.path, encode_run(content))
+            (self.write or write_atomically)(self.path, encode_run(content))
             self.error = None
         except OSError as error:
             self.error = f"{self.path}: {error.strerror or error}"
             self.progress.done(f"NOT SAVED, will try again: {self.error}")
 
-    def finish(self, content: Mapping[str, Any]) -> None:
-        """Write the run for the last time; where its folder cannot take it, into the temporary folder."""
+    def finish(self, content: Mapping[str, Any]) -> bool:
+        """Write the run for the last time; where its folder cannot take it, into the temporary folder.
+
+        Returns:
+            Whether it lies where it belongs.
+        """
         self.save(content)
-        if self.error:
-            self.path = Path(tempfile.gettempdir()) / self.path.name
-            self.save(content)
-        self.progress.done(f"NOT SAVED: {self.error}" if self.error else f"Wrote:\n  {self.path}")
+        if self.error is None:
+            return True
+        self.path, self.rescued = Path(tempfile.gettempdir()) / self.path.name, True
+        self.save(content)
+        where = f"Saved in the temporary folder instead:\n  {self.path}"
+        self.progress.done(f"NOT SAVED: {self.error}" if self.error else where)
+        return False

@@ -13,6 +13,7 @@ from bench.report.markdown import escape
 from bench.report.pages.selftest import false_alarms, injected
 from bench.report.pages.suite import HEADLINE_BATCH
 from bench.stats.power import Rate
+from models import HEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from bench.records.selftests import SelftestDuel
     from bench.report.pages.duels import StoredDuel
 
-README_RECIPE = "deep_mlp"
 RUNTIME, SLOWER_RUNTIMES = "ONNX Runtime", ("tf.function", "Keras predict")
 PLANTED = 0.05
 """The slowdown of which an answer tells how often it is caught."""
@@ -87,7 +87,7 @@ def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -
         best_p50=format_duration(models[best][1]),
         fast=other,
     )
-    text += words["runtimes"].format(model=README_RECIPE, runtimes=joined) if joined else ""
+    text += words["runtimes"].format(model=HEADLINE, runtimes=joined) if joined else ""
     return text + words["latencies"]
 
 
@@ -155,7 +155,7 @@ def _runtime(run: Run, name: str) -> tuple[float, float] | None:
         record.stage: record
         for record in run.records
         if record.extra_info.get("runtime") == name
-        and (record.recipe, record.threads) == (README_RECIPE, 1)
+        and (record.recipe, record.threads) == (HEADLINE, 1)
         and (record.stage == "start" or record.batch_size == HEADLINE_BATCH)
         and record.values_s
         and not record.faults

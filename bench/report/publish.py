@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.data.datasets import PUBLISHED_DATASET
 from bench.errors import DensebenchError
 from bench.records.record import Run, RunFileError, read_run
 from bench.records.selection import narrowed_by, options
@@ -14,7 +15,7 @@ from bench.report.own_pages import write_pages
 from bench.report.pins import Pin, read_pins, write_pins
 from bench.report.readme import refresh_readme
 from bench.report.readme_sections import make_sections, mixed_machines
-from bench.report.registry import KINDS, PUBLISHED_DATASET, Shown, make_pages, read_shown
+from bench.report.registry import KINDS, Shown, make_pages, read_shown
 from bench.report.svg import make_numbers, write_pictures
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.data.datasets import PUBLISHED_DATASET
 from bench.report.answers import ship_answer, trust_answer, upgrade_answer
 from bench.report.pages.runtimes import runtimes_section
 from bench.report.pages.selftest import rules_table
 from bench.report.pages.suite import readme_section
-from bench.report.registry import PUBLISHED_DATASET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

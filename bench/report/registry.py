@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench.data.datasets import DATASETS
+from bench.data.datasets import DATASETS, PUBLISHED_DATASET
 from bench.records.duels import FOLDER as DUELS
 from bench.records.record import SHAPE_ERRORS, Run, RunFileError, check_extra_info, read_runs
 from bench.records.releases import FOLDER as RELEASES
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-PUBLISHED_DATASET = "fashion_mnist"
 LONGEST = 120
 """Characters of an error that are quoted."""
 

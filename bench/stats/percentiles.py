@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.99
 TOLERATED_SLOWER = 1
 
+P99 = 0.99
+
 
 def percentile(values_s: Sequence[float], fraction: float) -> float:
     """The smallest of the timings that at least `fraction` of them do not exceed (nearest rank, no interpolation).

@@ -14,7 +14,8 @@ from bench.commands import bisect, devices, duel, releases, selftest
 from bench.commands.runtimes import command as runtimes
 from bench.commands.trainers import command as trainers_command
 from bench.commands.trainers.variants import VARIANTS
-from bench.errors import NotSavedError
+from bench.errors import FAILED
+from bench.records import run_file
 from bench.records.duels import read_duel
 from bench.records.record import read_run
 from bench.trials.duels.sides import Side
@@ -133,16 +134,23 @@ def test_trainers_keep_the_blocks_that_were_complete(
     assert {len(record.values_s) for record in read_run(path).records} == {1}
 
 
-def test_what_trainers_cannot_save_is_said(
+def test_what_trainers_cannot_save_lies_in_the_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(path: Path, _content: bytes) -> None:
-        raise OSError(28, "No space left on device", str(path))
+    def full(path: Path, content: bytes) -> None:
+        if "raw" in path.parts:
+            raise OSError(28, "No space left on device", str(path))
+        path.write_bytes(content)
 
+    rescue = tmp_path / "rescue"
+    rescue.mkdir()
     trainers(monkeypatch, stop_at=-1)
-    monkeypatch.setattr(trainers_command, "write_atomically", full)
-    assert main(["trainers", "--results", str(tmp_path)]) == NotSavedError.status == 3
-    assert "No space left on device. The blocks before are saved." in capsys.readouterr().err
+    monkeypatch.setattr(run_file, "write_atomically", full)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(rescue))
+    assert main(["trainers", "--results", str(tmp_path)]) == FAILED
+    assert "NOT SAVED, will try again" in capsys.readouterr().out
+    (path,) = rescue.glob("*.json")
+    assert {len(record.values_s) for record in read_run(path).records} == {5}
 
 
 def test_versions_name_the_releases_that_are_left(

@@ -21,6 +21,7 @@ from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import parse_device
+from bench.records import run_file
 from bench.records.published_figures import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, judge, sample
 from bench.records.record import RunFileError, read_run
 from bench.records.reproductions import read_results
@@ -275,20 +276,39 @@ def test_a_training_that_is_stopped_ends_those_beside_it() -> None:
     assert (1, 20) not in told
 
 
-def test_a_full_disk_stops_with_one_line_and_keeps_what_was_stored(
+def test_a_full_disk_is_said_and_the_next_save_has_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     writes = []
 
     def fill(path: Path, content: bytes) -> None:
         writes.append(path)
-        if len(writes) == 3:
+        if len(writes) == 2:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         path.write_bytes(content)
 
-    monkeypatch.setattr(command, "write_atomically", fill)
-    assert reproduce(tmp_path) == 3
-    assert "No space left on device. Stored so far: 1 training," in capsys.readouterr().err
+    monkeypatch.setattr(run_file, "write_atomically", fill)
+    assert reproduce(tmp_path, "--seeds", "1") == 0
+    assert "NOT SAVED, will try again" in capsys.readouterr().out
+    assert all(result.seed_runs for result in read_results(stored(tmp_path)[1]).values())
+
+
+def test_a_folder_that_stays_full_loses_nothing_and_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        if "raw" in path.parts:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        path.write_bytes(content)
+
+    rescue = tmp_path / "rescue"
+    rescue.mkdir()
+    monkeypatch.setattr(run_file, "write_atomically", full)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(rescue))
+    assert reproduce(tmp_path, "--seeds", "1") == 3
+    (path,) = rescue.glob("*.json")
+    assert str(path) in capsys.readouterr().out
+    assert read_results(read_run(path))
 
 
 def test_a_recipe_that_fails_is_a_row_and_the_others_are_trained(

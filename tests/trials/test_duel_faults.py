@@ -17,7 +17,7 @@ from bench.files import write_atomically
 from bench.host.process import NOT_INHERITED, side_environment
 from bench.progress import Progress
 from bench.records.duels import Row, read_duel, run_content
-from bench.records.run_file import Keeper
+from bench.records.run_file import RunWriter
 from bench.trials.duels.arena import ProcessArena, check_packages
 from bench.trials.duels.blocks import SideFailed, SideMissing
 from bench.trials.duels.sides import Side
@@ -144,11 +144,11 @@ class Disk:
         write_atomically(path, content)
 
 
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Keeper, Disk, io.StringIO]:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[RunWriter, Disk, io.StringIO]:
     (tmp_path / "results").mkdir()
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     shown, disk = io.StringIO(), Disk(tmp_path / "results")
-    return Keeper(tmp_path / "results" / "run.json", Progress(shown), disk.write), disk, shown
+    return RunWriter(tmp_path / "results" / "run.json", Progress(shown), disk.write), disk, shown
 
 
 def content(rows: list[Row]) -> dict[str, Any]:
@@ -156,32 +156,32 @@ def content(rows: list[Row]) -> dict[str, Any]:
 
 
 def test_a_full_disk_is_told_and_tried_again_after_each_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keeper, disk, shown = kept(tmp_path, monkeypatch)
+    writer, disk, shown = kept(tmp_path, monkeypatch)
     rows = [Row(INFER)]
-    selftest_duels(FakeArena(noise=0.3), rows, budget_s=30.0, save=lambda: keeper.save(content(rows)))
+    selftest_duels(FakeArena(noise=0.3), rows, budget_s=30.0, save=lambda: writer.save(content(rows)))
     assert shown.getvalue().count("NOT SAVED, will try again") == 3
     disk.room = True
-    keeper.finish(content(rows))
-    assert keeper.error is None
+    writer.finish(content(rows))
+    assert writer.error is None
     assert len(read_duel(tmp_path / "results" / "run.json")[1][0].blocks) == 3
 
 
 def test_what_the_results_folder_cannot_take_goes_to_the_temporary_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper, _, shown = kept(tmp_path, monkeypatch)
+    writer, _, shown = kept(tmp_path, monkeypatch)
     rows = [Row(INFER)]
     selftest_duels(FakeArena(), rows)
-    keeper.finish(content(rows))
-    assert f"Wrote:\n  {tmp_path / 'run.json'}" in shown.getvalue()
+    writer.finish(content(rows))
+    assert f"instead:\n  {tmp_path / 'run.json'}" in shown.getvalue()
     assert len(read_duel(tmp_path / "run.json")[1][0].blocks) == 8
 
 
 def test_a_duel_that_could_not_be_saved_at_all_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keeper, disk, shown = kept(tmp_path, monkeypatch)
+    writer, disk, shown = kept(tmp_path, monkeypatch)
     disk.full = tmp_path
-    keeper.finish(content([Row(INFER)]))
-    assert keeper.error is not None
+    writer.finish(content([Row(INFER)]))
+    assert writer.error is not None
     assert shown.getvalue().rstrip().endswith("No space left on device")
 
 

@@ -14,7 +14,7 @@ from bench.commands.reproduce.measure import Training, assess, examine, train_si
 from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import Dataset, load_dataset
 from bench.data.sample_images import show_images
-from bench.errors import ALARM, FAILED, FINE, DensebenchError, InvalidRow, NotSavedError, unknown_name
+from bench.errors import ALARM, FAILED, FINE, DensebenchError, InvalidRow, unknown_name
 from bench.files import short, write_atomically
 from bench.formats import format_counted
 from bench.host.devices import Device, claim_device, parse_device, start_tensorflow
@@ -32,7 +32,7 @@ from bench.records.reproductions import (
     read_results,
     run_content,
 )
-from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
+from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
 from bench.records.seed_runs import Result
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.reproduction import reproduction_page
@@ -58,7 +58,7 @@ class Reproduction:
         results: what is there so far, in table order; a recipe without data has its reason in it.
         ladders: one per data set.
         about: what is stored of the run.
-        path: its run file.
+        writer: saves its run file.
         exports: the folder of its ONNX files.
         stored: how many trainings the run file holds.
     """
@@ -67,17 +67,23 @@ class Reproduction:
     results: dict[str, Result]
     model_stores: dict[str, ModelStore]
     metadata: dict[str, Any]
-    path: Path
+    writer: RunWriter
     exports: Path
     progress: Progress
     stored: int = 0
 
-    def save(self, *, complete: bool) -> None:
-        """Write the run file as it stands. Raises OSError; what was stored before stays."""
+    def save(self, *, complete: bool) -> bool:
+        """Write the run file as it stands; whether that worked. What was stored before stays."""
         datasets = {name: model_store.dataset for name, model_store in self.model_stores.items()}
         metadata = {**self.metadata, "gallery": {name: show_images(dataset) for name, dataset in datasets.items()}}
-        write_atomically(self.path, encode_run(run_content(self.results, datasets, metadata, complete=complete)))
-        self.stored = count_trainings(self.results)
+        content = run_content(self.results, datasets, metadata, complete=complete)
+        if complete:
+            self.writer.finish(content)
+        else:
+            self.writer.save(content)
+        if self.writer.error is None:
+            self.stored = count_trainings(self.results)
+        return self.writer.error is None and not self.writer.rescued
 
     def train(self) -> None:
         """Whatever is still missing: recipe by recipe, so that each program is compiled once."""
@@ -146,24 +152,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         DensebenchError: an option is wrong, no data can be had, or there is nothing to resume.
-        NotSavedError: a training cannot be stored.
     """
     progress = Progress(sys.stdout)
     with logging_to(progress):
         reproduction = prepare(arguments, progress)
-        _train(reproduction)
-    return tell(reproduction, arguments.results, details=arguments.details)
-
-
-def _train(reproduction: Reproduction) -> None:
-    try:
-        with kept_on_interrupt(reproduction.progress, lambda: _stored(reproduction)):
+        with kept_on_interrupt(progress, lambda: _stored(reproduction)):
             reproduction.train()
-            reproduction.save(complete=True)
-    except OSError as error:
-        raise NotSavedError(
-            f"{error.filename or reproduction.path}: {error.strerror}. {_stored(reproduction)}"
-        ) from error
+            saved = reproduction.save(complete=True)
+    return tell(reproduction, arguments.results, details=arguments.details) if saved else FAILED
 
 
 def prepare(arguments: argparse.Namespace, progress: Progress) -> Reproduction:
@@ -200,7 +196,14 @@ def prepare(arguments: argparse.Namespace, progress: Progress) -> Reproduction:
     }
     exports = arguments.results / "onnx" / path.stem
     return Reproduction(
-        seeds, results, model_stores, metadata, path, exports, progress, stored=count_trainings(results)
+        seeds,
+        results,
+        model_stores,
+        metadata,
+        RunWriter(path, progress),
+        exports,
+        progress,
+        stored=count_trainings(results),
     )
 
 
@@ -239,11 +242,11 @@ def load_datasets(names: Sequence[str], data_dir: Path | None) -> tuple[dict[str
 
 def tell(reproduction: Reproduction, results: Path, *, details: bool) -> int:
     """Print what came out and write the pages; the exit status."""
-    run = read_run(reproduction.path)
+    run = read_run(reproduction.writer.path)
     lines = [reproduction_page(run)]
     if details:
         lines.append(details_page(run))
-    written = [short(reproduction.path), short(reproduction.exports)]
+    written = [short(reproduction.writer.path), short(reproduction.exports)]
     written += refresh_pages(results, "reproduction", run)
     lines += ["Wrote:", *(f"  {one}" for one in written)]
     for line in lines:
@@ -295,4 +298,4 @@ def _stored(reproduction: Reproduction) -> str:
     if not reproduction.stored:
         return "Nothing was stored yet."
     done = format_counted(reproduction.stored, "training")
-    return f"Stored so far: {done}, in {reproduction.path}; `--resume` goes on from there."
+    return f"Stored so far: {done}, in {reproduction.writer.path}; `--resume` goes on from there."

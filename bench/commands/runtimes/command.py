@@ -18,8 +18,8 @@ from bench.commands.runtimes.cases import Case, run_content
 from bench.commands.runtimes.prepare import EXPECTED, FACTS, PrepareRequest
 from bench.commands.runtimes.worker import MeasureRequest
 from bench.data.datasets import load_dataset
-from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
-from bench.files import short, write_atomically
+from bench.errors import ALARM, FAILED, FINE, DensebenchError
+from bench.files import short
 from bench.host.devices import parse_device
 from bench.host.machine import machine_name
 from bench.host.metadata import collect_metadata
@@ -28,7 +28,7 @@ from bench.host.resources import say_needs
 from bench.inference.runtimes import RUNTIMES
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import read_run
-from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
+from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.runtimes import FOLDER, runtimes_page
 from bench.training import KERAS_TRAINERS
@@ -71,7 +71,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         DensebenchError: an option is wrong, the data cannot be had, or nothing can be prepared.
-        NotSavedError: a round cannot be stored.
     """
     device = parse_device(arguments.device)
     if device.kind != "cpu":
@@ -100,11 +99,10 @@ def run(arguments: argparse.Namespace) -> int:
         rounds=arguments.rounds,
     )
 
-    def save(*, complete: bool) -> None:
-        try:
-            write_atomically(path, encode_run(run_content(cases, metadata, complete=complete)))
-        except OSError as error:
-            raise NotSavedError(f"{path}: {error.strerror or error}. The rounds before are saved.") from error
+    writer = RunWriter(path, progress)
+
+    def content(*, complete: bool) -> dict[str, Any]:
+        return run_content(cases, metadata, complete=complete)
 
     def kept() -> str:
         rounds = min((len(case.starts) for case in cases if case.measurable), default=0)
@@ -122,9 +120,10 @@ def run(arguments: argparse.Namespace) -> int:
             seed,
             quick=arguments.quick,
             progress=progress,
-            save=lambda: save(complete=False),
+            save=lambda: writer.save(content(complete=False)),
         )
-    save(complete=True)
+    if not writer.finish(content(complete=True)):
+        return FAILED
     stored = read_run(path)
     written = [short(path), *refresh_pages(arguments.results, "runtimes", stored)]
     for line in [runtimes_page(stored), "Wrote:", *(f"  {one}" for one in written)]:

@@ -115,6 +115,8 @@ class ModelStore:
         if recipe.name not in self._exported:
             try:
                 self._exported[recipe.name] = self._export(recipe)
+            except InvalidRow as error:
+                self._exported[recipe.name] = error
             except DensebenchError as error:
                 self._exported[recipe.name] = InvalidRow([str(error)])
         outcome = self._exported[recipe.name]

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bench.commands.arguments import add_common, command_line
 from bench.commands.trainers.variants import BACKENDS, COMPARED, LIMITS, VARIANTS, WIDTHS
 from bench.data.datasets import Dataset, load_dataset
-from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
-from bench.files import short, write_atomically
+from bench.errors import ALARM, FAILED, FINE, DensebenchError
+from bench.files import short
 from bench.host.devices import Device, claim_device, parse_device
 from bench.host.machine import machine_name
 from bench.host.metadata import collect_metadata
@@ -28,7 +28,7 @@ from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.cases import case_name
 from bench.records.record import SCHEMA, read_run
-from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path, round_timings
+from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path, round_timings
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.trainers import FOLDER, trainer_page
 from models import RECIPES
@@ -114,7 +114,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         DensebenchError: an option is wrong, or the data cannot be had.
-        NotSavedError: a block cannot be stored.
     """
     device = parse_device(arguments.device)
     if device.kind != "cpu":
@@ -133,11 +132,10 @@ def run(arguments: argparse.Namespace) -> int:
     orders = plan_orders(arguments.blocks, seed := secrets.randbelow(2**32))
     metadata = _metadata(arguments, dataset, device, started_at) | {"order_seed": seed, "orders": orders}
 
-    def save(*, complete: bool) -> None:
-        try:
-            write_atomically(path, encode_run(run_content(cases, metadata, complete=complete)))
-        except OSError as error:
-            raise NotSavedError(f"{path}: {error.strerror or error}. The blocks before are saved.") from error
+    writer = RunWriter(path, progress)
+
+    def content(*, complete: bool) -> dict[str, Any]:
+        return run_content(cases, metadata, complete=complete)
 
     def kept() -> str:
         blocks = min((len(case.values_s) for case in cases if case.measurable), default=0)
@@ -146,9 +144,17 @@ def run(arguments: argparse.Namespace) -> int:
         return f"Kept: {blocks} of {arguments.blocks} blocks, in {path}; the same command begins anew."
 
     with kept_on_interrupt(progress, kept), open_workers(cases, arguments, device) as workers:
-        measure(cases, workers, orders, dataset=dataset.name, progress=progress, save=lambda: save(complete=False))
+        measure(
+            cases,
+            workers,
+            orders,
+            dataset=dataset.name,
+            progress=progress,
+            save=lambda: writer.save(content(complete=False)),
+        )
         _show_errors(cases, workers, progress)
-    save(complete=True)
+    if not writer.finish(content(complete=True)):
+        return FAILED
     stored = read_run(path)
     written = [short(path), *refresh_pages(arguments.results, "trainers", stored)]
     for line in [trainer_page(stored), "Wrote:", *(f"  {one}" for one in written)]:

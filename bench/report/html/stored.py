@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from bench.data.datasets import PUBLISHED_DATASET
 from bench.records.selection import is_whole
 from bench.report.html.view import YOURS
-from bench.report.registry import PUBLISHED_DATASET, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.records.record import Run
     from bench.records.releases import Attempt
     from bench.records.selftests import SelftestDuel
+    from bench.report.registry import Shown
 
 MOST_RUNS = 48
 """Runs of the suite of which the page has figures."""

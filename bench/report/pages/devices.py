@@ -6,6 +6,7 @@ import shlex
 import statistics
 from typing import TYPE_CHECKING
 
+from bench.data.datasets import PUBLISHED_DATASET
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
 from bench.records.cases import case_name
 from bench.records.record import DEFAULT_BACKEND, Record, Run
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 BASE = (DEFAULT_BACKEND, "cpu:1")
-PUBLISHED_DATASET = "fashion_mnist"
 FEWEST_DEVICES = 2
 EXPLANATION = (
     "One process per backend and device, one after the other. *Train images/s* as in the results table; *batch 1* and "

@@ -63,8 +63,8 @@ def compare(title: str, names: Sequence[str], results: Mapping[str, Result]) -> 
 
 def parting_table(results: Mapping[str, Result]) -> str:
     """A row per recipe that validates after each epoch."""
-    headers = ["Recipe", "Epochs", "Epoch of least validation loss", "Validation loss there", "at the end", "Gap there"]
-    headers[-1] = "Gap at the end"
+    where = ["Epoch of least validation loss", "Validation loss there", "at the end", "Gap at the end"]
+    headers = ["Recipe", "Epochs", *where]
     rows = []
     for name, result in results.items():
         curves = [one.history for one in result.seed_runs if "val_loss" in one.history]

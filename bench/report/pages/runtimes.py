@@ -6,9 +6,10 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_duration
+from bench.records.cases import BATCH_SIZES
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.suite import latency, rate
-from models import RECIPES
+from models import HEADLINE, RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +20,6 @@ FOLDER = "runtimes"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
 NEEDS = {"position": int, "status": str, "runtime": str}
 """What is stored beside every row of such a run."""
-PUBLISHED_DATASET = "fashion_mnist"
-README_RECIPE = "deep_mlp"
-BATCH_SIZES = (1, 32, 1000)
 EXPLANATION = (
     "Each runtime answers in fresh processes of its own, one at a time, in an order drawn for each round; NumPy "
     "arrays in and out. *p50*, *p99*: of single calls (p99 from 662 timings on). *Start*: the median time from the "
@@ -48,9 +46,9 @@ def runtimes_page(run: Run) -> str:
 
 def runtimes_section(run: Run) -> str:
     """The README's part of it: one model on one thread, in a narrow table."""
-    records = [record for record in run.records if record.recipe == README_RECIPE and record.threads == 1]
-    layers = RECIPES[README_RECIPE].layers
-    title = f"`{README_RECIPE}` ({layers}) on one thread, by runtime:"
+    records = [record for record in run.records if record.recipe == HEADLINE and record.threads == 1]
+    layers = RECIPES[HEADLINE].layers
+    title = f"`{HEADLINE}` ({layers}) on one thread, by runtime:"
     return "\n\n".join([*runtimes_notices(run, records), title, readme_table(records), runtimes_caption(run)])
 
 

@@ -16,7 +16,7 @@ from bench.formats import (
     format_rate,
 )
 from bench.report.markdown import escape, markdown_table, provenance
-from bench.stats.percentiles import percentile, required_timings
+from bench.stats.percentiles import P99, percentile, required_timings
 from models import RECIPES
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from bench.records.record import Record, Run
 
 
-P99 = 0.99
 HEADLINE_BATCH = 1
 THROUGHPUT_BATCH = 1000
 SPREAD_SEEDS = 2

@@ -11,7 +11,7 @@ from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_
 from bench.records.fields import within
 from bench.records.record import Record, Run
 from bench.report.markdown import escape, markdown_table, provenance
-from models import RECIPES
+from models import HEADLINE, RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +26,6 @@ NEEDS = {"position": int, "status": str, "facts": dict, "blocks": list, "widths"
 BASELINE = "fit"
 BATCH_LIMIT = "limit at this batch size"
 PRODUCT_LIMIT = "matrix product limit"
-HEADLINE_RECIPE = "deep_mlp"
-PUBLISHED_DATASET = "fashion_mnist"
 VERSIONS = (("TensorFlow", "tensorflow"), ("JAX", "jax"), ("PyTorch", "torch"), ("NumPy", "numpy"))
 GIGA = 1e9
 TIME_TO_ACCURACY = "Time to accuracy (epochs)"
@@ -39,12 +37,12 @@ Blocks = dict[int, float]
 def trainer_page(run: Run) -> str:
     """All that the ladder measured as a Markdown page."""
     recipes = list(dict.fromkeys(record.recipe for record in run.records))
-    others = [recipe for recipe in recipes if recipe != HEADLINE_RECIPE]
+    others = [recipe for recipe in recipes if recipe != HEADLINE]
     parts = [
         "# Trainers side by side",
         *trainer_notices(run),
-        f"## {HEADLINE_RECIPE}",
-        trainer_table(run, [HEADLINE_RECIPE]),
+        f"## {HEADLINE}",
+        trainer_table(run, [HEADLINE]),
         "## The other models",
         trainer_table(run, others),
         trainer_explanation(run),

@@ -30,7 +30,7 @@ from bench.report.html.view import (
     time_axis,
 )
 from bench.report.pages.suite import invalid_or_missing
-from bench.stats.percentiles import percentile, required_timings
+from bench.stats.percentiles import P99, percentile, required_timings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,7 +55,6 @@ HEADERS = (
     "Data set",
     "Machine",
 )
-P99 = 0.99
 _T = TypeVar("_T", int, float)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon", "pentagon")
 

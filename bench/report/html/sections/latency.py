@@ -7,9 +7,10 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_bytes, format_count, format_counted, format_duration
-from bench.report.html.sections.headline import P99, duration_cell, measured, rate_cell
+from bench.report.html.sections.headline import duration_cell, measured, rate_cell
 from bench.report.html.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten, time_axis
-from bench.report.pages.runtimes import README_RECIPE
+from bench.stats.percentiles import P99
+from models import HEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +167,7 @@ def _runtimes_panel(run: Run) -> Panel:
             (0, 1, 8),
         ),
         pick="Model, batch and threads",
-        first=(f"{README_RECIPE}, batch 1, 1 thread",),
+        first=(f"{HEADLINE}, batch 1, 1 thread",),
         note=THINNED,
     )
 
@@ -224,7 +225,7 @@ def _start_panel(run: Run) -> Panel:
             ("Runtime", "Model", "Threads", "Start", *PARTS.values(), "Resident memory"), lines, text_columns=(0, 1)
         ),
         pick="Model",
-        first=(README_RECIPE,),
+        first=(HEADLINE,),
     )
 
 
