@@ -1,1 +1,1 @@
-"""How densebench measures: data, training, export, timing, records, tables."""
+"""The measuring half of densebench: data, training, inference, trials, records, reports."""

@@ -77,7 +77,7 @@ def kept_on_interrupt(progress: Progress, kept: Callable[[], str]) -> Iterator[N
 
 @contextmanager
 def logging_to(progress: Progress) -> Iterator[None]:
-    """What the suite's modules log meanwhile (data sources, trainers) becomes lines of progress."""
+    """Show log messages of the suite's modules (data sources, trainers) as lines of progress."""
     logger, handler = logging.getLogger("densebench"), _ProgressHandler(progress)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

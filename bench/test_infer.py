@@ -54,7 +54,7 @@ def test_infer(  # noqa: PLR0913, PLR0917  pytest passes fixtures by name
 
 
 def export_info(exported: Exported) -> dict[str, Any]:
-    """What is stored with every latency row of a model."""
+    """The `extra_info` of a model's latency rows."""
     return {
         "runtime": "onnxruntime",
         "backend": exported.trained.backend,

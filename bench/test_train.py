@@ -59,7 +59,7 @@ def test_train(benchmark: Any, recipe: Recipe, model_store: ModelStore, recorder
 def train_each_seed(
     benchmark: Any, recipe: Recipe, model_store: ModelStore, *, tell: Callable[[str], None]
 ) -> list[Outcome]:
-    """The outcome of one timed training per seed, in the ladder's order of seeds."""
+    """The outcome of one timed training per seed, in the order of seeds."""
     seeds, epochs = model_store.seeds, model_store.training(recipe).epochs
     outcomes: list[Outcome] = []
     current: list[Fit] = []  # one at a time: a fit holds its arrays
@@ -87,12 +87,12 @@ def train_each_seed(
 
 
 def run(fit: Fit) -> None:
-    """What the clock surrounds."""
+    """The timed region: one fit."""
     fit.run()
 
 
 def training_info(model_store: ModelStore, recipe: Recipe, outcomes: list[Outcome]) -> dict[str, Any]:
-    """What is stored with a training row."""
+    """The `extra_info` of a training row."""
     trained = [outcome.trained for outcome in outcomes]
     return {
         "trainer": trained[0].trainer,

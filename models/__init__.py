@@ -1,4 +1,4 @@
-"""What densebench measures: one file per recipe, and here their order in every table."""
+"""The recipes that densebench measures: one file each, and here their order in every table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logistic regression by stochastic gradient descent: the baseline of the ladder (tutorial 002, section 17)."""
+"""Logistic regression by stochastic gradient descent: the baseline of the four models (tutorial 002, section 17)."""
 
 from __future__ import annotations
 

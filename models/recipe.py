@@ -23,7 +23,7 @@ class EarlyStopping:
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """How validation images are split off the training images.
+    """The split of validation images off the training images.
 
     Attributes:
         fraction: of the images, to be split off.

@@ -52,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def unknown_options(words: Sequence[str], known: Iterable[str]) -> dict[str, list[str]]:
-    """The words that look like options and are none, each with the known options that are like it.
+    """Find mistyped options: each unknown word that begins with dashes, with the known options that resemble it.
 
     Args:
         words: of the command line; what follows ``--`` is not looked at.

@@ -98,7 +98,7 @@ def exit_status(found: Found) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Fighter:
-    """What all duels of a search have in common.
+    """The settings that all duels of a search share.
 
     Attributes:
         paths: the run files of its duels so far.
@@ -113,7 +113,7 @@ class Fighter:
     paths: list[Path] = field(default_factory=list)
 
     def kept(self) -> str:
-        """What a search that is stopped leaves, in one line."""
+        """One line: which duels a stopped search has kept."""
         if not self.paths:
             return "No duel has begun, so nothing is kept."
         count = format_counted(len(self.paths), "duel")
@@ -176,7 +176,7 @@ class Fighter:
 
 
 def make_step(base: Release, head: Release, row: Row, known: Outcome, look_for: str) -> Step:
-    """What a duel says about the kind of change that is looked for."""
+    """Turn a duel's outcome into a step of the search, for the kind of change that is searched for."""
     found = known.accuracy if look_for == "accuracy" else known.time
     if not row.measurable or found is None:
         word = "missing" if row.missing else "failed"
@@ -187,7 +187,7 @@ def make_step(base: Release, head: Release, row: Row, known: Outcome, look_for: 
 
 
 def _reason(found: Finding) -> str:
-    """Why nothing could be told."""
+    """The reason for a duel without a verdict."""
     more = "" if found.more_blocks is None else f"; about {found.more_blocks} more blocks would tell"
     return f"{CANNOT_TELL} within the budget{more}"
 

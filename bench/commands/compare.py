@@ -114,7 +114,7 @@ def comparison_page(base: Sequence[Run], head: Sequence[Run], pairs: Mapping[str
 
 
 def notices(base: Sequence[Run], head: Sequence[Run], pairs: Mapping[str, Pair]) -> list[str]:
-    """What a reader must know before believing the table."""
+    """Warnings above the table."""
     lines = [NO_VERDICT]
     if any(run.quick for run in (*base, *head)):
         lines.append("**Quick runs: their figures say nothing about the models.**")

@@ -1,4 +1,4 @@
-"""`python -m bench devices`: the main job on each device, one process after the other, and their table."""
+"""`python -m bench devices`: the suite on each device, one process after the other, and the table across them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | None = None) -> int:
-    """Run the main job on each device, and print the table of what is stored.
+    """Run the suite on each device, and print the table of what is stored.
 
     Returns:
         The gravest exit status of all runs; one that fails keeps no other from being made.

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_duel_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of whatever fights duels."""
+    """Add the options that all commands with duels share."""
     parser.add_argument("--margin", default="3%", help="what still counts as the same time (default: 3%%)")
     parser.add_argument("--accuracy-margin", default="1%", help="likewise in points of accuracy (default: 1%%)")
     add_common(parser, "device", "dataset", "data-dir")
@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _begin(arguments: argparse.Namespace, device: Device, rows: list[Row]) -> tuple[dict[str, Any], list[Row]]:
-    """What is known of the duel before its first block; with ``--resume``, the stored one's blocks."""
+    """Metadata and rows of a duel before its first block; with ``--resume``, the stored blocks."""
     if not 0 <= (seed := arguments.seed or 0) <= LARGEST_SEED:
         raise DensebenchError(f"--seed {seed} is no seed: a whole number from 0 up to {LARGEST_SEED} is.")
     dataset = load_dataset(arguments.dataset, arguments.data_dir)
@@ -152,7 +152,7 @@ def _resume(
 
 
 def _identity(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What must not change within a duel."""
+    """The metadata that must be equal for a stored duel to be resumed."""
     return {
         **metadata["duel"],
         **{name: metadata[name] for name in ("dataset", "dataset_sha256", "device", "threads")},
@@ -173,7 +173,7 @@ def _reserve(arguments: argparse.Namespace, metadata: Mapping[str, Any]) -> Path
 
 
 def duel_device(text: str) -> Device:
-    """The device that the user named, where duels can be fought on it. Raises DensebenchError."""
+    """Parse ``--device``; duels run on CPUs only. Raises DensebenchError."""
     device = parse_device(text)
     if device.kind != "cpu":
         raise DensebenchError(f"--device {text!r}: duels are fought on cpu or cpu:N only.")

@@ -1,4 +1,4 @@
-"""`python -m bench versions`: the main job and probes on each release of TensorFlow, and the table across them."""
+"""`python -m bench versions`: the suite and probes on each release of TensorFlow, and the table across them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run of the main job, or one probe.
+    """One run of the suite, or one probe.
 
     Attributes:
         what: the trainer of the main job, or `PROBE`.
@@ -124,7 +124,7 @@ def _pages_at_the_end(results: Path, progress: Progress) -> Iterator[None]:
 
 
 def plan_jobs(releases: Sequence[Release], what: Sequence[str], rounds: int) -> list[Job]:
-    """Every run; a round has each release once with each of `what`, in an order of its own, lest a drift look like one.
+    """Plan all runs: in each round every release once with each of `what`, in random order, so that drift cancels.
 
     Raises:
         DensebenchError: a number of rounds below 0.
@@ -159,7 +159,7 @@ def attempt(job: Job, device: Device, arguments: argparse.Namespace, timeout_s: 
 
 
 def _main_words(arguments: argparse.Namespace, trainer: str, folder: str) -> list[str]:
-    """The main job, as `python -m` takes it."""
+    """The words after `python -m` that run the suite."""
     words = [f"--trainer={trainer}", f"--device={arguments.device}", f"--dataset={arguments.dataset}"]
     words += [f"--data-dir={arguments.data_dir.absolute()}"] if arguments.data_dir else []
     return ["pytest", "bench/", "--benchmark-only", f"--results={folder}", *words, *shlex.split(arguments.options)]

@@ -110,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tuple[dict[str, Any], list[SelftestDuel]]:
-    """What all duels are known by, and with ``--resume`` those that are stored already. Raises DensebenchError."""
+    """Metadata that all duels share, and with ``--resume`` the stored duels. Raises DensebenchError."""
     dataset, started_at = load_dataset(arguments.dataset, arguments.data_dir), datetime.now(timezone.utc)
     margins, word = parse_margins(arguments), _side_word(arguments.side)
     duel = {"base": word, "head": word, "plant": None, "seed": arguments.seed}
@@ -134,7 +134,7 @@ def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tup
 def _arenas(
     arguments: argparse.Namespace, device: Device, metadata: Mapping[str, Any]
 ) -> Callable[[Trial], AbstractContextManager[Ground]]:
-    """What makes the arena of a trial: the same side twice, HEAD with what is planted."""
+    """Returns a function that makes a trial's processes: the same side twice, HEAD with the injection."""
     side = find_side(arguments.side)
     timeout_s = duration_s(arguments.time_limit, "--time-limit")
 
@@ -182,7 +182,7 @@ def _conclude(results: Path, name: str, progress: Progress) -> list[SelftestDuel
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
-    """Where the duels go. Raises DensebenchError where nothing can be written, before anything is measured."""
+    """The folder of the duels' run files. Raises DensebenchError where nothing can be written to it."""
     return _reserve(arguments, "selftest", datetime.now(timezone.utc)).parent
 
 
@@ -191,5 +191,5 @@ def _reserve(arguments: argparse.Namespace, label: str, started_at: datetime) ->
 
 
 def _side_word(word: str) -> str:
-    """What the user called the side, without the folders of this machine."""
+    """The side's name without the folders of this machine."""
     return "this Python" if word == sys.executable else public_word(word)

@@ -141,5 +141,5 @@ def import_tensorflow() -> Any:
 
 
 def placement(tensor: Any) -> str:
-    """Where a TensorFlow tensor lives, from the tensor itself: ``CPU:0`` or ``GPU:0``."""
+    """The device of a TensorFlow tensor: ``CPU:0`` or ``GPU:0``."""
     return str(tensor.device).rpartition("device:")[2]

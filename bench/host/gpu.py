@@ -22,7 +22,7 @@ QUERY_TIMEOUT_S = 20
 
 @dataclass(frozen=True, slots=True)
 class MissingRequirement:
-    """What stands between this process and a GPU.
+    """A requirement of GPU use that this process lacks.
 
     Attributes:
         missing: what was looked for and not found.
@@ -40,7 +40,7 @@ class MissingRequirement:
 def find_missing(
     index: int = 0, *, root: Path = ROOT, load: Callable[[str], object] = ctypes.CDLL
 ) -> MissingRequirement | None:
-    """What is missing before GPU `index` can be used, from the hardware up to the driver's library; ``None``: nothing.
+    """Find the first missing requirement of GPU `index`, from hardware to driver library; ``None`` if all is there.
 
     Args:
         index: which GPU, from 0.
@@ -69,12 +69,12 @@ def find_missing(
 
 
 def count_gpus(root: Path = ROOT) -> int:
-    """How many GPUs have a device file; those of a container may have any numbers, and are counted from 0."""
+    """Count the GPUs that have a device file; a container's may have any numbers, and are counted from 0."""
     return sum(path.name.removeprefix("nvidia").isdecimal() for path in (root / "dev").glob("nvidia*"))
 
 
 def _without_devices(root: Path, *, contained: bool) -> MissingRequirement:
-    """Why there is no /dev/nvidiactl."""
+    """The missing requirement where there is no /dev/nvidiactl."""
     looked = "no GPU is visible here: no /dev/nvidiactl"
     driver, card = (root / "proc" / "driver" / "nvidia").exists(), _has_card(root)
     if contained and (driver or card):
@@ -112,7 +112,7 @@ def _has_card(root: Path) -> bool:
 def describe_gpu(
     index: int = 0, run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
 ) -> dict[str, str]:
-    """What `nvidia-smi` says of GPU `index`, by the names of `FIELDS`; empty where it says nothing."""
+    """Query `nvidia-smi` about GPU `index`: values by the names of `FIELDS`; empty where it does not answer."""
     command = shutil.which("nvidia-smi")
     if command is None:
         return {}
@@ -126,7 +126,7 @@ def describe_gpu(
 
 
 def missing_kernels(capability: tuple[int, int], built_for: Sequence[str]) -> MissingRequirement | None:
-    """What is missing where a build of TensorFlow has no kernels for a chip; ``None`` where it has.
+    """The missing requirement where a TensorFlow build has no kernels for a chip; ``None`` where it has.
 
     Without them, the driver compiles everything from PTX at first use, which takes half an hour or fails.
 

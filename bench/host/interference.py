@@ -35,7 +35,7 @@ def take_snapshot(proc_stat: Path = Path("/proc/stat")) -> Snapshot:
 
 
 def interference(before: Snapshot, after: Snapshot) -> dict[str, float | int | None]:
-    """What happened between two snapshots, as it is stored beside a row."""
+    """Differences between two snapshots, as stored beside a row."""
     stolen = None if before.steal_s is None or after.steal_s is None else round(after.steal_s - before.steal_s, 3)
     return {
         "steal_s": stolen,

@@ -1,4 +1,4 @@
-"""What a measurement ran on: the machine and the packages."""
+"""The machine and the package versions of a measurement."""
 
 from __future__ import annotations
 

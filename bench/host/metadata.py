@@ -1,4 +1,4 @@
-"""What is true of a whole run and stored with it, for the commands that are no pytest run."""
+"""Run metadata: machine, packages, commit, command, for all commands but the suite."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Worker:
         return answer
 
     def errors(self) -> str:
-        """What the process wrote to standard error, for people to read."""
+        """The process's standard error as text."""
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace").strip()
 
@@ -114,7 +114,7 @@ def run_to_end(
     environment: Mapping[str, str] | None = None,
     fine: Collection[int] = (0,),
 ) -> str:
-    """What a process wrote to standard output, once it has ended.
+    """Run a process to its end; its standard output.
 
     Args:
         command: what to start, in the checkout; no shell reads it.

@@ -39,7 +39,7 @@ class Need:
 
     @property
     def line(self) -> str:
-        """What is needed and what there is, for people."""
+        """One line: what is needed, and what is free."""
         free = "nobody knows how much is" if self.free_bytes is None else format_bytes(int(self.free_bytes))
         return f"{self.text} ({free} free)"
 

@@ -22,7 +22,7 @@ def read_request(kind: type[R]) -> R:
 
 
 def open_answers() -> Send:
-    """What writes answers to standard output; whatever libraries print there goes to standard error from now on."""
+    """Returns a function that writes answers to standard output; libraries' prints go to standard error from now on."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 

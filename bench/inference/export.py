@@ -1,4 +1,4 @@
-"""Export to ONNX: a trained model goes in, a checked graph with its papers comes out.
+"""Export to ONNX: a trained model goes in, a checked graph with its metadata comes out.
 
 Every graph looks the same from outside: input ``images`` (N, 784) float32, output ``probabilities`` (N, classes)
 float32, N free. Inside there is inference only: no dropout, no training leftovers.

@@ -64,7 +64,7 @@ def open_session(model: OnnxModel, device: Device, *, threads: int) -> Iterator[
 
 
 def nodes_by_provider(model: OnnxModel, device: Device, images: NDArray[np.float32]) -> dict[str, int]:
-    """How many of the model's nodes each execution provider ran, as ONNX Runtime's own profile of one call tells.
+    """Count the nodes that each execution provider ran, from ONNX Runtime's own profile of one call.
 
     Args:
         model: what to load, into a session of its own: profiling makes calls slower.
@@ -84,7 +84,7 @@ def nodes_by_provider(model: OnnxModel, device: Device, images: NDArray[np.float
 
 
 def device_faults(nodes: Mapping[str, int], device: Device) -> list[str]:
-    """Why a row did not run where it claims to: nodes that some other provider ran, or none that are known."""
+    """Reasons that a row did not run on the device that it claims: nodes run by another provider, or none known."""
     elsewhere = {name: count for name, count in nodes.items() if name != device.provider}
     if not nodes or elsewhere:
         where = ", ".join(f"{count} by {name}" for name, count in elsewhere.items()) or "nobody knows by what"

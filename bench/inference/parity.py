@@ -33,7 +33,7 @@ class Certificate:
 
     @property
     def faults(self) -> list[str]:
-        """Why the exported model may not be published; empty where it may."""
+        """Reasons that make the exported model INVALID; empty where it is valid."""
         faults = []
         if not self.max_abs_diff <= MAX_ABS_DIFF:  # also true of NaN
             faults.append(f"probabilities differ by up to {self.max_abs_diff:.2g}; at most {MAX_ABS_DIFF:g} is allowed")

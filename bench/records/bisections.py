@@ -36,7 +36,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search found.
+    """The outcome of a search.
 
     Attributes:
         steps: every duel, in the order in which they were fought.

@@ -1,4 +1,4 @@
-"""What stored runs of the suite say about two environments that were measured apart, not in turns. Pure functions.
+"""Unpaired comparison of stored runs of two environments, which were not measured in turns. Pure functions.
 
 One run is one process, hence one sample, and whatever changed on the machine between the runs is part of every ratio.
 Several runs per side are compared by Welch's interval (Biometrika 1947) over their medians. Of a single run nobody can
@@ -66,7 +66,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How far runs of one environment lie apart: the variance of the logarithms of their medians, and its freedom."""
+    """Variance of the logarithms of run medians within an environment, and its degrees of freedom."""
 
     variance: float
     freedom: int
@@ -118,7 +118,7 @@ def pair_cases(base: Sequence[Run], head: Sequence[Run]) -> dict[str, Pair]:
 
 
 def obstacle(pair: Pair) -> tuple[str, str]:
-    """Why a case cannot be compared, in a word and for people; two empty texts where it can."""
+    """The reason that a case cannot be compared, as a word and a sentence; two empty texts where it can."""
     for records, word, side in ((pair[0], "new", "BASE"), (pair[1], "missing", "HEAD")):
         if not records:
             return word, f"{side} does not have it"

@@ -116,7 +116,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """What still counts as the same.
+    """Equivalence margins of a duel.
 
     Attributes:
         time: of the ratio: 0.03 reaches from 1/1.03 to 1.03.
@@ -129,7 +129,7 @@ class Margins:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is known of a row: a finding on its time, and on its accuracy where something is trained."""
+    """Findings of a row: on its time, and on its accuracy where something is trained."""
 
     time: Finding
     accuracy: Finding | None
@@ -146,14 +146,14 @@ class Outcome:
 
     @property
     def more_blocks(self) -> int | None:
-        """How many more blocks would probably settle both; ``None`` where one of them has no forecast."""
+        """Blocks that would probably settle both findings; ``None`` where one has no forecast."""
         open_ = [found.more_blocks for found in (self.time, self.accuracy) if found and not found.settled]
         known = [more for more in open_ if more is not None]
         return max(known) if known and len(known) == len(open_) else None
 
 
 def outcomes(rows: Sequence[Row], margins: Margins) -> list[Outcome]:
-    """What the blocks so far say about each row, the false alarms held for all of them together."""
+    """Judge each row from its blocks so far; false alarms are controlled over all rows together."""
     family: list[Series] = []
     for row in rows:
         family.append(Series(kind="time", values=ratios(row), margin=math.log1p(margins.time), ends=row.ends))
@@ -216,7 +216,7 @@ def read_duel(path: Path) -> tuple[dict[str, Any], list[Row]]:
 
 
 def duel_of(run: Run) -> tuple[dict[str, Any], list[Row]]:
-    """What a stored run says about its duel, and its rows.
+    """Read a duel from a stored run: its metadata and its rows.
 
     Raises:
         RunFileError: it is not the run of a duel.

@@ -25,7 +25,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """What is planted.
+    """An injected regression: its kind and size.
 
     Attributes:
         kind: a key of `KINDS`, or nothing at all.
@@ -36,11 +36,11 @@ class Injection:
     share: float = 0.0
 
     def more(self, kind: str, count: int) -> int:
-        """`count`, or with such a thing planted, so much more."""
+        """`count`, increased by the injected share where this kind of work is injected."""
         return round(count * (1 + self.share)) if kind == self.kind else count
 
     def labels(self, labels: NDArray[np.int64], classes: int, seed: int) -> NDArray[np.int64]:
-        """The labels as they are, or with such a thing planted, a copy with random ones among them."""
+        """The labels, or a copy with the injected share of random ones."""
         if self.kind != "labels":
             return labels
         random = np.random.default_rng(seed)
@@ -49,7 +49,7 @@ class Injection:
 
 
 def parse_injection(text: str | None) -> Injection:
-    """What ``train:5%`` asks for; nothing where there is no text.
+    """Parse ``train:5%``; no injection where there is no text.
 
     Raises:
         DensebenchError: it is no such thing.

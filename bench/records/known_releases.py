@@ -30,7 +30,7 @@ class Release:
 
 
 def known_releases(locks: Path = LOCKS) -> list[Release]:
-    """Every release that has a lock file, earliest first."""
+    """The releases that have a lock file, earliest first."""
     found = (re.fullmatch(r"tf(\d)(\d+)", path.stem) for path in locks.glob("tf*.txt"))
     return sorted(Release(int(match[1]), int(match[2])) for match in found if match)
 

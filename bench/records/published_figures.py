@@ -22,7 +22,7 @@ NOTHING_PUBLISHED = "no figure published"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the repetitions gave for one figure, a value per seed."""
+    """Our values of one published figure, one per seed."""
 
     values: tuple[float, ...]
 
@@ -38,7 +38,7 @@ class Sample:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Where one more run is expected to fall, at 95 %; ``None`` where there are too few to say."""
+        """The 95 % prediction interval of one more run; ``None`` for too few runs."""
         if self.sd is None or len(self.values) < SEEDS_NEEDED:
             return None
         reach = prediction_factor(len(self.values)) * self.sd
@@ -46,7 +46,7 @@ class Sample:
 
 
 def prediction_factor(count: int) -> float:
-    """How many standard deviations from the mean of `count` values one more value may lie, at 95 %.
+    """Half-width of the 95 % prediction interval of one more value, in standard deviations of `count` values.
 
     Normal values: t(0.975, n - 1) x sqrt(1 + 1/n) (Hahn, "Factors for calculating two-sided prediction intervals for
     samples from a normal distribution", Journal of the American Statistical Association 64, 1969).

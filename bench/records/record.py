@@ -33,7 +33,7 @@ SHAPE_ERRORS = (RunFileError, LookupError, TypeError, ValueError, AttributeError
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row: what was measured, what its papers say, and the raw timings.
+    """One row: its identity, its certificate and its raw timings.
 
     Attributes:
         case: the row's name within its run, by the grammar of `bench.records.cases`.

@@ -30,23 +30,23 @@ class SelftestDuel:
 
     @property
     def injection(self) -> str | None:
-        """What was planted into HEAD, as `parse_plant` takes it."""
+        """The regression injected into HEAD, as `parse_injection` takes it; ``None`` for none."""
         injection: str | None = self.metadata["duel"]["plant"]
         return injection
 
     @property
     def margins(self) -> Margins:
-        """What counted as the same."""
+        """The margins that the duel was judged with."""
         return Margins(self.metadata["selftest"]["margin"], self.metadata["selftest"]["accuracy_margin"])
 
     @property
     def key(self) -> tuple[str, str | None, int]:
-        """Case, plant and number: no other duel of the self-test has the same."""
+        """Case, injection and number, unique within the self-test."""
         return self.row.case.name, self.injection, int(self.metadata["selftest"]["number"])
 
     @property
     def outcome(self) -> Outcome:
-        """What the duel found."""
+        """The duel's outcome."""
         (known,) = outcomes([self.row], self.margins)
         return known
 
@@ -95,7 +95,7 @@ def by_id(selftest_duels: Iterable[SelftestDuel]) -> dict[str, list[SelftestDuel
 
 
 def identity(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What all duels of a self-test have in common."""
+    """Metadata that all duels of a self-test share."""
     return {
         "side": metadata["duel"]["base"],
         **{name: metadata[name] for name in ("dataset", "dataset_sha256", "device", "threads", "commit")},

@@ -1,1 +1,1 @@
-"""What is published: every page, README section, picture and chapter, made from stored runs or held against them."""
+"""Pages, README sections, pictures and the HTML report, made from stored runs and checked against them."""

@@ -92,7 +92,7 @@ def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -
 
 
 def upgrade_answer(duels: Sequence[StoredDuel], withdrawn: str | None, language: str = "en") -> str:
-    """What duels of two releases of TensorFlow found, a line each, and why there is no table of all releases."""
+    """Answer "may I upgrade?" from duels of two releases, and say why there is no table of all releases."""
     words = TEXTS[language]
     lines = _duel_lines(duels, words) or [words["no duel"]]
     if withdrawn:
@@ -101,7 +101,7 @@ def upgrade_answer(duels: Sequence[StoredDuel], withdrawn: str | None, language:
 
 
 def trust_answer(selftest_duels: Sequence[SelftestDuel], language: str = "en") -> str:
-    """How often duels of equal environments raise an alarm, and how many of the slowdowns are caught."""
+    """Answer "how far can I trust it?": false alarms of equal environments, and injected slowdowns that were caught."""
     counted = [one for one in selftest_duels if one.counts]
     slowed = injected(counted, PLANTED, slower=True)
     alarms = false_alarms(counted)
@@ -137,7 +137,7 @@ def _models(run: Run) -> dict[str, tuple[float, float]]:
 
 
 def _against(run: Run | None, other: str) -> dict[str, str] | None:
-    """How many times as fast ONNX Runtime is as another runtime, in its answer and in its start."""
+    """Ratios of another runtime's times to ONNX Runtime's: of an answer and of the start."""
     ours, theirs = (_runtime(run, name) if run else None for name in (RUNTIME, other))
     if ours is None or theirs is None:
         return None

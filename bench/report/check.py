@@ -50,7 +50,7 @@ def check(results: Path, readmes: Sequence[Path]) -> list[str]:
 
 
 def check_pages(folder: Path, pages: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with the pages of a folder, given what they should be."""
+    """Yield the differences between a folder's pages and what they should be."""
     for name in sorted({*pages, *(path.stem for path in folder.glob("*.md"))}):
         path = folder / f"{name}.md"
         if name not in pages:
@@ -62,7 +62,7 @@ def check_pages(folder: Path, pages: Mapping[str, str]) -> Iterator[str]:
 
 
 def check_readme(readme: Path, text: str, sections: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with the sections of a README, given what they should be."""
+    """Yield the differences between a README's sections and what they should be."""
     try:
         places = find_sections(readme, text, sections)
     except DensebenchError as error:

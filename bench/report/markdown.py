@@ -38,7 +38,7 @@ def escape(text: str) -> str:
 
 
 def provenance(run: Run, labels: Sequence[tuple[str, str]]) -> list[str]:
-    """Where figures come from: processor, versions, date, commit, command and run file.
+    """Provenance of figures: processor, versions, date, commit, command and run file.
 
     Args:
         run: whose figures they are.

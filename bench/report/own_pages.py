@@ -1,4 +1,4 @@
-"""What a command shows of the run that it has just stored: pages in the run's own folder, never the published ones."""
+"""Pages of the user's own runs, written after each command; never the published ones."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def write_pages(results: Path, pages: Mapping[str, str]) -> list[str]:
 
 
 def beside_published(run: Run, published: Path = PUBLISHED) -> list[str]:
-    """How a run's times compare with those of the published run on the same kind of machine, where they differ much.
+    """Compare a run's times with the published run's on the same kind of machine; lines only where they differ much.
 
     A line each for what differs and for the signs of disturbance that the run has stored; none where the times are
     alike, or where no run was published on such a machine.

@@ -29,7 +29,7 @@ HEAD = """\
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What is published of a kind of run.
+    """The published runs of one kind.
 
     Attributes:
         runs: names of run files without their ending, or of series of them.
@@ -41,7 +41,7 @@ class Pin:
 
 
 def read_pins(results: Path) -> dict[str, Pin] | None:
-    """What is published of each kind; ``None`` where a folder of results has no such file.
+    """Read `published.toml`: a pin per kind; ``None`` where a folder of results has no such file.
 
     Raises:
         DensebenchError: the file is not what it should be.

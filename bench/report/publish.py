@@ -55,7 +55,7 @@ def publish(names: Sequence[str], own: Path, published: Path, readmes: Iterable[
 
 
 def _sound(shown: Shown) -> Shown:
-    """What is shown itself, once nothing speaks against it. Raises DensebenchError."""
+    """Check that runs may be published; they are returned as they are. Raises DensebenchError."""
     mixed = mixed_machines(shown)
     if lines := [*shown.warnings, *([mixed] if mixed else [])]:
         raise DensebenchError(" ".join(lines))
@@ -128,7 +128,7 @@ def _series(path: Path) -> str | None:
 
 
 def _below_raw(path: Path) -> Path:
-    """Where a run file lies in a folder of results: its machine, the folder of its kind, its name."""
+    """A run file's path below `raw`: machine, folder of its kind, name."""
     parts = path.parts
     if "raw" not in parts:
         raise DensebenchError(f"{path} does not lie below a folder `raw/<machine>`, which tells its kind.")

@@ -24,7 +24,7 @@ def markers(name: str) -> tuple[str, str]:
 
 
 def find_sections(readme: Path, text: str, sections: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """Where each section of a README begins and ends, without its markers, by name in the order of the text.
+    """Find the sections of a README: start and end of each, without its markers, by name in the order of the text.
 
     Raises:
         DensebenchError: a marker is missing or in the wrong order, or nothing has its name.

@@ -1,4 +1,4 @@
-"""Every kind of stored run, and which runs of it are shown: the pinned ones, or else those that one rule chooses."""
+"""The kinds of stored runs, and which runs of each are shown: the pinned ones, or those that one rule selects."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is shown of a folder of results: every run file in it was read once for this.
+    """The runs that are shown of a folder of results; each run file is read once.
 
     Attributes:
         kinds: by kind, what its `read` made of the runs that are shown.
@@ -138,12 +138,12 @@ class Shown:
     warnings: Sequence[str] = field(default_factory=list)
 
     def withdrawn(self, kind: str) -> str | None:
-        """Why nothing of a kind is shown, where it was withdrawn."""
+        """The reason that a kind was withdrawn; ``None`` where it was not."""
         return self.pins[kind].withdrawn if self.pins and kind in self.pins else None
 
 
 def read_shown(results: Path, pins: Mapping[str, Pin] | None = None) -> Shown:
-    """What a folder of results shows.
+    """Read a folder of results, and select what is shown of it.
 
     Args:
         results: the folder that holds `raw`.
@@ -174,7 +174,7 @@ def read_shown(results: Path, pins: Mapping[str, Pin] | None = None) -> Shown:
 
 
 def make_pages(shown: Shown) -> tuple[dict[str, str], list[str]]:
-    """Every page that the runs shown are enough for, by name, and a line for each kind that no page can be made of."""
+    """Make all pages that the runs are enough for, by name; a warning for each kind that no page can be made of."""
     pages: dict[str, str] = {}
     warnings: list[str] = []
     for name, kind in KINDS.items():

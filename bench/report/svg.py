@@ -37,7 +37,7 @@ DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 
 
 def make_numbers(stored: Stored) -> dict[str, Numbers]:
-    """What each picture shows, by its name; only those that the pinned runs are enough for."""
+    """The numbers of each picture, by its name; only of those that the runs are enough for."""
     made = {name: numbers(stored) for name, (numbers, _) in PICTURES.items()}
     return {name: numbers for name, numbers in made.items() if numbers}
 

@@ -1,4 +1,4 @@
-"""When a duel is looked at, and how much of its allowed error each look spends. Pure functions.
+"""Interim analyses of a duel and their alpha spending: when it is judged, and how much error each time may spend.
 
 Blocks are added until an interval is narrow enough. Whoever looks after every block at a 95 % interval is wrong far
 more often than 5 times in 100, so the error is spent in shares (alpha spending; Lan and DeMets, Biometrika 1983) that
@@ -29,7 +29,7 @@ FIRST_END = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look at the first `blocks` blocks that may spend this share of the allowed error."""
+    """An interim analysis after `blocks` blocks that may spend this share of the allowed error."""
 
     blocks: int
     share: float
@@ -44,7 +44,7 @@ def planned_blocks() -> Iterator[int]:
 
 
 def looks(blocks: int, ends: Sequence[int] = ()) -> list[Look]:
-    """Every look that was due by now, earliest first.
+    """The interim analyses that are due by now, earliest first.
 
     Args:
         blocks: how many blocks there are.

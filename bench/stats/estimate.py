@@ -29,7 +29,7 @@ FEWEST = 2
 
 @dataclass(frozen=True, slots=True)
 class Centre:
-    """Where values lie, and how well that is known.
+    """A mean with its standard error and degrees of freedom.
 
     Attributes:
         value: their mean or trimmed mean.
@@ -74,7 +74,7 @@ def faster_half(values_s: Sequence[float]) -> list[float]:
 
 
 def centre(values: Sequence[float], *, trim: bool) -> Centre | None:
-    """Where the values lie; ``None`` where fewer than two, or one that is no number, leave nothing to say.
+    """Estimate the mean of values; ``None`` for fewer than two, or where one is no number.
 
     Args:
         values: one per block, in any order; they are left as they are.
@@ -95,7 +95,7 @@ def centre(values: Sequence[float], *, trim: bool) -> Centre | None:
 
 @cache
 def student_quantile(error_rate: float, freedom: int) -> float:
-    """How many standard errors an interval reaches to either side, for this probability outside it."""
+    """Student's t quantile: standard errors to either side that leave this probability outside."""
     from scipy import special  # noqa: PLC0415  slow to import
 
     return -float(special.stdtrit(freedom, error_rate / 2))

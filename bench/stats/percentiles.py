@@ -32,7 +32,7 @@ def percentile(values_s: Sequence[float], fraction: float) -> float:
 
 @cache
 def required_timings(fraction: float) -> int:
-    """How many timings it takes before the `fraction` percentile may be claimed: 662 for p99.
+    """Timings needed before the `fraction` percentile may be claimed: 662 for p99.
 
     The smallest n at which, were the true percentile above the one claimed, seeing at most one slower timing among n
     would have a probability of 1 % or less. This is the early-stopping rule of MLPerf Inference (binomial tail, d = 0,

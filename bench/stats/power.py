@@ -26,7 +26,7 @@ POWER_ERROR = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many of how many."""
+    """A count of successes among trials."""
 
     count: int
     of: int

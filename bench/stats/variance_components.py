@@ -1,4 +1,4 @@
-"""Where the noise comes from: rounds, processes or blocks, and how many rounds a process is worth. Pure functions.
+"""Variance components of rounds, processes and blocks, and the best number of rounds per process. Pure functions.
 
 The variance components of Kalibera and Jones, "Rigorous benchmarking in reasonable time" (ISMM 2013), sections 6 and 7,
 on logarithms of seconds, for blocks that hold one process of each side.
@@ -59,7 +59,7 @@ def split_noise(base_s: Sequence[Sequence[float]], head_s: Sequence[Sequence[flo
 
 
 def select_rounds(split: Split, *, round_s: float, process_s: float, fewest: int, most: int) -> int:
-    """How many rounds each process should run so that a second of measuring tells most.
+    """The number of rounds per process that tells most per second of measuring.
 
     The square root of (cost of a process over cost of a round) x (variance of rounds over variance of processes), the
     optimum of Kalibera and Jones (section 7), for medians.

@@ -55,7 +55,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a series says.
+    """The verdict on a series, with its estimate and interval.
 
     Attributes:
         verdict: one of the words above.
@@ -90,7 +90,7 @@ def judge(family: Sequence[Series]) -> list[Finding]:
 
 
 def sequential_p(series: Series) -> float | None:
-    """A p-value that holds whenever the duel stops: the smallest of all looks, each divided by its share of the error.
+    """Sequential p-value, valid whenever the duel stops: the least over interim analyses of p over the share of error.
 
     ``None`` before the first look, and where a value is no number.
     """
@@ -160,7 +160,7 @@ def select_word(kind: str, margin: float, value: float, interval: tuple[float, f
 
 
 def forecast(series: Series, found: Centre, family: int) -> int | None:
-    """How many more blocks would settle a series whose values went on as they are; ``None`` for more than 2,000.
+    """Blocks that would settle a series whose values went on as they are; ``None`` for more than 2,000.
 
     Args:
         series: what could not be told.

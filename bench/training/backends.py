@@ -1,4 +1,4 @@
-"""What Keras computes with: one backend per process, chosen before anything imports Keras."""
+"""Keras's backends: one per process, chosen before anything imports Keras."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Backend:
 
 
 def missing_packages(name: str) -> list[str]:
-    """What must be installed before a backend can be used; empty where all is there."""
+    """Packages missing for a backend; empty where all are installed."""
     return [package for package in BACKENDS[name].packages if importlib.util.find_spec(package) is None]
 
 
@@ -66,7 +66,7 @@ def backend_name() -> str:
 
 
 def backend() -> Backend:
-    """What the backend of this process can do."""
+    """The backend of this process."""
     return BACKENDS[backend_name()]
 
 

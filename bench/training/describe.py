@@ -40,11 +40,11 @@ SWITCHED_OFF = (
 
 
 class CannotCompile(Exception):  # noqa: N818  reads as what happened
-    """What of a model stands in the way, in words for its user."""
+    """A model that the compiled trainer does not know; the text says what stands in the way."""
 
 
 def describe(model: Any, *, batch_size: int, train_images: int) -> Description:
-    """What the epoch program of a compiled Keras model is made from.
+    """Describe a compiled Keras model as the compiled trainer needs it.
 
     Args:
         model: a `tf.keras.Sequential` that `compile` was called on.

@@ -1,4 +1,4 @@
-"""What every loop over epochs has in common: the history, the callbacks, and the end that a callback may ask for."""
+"""Shared parts of loops over epochs: history, callbacks, and stopping when a callback asks for it."""
 
 from __future__ import annotations
 

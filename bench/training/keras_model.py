@@ -1,4 +1,4 @@
-"""What every trainer of Keras models has in common: the model before its training, and the answer after it."""
+"""Shared parts of trainers of Keras models: building before, and predicting after training."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def as_trained(  # noqa: PLR0913  what a training was, and what it left
     history: Mapping[str, Sequence[float]],
     scaling: PixelScaling | None = None,
 ) -> Trained:
-    """What a trained Keras model has become; it takes images in [0, 1] now, whatever it was trained on.
+    """Wrap a trained Keras model; it takes images in [0, 1] now, whatever it was trained on.
 
     Raises:
         Diverged: the loss is not a number.

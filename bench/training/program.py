@@ -240,7 +240,7 @@ def _update_adam(tf: Any, hyper: Any, number: Any, parameter: Any, gradient: Any
 
 
 def _pack(tf: Any, description: Description, slots: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """What the update rule carries through the loop, from one tensor per attribute of Keras's optimizer."""
+    """Pack the optimizer's tensors into the state that the loop carries."""
     return [[tf.stack(memory)] if description.optimizer == "Adam" else list(memory) for memory in slots]
 
 

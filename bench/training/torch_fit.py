@@ -29,7 +29,7 @@ SMALLEST = 1e-7
 
 
 class CannotLoop(Exception):  # noqa: N818  reads as what happened
-    """What of a model or its protocol stands in the way, in words for its user."""
+    """A model or protocol that the PyTorch loop does not know; the text says what stands in the way."""
 
 
 def prepare_torch_fit(

@@ -1,4 +1,4 @@
-"""Every recipe of the five tutorials: a file per section, and here their order; what they compare is below."""
+"""The recipes of the five tutorials: a file per section, and here their order; what they compare is below."""
 
 from __future__ import annotations
 

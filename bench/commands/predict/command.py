@@ -1,4 +1,4 @@
-"""What `python -m bench predict` does: read the command line, classify each image, print the answers."""
+"""`python -m bench predict`: classify images with an exported model, and print the probabilities."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class InputImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSource:
-    """Where subjects come from, and how pictures are to be taken.
+    """Reads input images: picture files, and images of a data set by their index.
 
     Attributes:
         dataset: a key of `DATASETS`: pictures are prepared like its images.
@@ -173,7 +173,7 @@ def fit_encoding(text: str, encoding: str) -> str:
 
 
 def _warnings(model: ModelFile, dataset: str, arguments: argparse.Namespace) -> list[str]:
-    """What a reader of the answers must know of the model."""
+    """Warnings about the model, printed before its answers."""
     if model.dataset is None:
         source = "as --dataset says" if arguments.dataset else "--dataset names another"
         assumed = f"the classes of {dataset} in their order ({source}), pixels from 0 (background) to 1 (ink)"

@@ -112,7 +112,7 @@ def refuse_keras_model(model: str) -> None:
 
 
 def making_command(model: str, results: Path, dataset: str | None) -> str | None:
-    """What to type for an export of a recipe; ``None`` where no command makes one of that name."""
+    """The command that exports a recipe; ``None`` where no command makes one of that name."""
     if model in RECIPES:
         words = ["pytest bench/ --benchmark-only --models", model]
         words += ["--dataset", dataset] if dataset and dataset != DEFAULT else []
@@ -168,7 +168,7 @@ def ask(model: ModelFile, session: Any, pixels: NDArray[np.float32]) -> NDArray[
 
 
 def _describe(path: Path, onnx: OnnxModel, session: Any) -> ModelFile:
-    """What an open session tells; its answers about inputs and outputs do not outlive it."""
+    """Describe a session's inputs and outputs, copied, since they do not outlive it."""
     properties = session.get_modelmeta().custom_metadata_map
     extra_info = {key.removeprefix(EXTRA_INFO): text for key, text in properties.items() if key.startswith(EXTRA_INFO)}
     return ModelFile(
@@ -190,7 +190,7 @@ def _read_named(path: Path, dataset: str | None) -> ModelFile:
 
 
 def _newest_first(results: Path, name: str) -> Iterator[ModelFile]:
-    """Every readable export of a recipe; the folders' names begin with the time of their run."""
+    """Yield the readable exports of a recipe, newest first (folder names begin with the time of their run)."""
     paths = [path for path in (results / FOLDER).glob("*/*.onnx") if path.stem == name]
     for path in sorted(paths, key=lambda path: path.parent.name, reverse=True):
         try:

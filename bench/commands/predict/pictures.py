@@ -53,7 +53,7 @@ SHADES = ((0.2, 0.6), (0.8, 0.4))
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """How a data set's images were laid out.
+    """The layout of a data set's images.
 
     Attributes:
         box: what the longest edge of the content is scaled to, in pixels.
@@ -156,7 +156,7 @@ def _decode(path: Path) -> tuple[NDArray[np.uint8], list[str]]:
 
 
 def _reason(error: Exception) -> str:
-    """Why a file could not be read, from what a decoder or the system raised."""
+    """The reason that a file could not be read, from the error that was raised."""
     if isinstance(error, OSError) and error.strerror:
         return f"it cannot be read: {error.strerror}."
     return f"the picture is damaged: {error or type(error).__name__}."

@@ -43,7 +43,7 @@ class Part:
 
 
 def plan(shown: Shown, kinds: Sequence[str]) -> list[Part]:
-    """What measures anew what is published, in the order of the kinds; all of it where no kind is named.
+    """The commands that measure anew what is published, in the order of the kinds; all kinds where none is named.
 
     Raises:
         DensebenchError: a kind is unknown, or none of its runs is published.

@@ -1,4 +1,4 @@
-"""What `python -m bench reproduce` does: plan, train and score each recipe from each seed, store, tell."""
+"""`python -m bench reproduce`: train each tutorial recipe from several seeds, and compare with published figures."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _options_of(stopped: Stopped, arguments: argparse.Namespace) -> argparse.Namespace:
-    """What the stopped run was asked for; where its data and results lie is asked anew."""
+    """The stopped run's options, but for the folders of data and results."""
     chosen = {"ids": stopped.recipes, "seeds": len(stopped.metadata["seeds"])}
     chosen |= {name: stopped.metadata[name] for name in ("trainer", "device", "quick")}
     return argparse.Namespace(**{**vars(arguments), **chosen})

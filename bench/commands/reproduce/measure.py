@@ -123,7 +123,7 @@ def assess(published: Published, model_store: ModelStore, training: Training) ->
 
 
 def examine(recipe: Recipe, trained: Trained, model_store: ModelStore) -> tuple[dict[str, Any], bytes]:
-    """What is looked at on one model of a recipe only, and its exported ONNX file.
+    """Examine a recipe's first model in detail (saving, predictions, confusion), and export it to ONNX.
 
     Raises:
         InvalidRow: the export fails, or its answers are not the trained model's.
@@ -159,7 +159,7 @@ def cross_validate(published: Published, model_store: ModelStore, seed: int) -> 
 
 
 def count_answers(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> list[list[int]]:
-    """How many images of each label (row) got each answer (column).
+    """The confusion matrix: images per label (row) and answer (column).
 
     Columns end with the last class that was answered, or with the last label where that is later.
     """

@@ -134,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def plan_cases(models: str | None, runtimes: str | None, threads: int) -> list[Case]:
-    """Every row that there should be, in the table's order. Raises DensebenchError where a name is unknown."""
+    """Plan all cases, in table order. Raises DensebenchError where a name is unknown."""
     chosen = names(runtimes, RUNTIMES, "runtime")
     return [
         Case(RECIPES[recipe], RUNTIMES[name], count)
@@ -213,7 +213,7 @@ def measure(  # noqa: PLR0913  what is measured, and what a test replaces
 
 
 def work_in_process(case: Case, folder: str, calls: Mapping[int, int]) -> Mapping[str, Any]:
-    """What one fresh process found out; its end is an answer too."""
+    """Measure a case in one fresh process; a crash is returned as a failure."""
     place = Path(folder) / case.recipe.name
     settings = MeasureRequest(
         runtime=case.runtime.name,
@@ -234,6 +234,6 @@ def work_in_process(case: Case, folder: str, calls: Mapping[int, int]) -> Mappin
 
 
 def _start(module: str, words: str, timeout_s: float) -> str:
-    """What one of this folder's modules printed. Raises DensebenchError where it failed."""
+    """Run one of this folder's modules; its standard output. Raises DensebenchError where it failed."""
     command = [sys.executable, "-m", module, words]
     return run_to_end(command, module, timeout_s=timeout_s, environment=side_environment())

@@ -32,7 +32,7 @@ FACTS = "facts.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareRequest:
-    """What is to be prepared; it crosses the process boundary as JSON.
+    """Request to train models and write the files that runtimes load; sent as JSON.
 
     Attributes:
         artifacts: recipe name to keys of `ARTIFACTS`.

@@ -28,7 +28,7 @@ FEWEST = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureRequest:
-    """What a worker is started for; it crosses the process boundary as JSON.
+    """Request to measure one runtime on one model; sent as JSON.
 
     Attributes:
         runtime: a key of `bench.inference.runtimes.RUNTIMES`.
@@ -53,7 +53,7 @@ class MeasureRequest:
 
 
 def work(settings: MeasureRequest, clock_ns: Callable[[], int] = time.monotonic_ns) -> dict[str, Any]:
-    """What one fresh process found out: `cold`, `certificate`, and `values_s` by batch size."""
+    """Measure the runtime: cold start (`cold`), correctness (`certificate`), and `values_s` by batch size."""
     claim_device(Device("cpu", settings.threads))  # before NumPy loads BLAS
     from bench.inference.runtimes import RUNTIMES  # noqa: PLC0415
     from bench.inference.runtimes.runtime import Unavailable  # noqa: PLC0415

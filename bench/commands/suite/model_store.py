@@ -96,7 +96,7 @@ class ModelStore:
         self._exported[recipe.name] = InvalidRow([reason])
 
     def faults(self, trained: Trained, accuracy: float) -> list[str]:
-        """Why this training's figures may not be published; empty where they may."""
+        """Reasons that make this training INVALID; empty where it is valid."""
         faults = []
         name = f"{trained.recipe.name}, seed {trained.seed}"
         floor = QUICK_FLOOR if self.quick else trained.recipe.accuracy_floors[self.dataset.name]

@@ -1,4 +1,4 @@
-"""What the user asked for on the command line, checked before anything slow starts."""
+"""Options of `pytest bench/`, checked before anything slow starts."""
 
 from __future__ import annotations
 

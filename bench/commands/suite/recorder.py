@@ -1,4 +1,4 @@
-"""Rows: each measured case becomes a benchmark with its papers, or an INVALID row, and is saved before the next."""
+"""Records each measured case as a benchmark with its `extra_info`, or as an INVALID row, and saves it at once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Recorder:
 
     @contextmanager
     def measuring(self, benchmark: Any, case: str, **identity: Any) -> Iterator[dict[str, Any]]:
-        """The papers of one row, to be filled while it is measured.
+        """The `extra_info` of one row, to be filled while it is measured.
 
         A DensebenchError inside makes the row INVALID and fails the test; the run goes on. An interrupted case leaves
         no row. Whatever happened, what is complete is on disk afterwards.

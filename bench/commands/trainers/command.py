@@ -92,7 +92,7 @@ class Case:
 
 
 class WorkerProtocol(Protocol):
-    """What answers requests: a worker, or a test's fake of one."""
+    """Protocol of a worker process."""
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The answer. Raises WorkerError."""
@@ -107,7 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure the ladder, store it, write its page and print it.
+    """Measure all variants, store them, write their page and print it.
 
     Returns:
         `ALARM` where a rung trained no model worth timing; else `FAILED` where one failed, and `FINE` where none did.
@@ -165,7 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def plan_cases() -> list[Case]:
-    """Every row that there should be, in the tables' order."""
+    """Plan all cases, in table order."""
     named = [(variant, *model_store) for model_store, variants in COMPARED.items() for variant in variants]
     return [Case(position, *each) for position, each in enumerate(named)]
 
@@ -245,7 +245,7 @@ def measure(  # noqa: PLR0913  who takes part, in which order, and what a test r
 
 
 def accuracy_fault(case: Case, dataset: str) -> str | None:
-    """Why what a case has trained is no model worth timing; ``None`` where it is, and for limits."""
+    """The reason that a trained case is INVALID; ``None`` where it is valid, and for limits."""
     if case.variant in LIMITS:
         return None
     recipe = RECIPES[case.recipe]
@@ -256,7 +256,7 @@ def accuracy_fault(case: Case, dataset: str) -> str | None:
 
 
 def epochs_trained(case: Case) -> int:
-    """How many epochs the warm-up and the timed repetitions were."""
+    """Epochs of the warm-up and of the timed repetitions together."""
     return int(case.prepared.get("warm_up_epochs", 0)) + len(case.values_s) * int(case.prepared.get("epochs", 0))
 
 
@@ -338,7 +338,7 @@ def _metadata(arguments: argparse.Namespace, dataset: Dataset, device: Device, s
 
 
 def _show_errors(cases: Sequence[Case], workers: Mapping[str, Worker], progress: Progress) -> None:
-    """What failed, with what the worker wrote about it."""
+    """Print the failed cases with what their workers wrote to standard error."""
     for backend, worker in workers.items():
         failed = [case for case in cases if case.failed and VARIANTS[case.variant].backend == backend]
         for case in failed:

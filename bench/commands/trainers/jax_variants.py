@@ -1,4 +1,4 @@
-"""The rung that JAX computes: an epoch is one jitted scan over the batches, as its own users would write it."""
+"""The JAX variant: an epoch is one jitted scan over the batches, as its own users would write it."""
 
 from __future__ import annotations
 

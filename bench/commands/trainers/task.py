@@ -1,4 +1,4 @@
-"""The nouns of the trainers' ladder: a `Task` goes into a rung, something `Ready` to be repeated comes out."""
+"""Input and output of a variant: a `Task` goes in, a `Ready` training that can be repeated comes out."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LEARNING_RATE, EPSILON = 1e-3, 1e-7
 
 
 class Unavailable(Exception):  # noqa: N818  reads as what it is
-    """A rung that this machine lacks something for: that is no failure."""
+    """A variant that lacks something on this machine, though nothing is broken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """What a rung trains.
+    """The training that a variant prepares.
 
     Attributes:
         widths: values per image from the input to the output: (784, 100, 10) is two Dense layers with ReLU between.
@@ -63,7 +63,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A rung that is compiled and warm.
+    """A variant that is compiled and warm.
 
     Attributes:
         repeat: one repetition; the seconds that it took.
@@ -90,7 +90,7 @@ def make_ready(
     clock: Callable[[], float] = time.perf_counter,
     **facts: Any,
 ) -> Ready:
-    """A training rung after one epoch that compiles and two of which the faster tells how long an epoch takes.
+    """Warm a training variant up: one epoch that compiles, and two more, of which the faster tells an epoch's time.
 
     Args:
         task: what is trained.

@@ -1,4 +1,4 @@
-"""The rungs that TensorFlow computes: Keras's `fit`, the same with XLA, and this suite's compiled trainer."""
+"""The TensorFlow variants: Keras's `fit`, the same with XLA, and this suite's compiled trainer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rungs that PyTorch computes: its training loop as it stands, and with the step compiled."""
+"""The PyTorch variants: its training loop as it stands, and with the step compiled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rungs of the trainers' ladder, in display order: one entry each, and one file per backend.
+"""The ways to train that are compared, in display order: one entry each, and one file per backend.
 
 No two of TensorFlow, JAX and PyTorch are ever loaded into one process: each backend has a worker of its own.
 """

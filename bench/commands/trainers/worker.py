@@ -1,4 +1,4 @@
-"""A worker of the trainers' ladder: one process, one backend, one JSON line per request and per answer.
+"""The worker of `trainers`: one process, one backend, one JSON line per request and per answer.
 
 It works only while a request is open, so that of several workers only one ever uses the CPUs.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Worker:
-    """The rungs of one process that are ready, by case.
+    """The variants of one process that are ready, by case.
 
     Attributes:
         dataset_name: what is trained on.
@@ -49,7 +49,7 @@ class Worker:
         return load_dataset(self.dataset_name, self.data_dir)
 
     def prepare(self, *, case: str, variant: str, recipe: str, batch_size: int) -> dict[str, Any]:
-        """Make a rung ready: build, compile, warm up; what a repetition of it will be."""
+        """Build, compile and warm up a variant; the size of its repetitions."""
         chosen = RECIPES[recipe]
         images: NDArray[np.float32] = np.zeros((0, 784), np.float32)
         labels: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -69,7 +69,7 @@ class Worker:
         return {"value_s": value_s, "contamination": told, "test_accuracy": self._score(ready)}
 
     def _score(self, ready: Ready) -> float | None:
-        """The test accuracy (0-1) of what a rung has trained so far; ``None`` for a limit."""
+        """Test accuracy (0-1) of the model as trained so far; ``None`` for a limit."""
         predict = ready.predict
         if predict is None:
             return None

@@ -1,4 +1,4 @@
-"""Where Fashion-MNIST and MNIST come from: five sources, tried in order.
+"""The five sources of Fashion-MNIST and MNIST, tried in order.
 
 No byte is used before the SHA-256 of its uncompressed IDX file was verified. A source that cannot deliver says why
 (`UnavailableError`), and the next one is tried. Only a damaged file in a directory that the user named stops the run.

@@ -1,4 +1,4 @@
-"""What a source is asked for, what it delivers, and how each file is verified before a byte of it is used."""
+"""Requests to sources and their deliveries; each file is verified before a byte of it is used."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def verify(raw: bytes, digest: str) -> bytes:
 
 
 def unpack(packed: bytes) -> bytes:
-    """What a gzip file holds; a ValueError says why it cannot be unpacked."""
+    """Unpack a gzip file's bytes; a ValueError says why that fails."""
     if not packed.startswith(b"\x1f\x8b"):
         raise ValueError(f"is not a gzip file ({len(packed):,} bytes, starting with {packed[:8]!r})")
     try:

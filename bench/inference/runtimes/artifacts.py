@@ -1,4 +1,4 @@
-"""What runtimes load: one trained model, written in every format that some runtime reads."""
+"""Model files for runtimes: one trained model in each format that some runtime reads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_joblib(exported: Exported, path: Path) -> None:
 
 
 def write_onnx(exported: Exported, path: Path) -> None:
-    """The main job's export."""
+    """Write the suite's own ONNX export."""
     path.write_bytes(exported.onnx.content)
 
 

@@ -20,7 +20,7 @@ LARGEST_LOSS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a runtime's answers are worth.
+    """Correctness of a runtime's answers.
 
     Attributes:
         parity: against the trained model's probabilities.
@@ -34,7 +34,7 @@ class Answers:
 
     @property
     def faults(self) -> list[str]:
-        """Why its figures may not be published; empty where they may."""
+        """Reasons that make its figures INVALID; empty where they are valid."""
         if self.exact:
             return self.parity.faults
         if self.accuracy_change >= -LARGEST_LOSS:  # false of NaN

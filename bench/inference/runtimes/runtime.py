@@ -16,7 +16,7 @@ Answer = Callable[["NDArray[Any]"], "NDArray[Any]"]
 
 
 class Unavailable(Exception):  # noqa: N818  reads as what it is
-    """What this machine, or this build of a runtime, cannot do, though nothing is broken."""
+    """A runtime that this machine or build does not support, though nothing is broken."""
 
 
 @dataclass(frozen=True, slots=True)

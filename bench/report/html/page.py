@@ -67,7 +67,7 @@ def write_report(stored: Stored, folder: Path) -> tuple[Path, list[str]]:
 
 
 def make_sections(stored: Stored) -> tuple[list[Section], list[str]]:
-    """Every chapter, and a line for each that the stored data cannot be made into."""
+    """Make all chapters; a warning for each that the stored data is not fit for."""
     sections, warnings = [], []
     for title, make in SECTIONS.items():
         try:

@@ -26,7 +26,7 @@ MOST_RUNS = 48
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the page shows.
+    """The stored runs that the page shows.
 
     Attributes:
         main: runs of the suite, newest first: of each machine, data set, device, backend, release and trainer the
@@ -54,7 +54,7 @@ class Stored:
 
 
 def make_stored(published: Shown, own: Shown | None = None, *, page: Path | None = None) -> Stored:
-    """What the page shows of the published runs and of the reader's own.
+    """Choose what the page shows of the published runs and of the reader's own.
 
     Args:
         published: the runs of the project, or of any folder of results.
@@ -104,7 +104,7 @@ def _chosen(kind: str, published: Shown, own: Shown | None) -> Sequence[Any]:
 
 
 def _links(folders: Sequence[Path], page: Path) -> dict[str, str]:
-    """Where run files, and folders of them, are seen from the page; of equal names the last folder's counts."""
+    """Links from the page to run files and their folders; of equal names the last folder's counts."""
     links: dict[str, str] = {}
     for results in folders:
         for path in (results / "raw").glob("*/*/"):

@@ -1,4 +1,4 @@
-"""What the page is made of, as plain data: sections of panels, each with its plot, its table and a sentence.
+"""The page as plain data: sections of panels, each with its plot, its table and a sentence.
 
 Everything here ends up as JSON in the page, where `report.js` draws it. Text is data: `report.js` puts it in as text,
 and what Plotly gets has been through `plot_text`, since Plotly reads some of its texts as HTML.
@@ -137,7 +137,7 @@ class Section:
 
 
 def facets_of(run: Run, model: str | None = None) -> dict[str, str]:
-    """What a run's figures, or those of one of its models, can be filtered by."""
+    """Facets of a run's figures, or of one of its models, to filter by."""
     facets = {
         "machine": shorten(str(run.machine.get("name"))),
         "dataset": shorten(run.dataset),

@@ -1,4 +1,4 @@
-"""What a search for the release that changed a case has found, as Markdown. Pure functions."""
+"""The answer of a bisection as Markdown. Pure functions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def answer(found: Found) -> str:
 
 
 def sureness(found: Found) -> str:
-    """How likely the answer is to be wrong; empty where there is none."""
+    """Upper bound of the probability that the answer is wrong, as a sentence; empty where there is no answer."""
     if not found.used:
         return ""
     changed = sum(step.word in CHANGED for step in found.used)
@@ -56,13 +56,13 @@ def skipped(found: Found) -> str:
 
 
 def steps_table(found: Found) -> str:
-    """A row per duel, in the order in which they were fought."""
+    """A row per duel, in the order of measurement."""
     rows = [_row(number, step) for number, step in enumerate(found.steps, start=1)]
     return markdown_table(HEADERS, rows, text_columns=(4, 6))
 
 
 def _in_one_piece(found: Found) -> str:
-    """What the duel of the two neighbours says about the change."""
+    """Sentence on the duel of the two neighbouring releases."""
     if found.last is None or found.last.word == found.steps[0].word:
         return ""
     if found.last.word in UNCHANGED:

@@ -1,4 +1,4 @@
-"""The table across devices: stored runs of the main job go in, Markdown comes out. No framework is imported."""
+"""The table across devices: stored runs of the suite go in, Markdown comes out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def devices_page(runs: Sequence[Run]) -> str:
 
 
 def devices_notices(runs: Sequence[Run]) -> list[str]:
-    """What a reader must know before believing the table."""
+    """Warnings above the table."""
     faults = {
         f"**INVALID on {run.backend}, {run.device}: {record.recipe}: {fault.removeprefix(f'{record.case}: ')}**": None
         for run in runs
@@ -70,7 +70,7 @@ def devices_table(runs: Sequence[Run]) -> str:
 
 
 def devices_caption(runs: Sequence[Run]) -> str:
-    """What was measured on what, when, and with which commands."""
+    """Caption: data, devices, machine, versions, date, commands."""
     newest = runs[-1]
     days = sorted({run.started_at[:10] for run in runs})
     parts = [
@@ -87,7 +87,7 @@ def devices_caption(runs: Sequence[Run]) -> str:
 
 
 def _commands(runs: Sequence[Run]) -> list[str]:
-    """What makes all the runs again: runs that had the same options are of one command."""
+    """The commands that make the runs again, one for all runs with the same options."""
     asked: dict[tuple[str, ...], list[str]] = {}
     for run in runs:
         words = [word for word in shlex.split(run.command)[3:] if not word.startswith(("--backend", "--device"))]

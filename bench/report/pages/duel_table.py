@@ -37,7 +37,7 @@ TEXT = ("Case", "Verdict", "Accuracy", "To settle it")
 
 
 def duel_page(rows: Sequence[Row], found: Sequence[Outcome], margins: Margins, metadata: Mapping[str, Any]) -> str:
-    """What must be known first, the table, what it means and what was compared, as Markdown."""
+    """A duel as Markdown: warnings, table, explanation and caption."""
     parts = [*notices(rows, metadata), duel_table(rows, found), explanation(margins), packages_table(metadata)]
     return "\n\n".join(part for part in [*parts, caption(metadata)] if part)
 
@@ -50,7 +50,7 @@ def duel_table(rows: Sequence[Row], found: Sequence[Outcome]) -> str:
 
 
 def notices(rows: Sequence[Row], metadata: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before believing the table: planted changes, missing cases, failures, lost blocks."""
+    """Warnings above the table: injected changes, missing cases, failures, lost blocks."""
     lines = []
     if metadata["duel"]["plant"]:
         lines.append(f"**Planted into HEAD: {metadata['duel']['plant']}.** This is a test of the duel, not of HEAD.")
@@ -82,7 +82,7 @@ def packages_table(metadata: Mapping[str, Any]) -> str:
 
 
 def caption(metadata: Mapping[str, Any]) -> str:
-    """What was compared on what, and when."""
+    """Caption: environments, data, machine, date."""
     duel, machine = metadata["duel"], metadata["machine"]
     same = metadata["packages_by_side"].get(SIDES[0]) == metadata["packages_by_side"].get(SIDES[1])
     return escape(

@@ -42,7 +42,7 @@ def stored_duel(run: Run) -> StoredDuel:
 
 
 def duels_page(duels: Sequence[StoredDuel]) -> str:
-    """Every duel with its table, the packages that differ, and where it comes from."""
+    """The page of stored duels, each with its table, the packages that differ, and its provenance."""
     parts = ["# Duels of two environments", explanation(MARGINS)]
     for one in duels:
         duel = one.metadata["duel"]

@@ -64,7 +64,7 @@ def versions_page(attempts: Sequence[Attempt]) -> str:
 
 
 def versions_notices(attempts: Sequence[Attempt]) -> list[str]:
-    """What a reader must know before believing the table: releases that failed, and quick runs."""
+    """Warnings above the table: releases that failed, and quick runs."""
     lines = [f"**{one.release.name} FAILED: {one.trouble}**" for one in attempts if one.trouble]
     if any(one.run.quick for one in attempts):
         lines.append("**Quick runs: training protocols are cut down; the figures say nothing about the models.**")
@@ -96,7 +96,7 @@ def versions_table(attempts: Sequence[Attempt], only: Sequence[str] | None = Non
 
 
 def versions_caption(attempts: Sequence[Attempt]) -> str:
-    """What was measured on what, when, and with which commands."""
+    """Caption: data, machine, dates, commits, commands."""
     run = next((one.run for one in attempts if one.run.records), attempts[0].run)
     days = sorted({one.run.started_at[:10] for one in attempts})
     commands = dict.fromkeys(one.run.command for one in attempts)
@@ -164,7 +164,7 @@ class Column:
 
 
 def compare_release(by_release: ByRelease, base: Release, head: Release) -> Column:
-    """What the runs of a release say of it; noise is pooled over the runs of all releases."""
+    """Compare a release's runs with the base's; noise is pooled over the runs of all releases."""
     pool = list(by_release.values())
     compared = compare_runs(by_release[base], by_release[head], MARGINS, pool) if by_release[head] else []
     pairs = {

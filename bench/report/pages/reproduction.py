@@ -51,7 +51,7 @@ def reproduction_table(results: dict[str, Result]) -> str:
 
 
 def reproduction_notices(run: Run, results: dict[str, Result]) -> list[str]:
-    """What a reader must know before believing the table."""
+    """Warnings above the table."""
     lines = []
     if run.quick:
         lines.append("**Quick run: training protocols are cut down; these figures say nothing about the models.**")
@@ -77,7 +77,7 @@ def deviations(results: dict[str, Result]) -> str:
 
 
 def reproduction_caption(run: Run) -> str:
-    """What was trained on what, when, and the command that does it again."""
+    """Caption: data, trainer, machine, versions, date, command."""
     device = f"{run.device} ({format_counted(run.threads, 'thread')})"
     return escape("; ".join([run.dataset, f"{run.trainer} trainer", device, *provenance(run, VERSIONS)]))
 
@@ -124,6 +124,6 @@ def _headline_figures(published: Published) -> list[Figure]:
 
 
 def _own_figure(result: Result) -> Figure:
-    """What stands for a recipe of which no figure was published: its accuracy, on the images that its tutorial uses."""
+    """The figure shown for a recipe without a published one: its accuracy on the images that its tutorial uses."""
     part: Part = "validation" if "validation accuracy" in result.seed_runs[0].scores else "test"
     return Figure("accuracy", part, NOT_MEASURED)

@@ -30,7 +30,7 @@ def spread(figure: Figure, ours: Sample | None) -> str:
 
 
 def interval(figure: Figure, ours: Sample | None) -> str:
-    """Where a single new run is expected, as far as such values are possible: ``0.8496 to 0.8686``."""
+    """The prediction interval of a single new run, clipped to possible values: ``0.8496 to 0.8686``."""
     if ours is None:
         return NOT_MEASURED
     ends = ours.interval

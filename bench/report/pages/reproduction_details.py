@@ -112,7 +112,7 @@ def saving_table(results: Mapping[str, Result]) -> str:
 
 
 def label_table(results: Mapping[str, Result]) -> str:
-    """How many images of each class each data set has."""
+    """Images per class of each data set."""
     first_models = {
         PUBLISHED[name].dataset: result.first_model for name, result in results.items() if result.first_model
     }

@@ -80,7 +80,7 @@ def readme_table(records: Sequence[Record]) -> str:
 
 
 def runtimes_notices(run: Run, records: Sequence[Record] | None = None) -> list[str]:
-    """What a reader must know before believing the tables: of the whole run, or of the records that are shown."""
+    """Warnings above the tables, of the whole run or of the records that are shown."""
     shown = run.records if records is None else records
     lines = ["**Quick run: the figures say nothing about the models.**"] if run.quick else []
     lines += [] if run.complete else ["**This run was interrupted: processes of later rounds are missing.**"]
@@ -115,7 +115,7 @@ def runtimes_table(records: Sequence[Record]) -> str:
 
 
 def runtimes_caption(run: Run) -> str:
-    """What was measured on what, when, and with which command."""
+    """Caption: data, device, machine, versions, date, command."""
     packages = ("tensorflow", "onnxruntime", "ai-edge-litert", "openvino", "scikit-learn", "numpy")
     versions = [f"{name} {run.packages[name]}" for name in packages if run.packages.get(name)]
     rounds = max((len(record.values_s) for record in run.records if record.stage == "start"), default=0)

@@ -57,7 +57,7 @@ def selftest_page(selftest_duels: Sequence[SelftestDuel]) -> str:
 
 
 def selftest_notices(selftest_duels: Sequence[SelftestDuel]) -> list[str]:
-    """What a reader must know before believing the tables: duels that failed, and why."""
+    """Warnings above the tables: duels that failed, and why."""
     reasons: dict[str, int] = {}
     for one in selftest_duels:
         if not one.counts:
@@ -69,7 +69,7 @@ def selftest_notices(selftest_duels: Sequence[SelftestDuel]) -> list[str]:
 
 
 def gate_table(selftest_duels: Sequence[SelftestDuel]) -> str:
-    """A row per case: false alarms, what was caught of each plant, what is detectable, and the noise."""
+    """A row per case: false alarms, caught injections of each size, the detectable slowdown, and the noise."""
     shares, labels = injected_shares(selftest_duels, slower=True), injected_shares(selftest_duels, slower=False)
     headers = [
         "Case",
@@ -88,7 +88,7 @@ def gate_table(selftest_duels: Sequence[SelftestDuel]) -> str:
 
 
 def rules_table(selftest_duels: Sequence[SelftestDuel]) -> str:
-    """A row per case and planted slowdown: how often each rule said slower."""
+    """A row per case and injected slowdown: how often each rule said slower."""
     rows = []
     for name, duels in {**by_case(selftest_duels), EVERY_CASE: [one for one in selftest_duels if one.counts]}.items():
         for share in (0.0, *injected_shares(duels, slower=True)):
@@ -100,7 +100,7 @@ def rules_table(selftest_duels: Sequence[SelftestDuel]) -> str:
 
 
 def selftest_caption(selftest_duels: Sequence[SelftestDuel]) -> str:
-    """What was measured on what, when, and the commands."""
+    """Caption: environment, data, machine, versions, dates, commands."""
     metadata = selftest_duels[0].metadata
     days = sorted({one.metadata["started_at"][:10] for one in selftest_duels})
     packages = metadata["packages"]
@@ -118,7 +118,7 @@ def selftest_caption(selftest_duels: Sequence[SelftestDuel]) -> str:
 
 
 def false_alarms(selftest_duels: Sequence[SelftestDuel]) -> Rate:
-    """How many duels with nothing planted raised an alarm, over all cases."""
+    """Share of duels without an injection that raised an alarm, over all cases."""
     return _rate([one for one in selftest_duels if one.counts and one.injection is None], _alarmed)
 
 
@@ -158,7 +158,7 @@ def _slower(one: SelftestDuel) -> bool:
 
 
 def _caught_loss(duels: Sequence[SelftestDuel]) -> str:
-    """How many of the planted losses of accuracy were caught, with the loss itself."""
+    """Share of injected losses of accuracy that were caught, with the loss itself."""
     if not duels:
         return NOT_MEASURED
     caught = _rate(duels, lambda one: one.outcome.accuracy is not None and one.outcome.accuracy.verdict == WORSE)
@@ -183,19 +183,19 @@ def _place(case: Case) -> tuple[int, bool, bool, int, int]:
 
 
 def injected_shares(selftest_duels: Sequence[SelftestDuel], *, slower: bool) -> list[float]:
-    """How much was planted, of what makes slower or else of what is learnt wrongly, smallest first."""
+    """Sizes of the injected slowdowns (or label errors), ascending."""
     injections = [parse_injection(one.injection) for one in selftest_duels if one.injection and one.counts]
     return sorted({injection.share for injection in injections if (injection.kind != "labels") == slower})
 
 
 def injected(duels: Sequence[SelftestDuel], share: float, *, slower: bool) -> list[SelftestDuel]:
-    """The duels with so much planted; with a share of 0, those with nothing."""
+    """The duels with an injection of this size; with a share of 0, those without."""
     kinds = [(one, parse_injection(one.injection)) for one in duels]
     return [one for one, injection in kinds if injection.share == share and (injection.kind != "labels") == slower]
 
 
 def noise(duels: Sequence[SelftestDuel]) -> Split | None:
-    """The noise of all duels of a case; what is planted changes the level, not the noise around it."""
+    """Variance components of all duels of a case; an injection changes the level, not the noise around it."""
     sides = [([block.base_s for block in one.row.blocks], [block.head_s for block in one.row.blocks]) for one in duels]
     splits = [split_noise(base_s, head_s) for base_s, head_s in sides]
     return mean_split([split for split in splits if split is not None])

@@ -71,7 +71,7 @@ def readme_table(run: Run) -> str:
 
 
 def latency_table(run: Run) -> str:
-    """Every latency row: model, batch size, threads, p50, p99 and throughput."""
+    """All latency rows: model, batch size, threads, p50, p99 and throughput."""
     headers = ["Model", "Precision", "Batch", "Threads", "Timings", "p50", "p99", "images/s"]
     records = [record for record in run.records if record.stage == "infer"]
     rows = [
@@ -91,14 +91,14 @@ def latency_table(run: Run) -> str:
 
 
 def training_table(run: Run) -> str:
-    """Every training: model, seed, epochs, first step, time of the whole fit and accuracy."""
+    """All trainings: model, seed, epochs, first step, time of the whole fit and accuracy."""
     headers = ["Model", "Trainer", "Seed", "Epochs", "First step (tracing, compiling)", "Train time", "Test accuracy"]
     rows = [row for record in run.records if record.stage == "train" for row in _seed_rows(record)]
     return markdown_table(headers, rows, text_columns=(0, 1))
 
 
 def caption(run: Run) -> str:
-    """What was measured on what, when, and the command that measures it again."""
+    """Caption: data, trainer, device, machine, versions, date, command."""
     parts = [
         run.dataset,
         f"{run.trainer} trainer",
@@ -109,7 +109,7 @@ def caption(run: Run) -> str:
 
 
 def notices(run: Run) -> list[str]:
-    """What a reader must know before believing the tables: stand-in data, cut-down protocols, missing rows, faults."""
+    """Warnings above the tables: stand-in data, cut-down protocols, missing rows, faults."""
     lines = []
     if run.fallback_reason:
         lines.append(f"**Stand-in data: {run.dataset} in place of the data set that could not be had.**")
@@ -227,7 +227,7 @@ def _seed_rows(record: Record) -> list[list[str]]:
 
 
 def invalid_or_missing(record: Record | None) -> str:
-    """What stands where a number would: ``INVALID``, or a dash where nothing was measured."""
+    """The cell without a number: ``INVALID``, or a dash where nothing was measured."""
     return "INVALID" if record is not None and record.faults else NOT_MEASURED
 
 

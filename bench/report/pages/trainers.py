@@ -1,4 +1,4 @@
-"""The trainers' page: a stored run of the ladder goes in, Markdown comes out. No framework is imported."""
+"""The trainers' page: a stored run of `trainers` goes in, Markdown comes out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Blocks = dict[int, float]
 
 
 def trainer_page(run: Run) -> str:
-    """All that the ladder measured as a Markdown page."""
+    """The page of a run of `trainers`."""
     recipes = list(dict.fromkeys(record.recipe for record in run.records))
     others = [recipe for recipe in recipes if recipe != HEADLINE]
     parts = [
@@ -52,7 +52,7 @@ def trainer_page(run: Run) -> str:
 
 
 def trainer_table(run: Run, recipes: Sequence[str]) -> str:
-    """A row per model, batch size and rung: rate, ratio to `fit`, shares of both limits, accuracy and time to it."""
+    """A row per model, batch size and variant: rate, ratio to `fit`, shares of both limits, accuracy and time to it."""
     headers = [
         "Model",
         "Batch",
@@ -69,7 +69,7 @@ def trainer_table(run: Run, recipes: Sequence[str]) -> str:
 
 
 def trainer_notices(run: Run) -> list[str]:
-    """What a reader must know before believing the tables: too few blocks, an early end, rows that are no result."""
+    """Warnings above the tables: too few blocks, an early end, rows that are no result."""
     lines = []
     if run.quick:
         lines.append("**Quick run: too few blocks for a comparison.**")
@@ -84,7 +84,7 @@ def trainer_notices(run: Run) -> list[str]:
 
 
 def trainer_explanation(run: Run) -> str:
-    """How to read the tables, with the rates that NumPy's matrix products reached in the same blocks."""
+    """Explanation below the tables, with the rates that NumPy's matrix products reached in the same blocks."""
     reached = [
         f"{_gigaflops(record)} for those of {record.recipe} at batch {record.batch_size}"
         for record in sorted(run.records, key=lambda record: record.position)
@@ -121,7 +121,7 @@ def _targets(run: Run) -> str:
 
 
 def trainer_caption(run: Run) -> str:
-    """What was measured on what, when, and the command that measures it again."""
+    """Caption: data, device, blocks, machine, versions, date, command."""
     blocks = max((len(record.values_s) for record in run.records), default=0)
     parts = [
         run.dataset,
@@ -194,7 +194,7 @@ def rates(record: Record) -> Blocks:
 
 
 def rates_of(run: Run, like: Record, trainer: str) -> Blocks:
-    """The rates of another rung of the same ladder; none where it has no valid row."""
+    """The rates of another variant of the same model and batch size; none where it has no valid row."""
     model_store = (like.recipe, like.batch_size, trainer)
     for record in run.records:
         if (record.recipe, record.batch_size, record.trainer) == model_store and not record.faults:
@@ -222,7 +222,7 @@ def _accuracy(record: Record) -> str:
 
 
 def trainer_title(record: Record) -> str:
-    """The rung's name, with the number of steps that Keras takes per call where it was chosen."""
+    """The variant's name, with the number of steps that Keras takes per call where it was chosen."""
     steps = record.extra_info["facts"].get("steps_per_execution")
     return f"{record.trainer}, {steps} steps per execution" if steps else str(record.trainer)
 

@@ -19,7 +19,7 @@ LABELS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
 
 def make_section(stored: Stored) -> Section:
-    """Who is taken for whom, and how well each class is known; from each recipe's first seed."""
+    """Confusion matrices and per-class scores, of each recipe's first seed."""
     run = stored.reproduction
     results = {name: one for name, one in read_results(run).items() if one.seed_runs} if run else {}
     return Section(

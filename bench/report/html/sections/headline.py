@@ -71,18 +71,18 @@ class ModelSummary:
 
     @property
     def facets(self) -> Facets:
-        """What it can be filtered by."""
+        """Facets to filter by."""
         return facets_of(self.run, self.model)
 
     @property
     def faults(self) -> list[str]:
-        """Why it is INVALID."""
+        """Reasons that it is INVALID."""
         records = [record for record in (self.train, self.single, self.bulk) if record]
         return list(dict.fromkeys(fault for record in records for fault in record.faults))
 
 
 def model_summaries(runs: Sequence[Run]) -> list[ModelSummary]:
-    """Every model of every run, in the order of the runs."""
+    """Summarise each model of each run, in the order of the runs."""
     return [_summary(run, model) for run in runs for model in dict.fromkeys(record.recipe for record in run.records)]
 
 

@@ -1,4 +1,4 @@
-"""Latency as a distribution, not as a number: every call of ONNX Runtime in the main job, and every runtime."""
+"""Latency distributions: the suite's ONNX Runtime calls, and all runtimes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PARTS = {"import_s": "Python and imports", "load_s": "Loading the model", "first
 
 
 def make_section(stored: Stored) -> Section:
-    """Distributions of the main job, then of the runtimes, then their cold starts."""
+    """Distributions of the suite's calls, then of the runtimes, then cold starts."""
     panels = [_main_panel(stored.main)]
     if run := stored.runtimes:
         panels += [_runtimes_panel(run), _start_panel(run)]
@@ -43,7 +43,7 @@ def make_section(stored: Stored) -> Section:
 
 
 def _call_cells(record: Record) -> list[Cell]:
-    """How single calls went: the median, the 99th percentile, the slowest, and what that makes per second."""
+    """Cells for single calls: median, 99th percentile, slowest call, images per second."""
     slowest = measured(max(record.values_s, default=None), format_duration)
     return [duration_cell(record, 0.5), duration_cell(record, P99), slowest, rate_cell(record)]
 

@@ -78,7 +78,7 @@ def make_section(stored: Stored) -> Section:
 
 
 def points(by_release: ByRelease, base: Release) -> Iterator[Point]:
-    """Every release's finding on every row, against the base release."""
+    """Yield each release's finding on each row, against the base release."""
     for release, runs in by_release.items():
         column = compare_release(by_release, base, release)
         for one in column.compared:

@@ -1,4 +1,4 @@
-"""How far the duels can be trusted: false alarms and power with exact intervals, beside two other tools' rules."""
+"""The self-test chapter: false alarms and power with exact intervals, beside two other tools' rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEVELS = {"rounds": "turns", "processes": "processes", "blocks": "blocks"}
 
 
 def make_section(stored: Stored) -> Section:
-    """What three rules said of the same duels, and where the noise comes from."""
+    """Three rules on the same duels, and the components of the noise."""
     selftest_duels = [one for one in stored.selftest_duels if one.counts]
     failed = len(stored.selftest_duels) - len(selftest_duels)
     text = "An environment against itself, again and again, with nothing planted and with real slowdowns inside. "
@@ -88,7 +88,7 @@ def _rules(selftest_duels: Sequence[SelftestDuel]) -> Panel:
 
 
 def _said(duels: Sequence[SelftestDuel]) -> dict[str, Rate]:
-    """How often each rule said slower."""
+    """Share of duels that each rule called slower."""
     return {name: Rate(sum(rule(one.row, one.margins) for one in duels), len(duels)) for name, rule in RULES.items()}
 
 

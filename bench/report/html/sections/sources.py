@@ -1,4 +1,4 @@
-"""Where every number comes from, and what is no result: INVALID rows, files that cannot be read."""
+"""The runs behind the page, and what is no result: INVALID rows, unreadable files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEADERS = (
 
 
 def make_section(stored: Stored) -> Section:
-    """Every run that the page has figures of, and everything that is no result."""
+    """Tables of all runs shown, and of everything that is no result."""
     runs = _shown(stored)
     return Section(
         key="sources",

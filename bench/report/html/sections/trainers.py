@@ -1,4 +1,4 @@
-"""Trainers side by side, and the same ladder on other devices and backends."""
+"""Trainers side by side, and the four models on other devices and backends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PATTERNS = ("", "/", ".", "x", "-", "|")
 
 
 def make_section(stored: Stored) -> Section:
-    """Who trains fastest, and where."""
+    """Training speeds by trainer, device and backend."""
     panels = [_trainers(stored.trainers)] if stored.trainers else []
     if len(stored.devices) > 1:
         panels.append(_devices(model_summaries(stored.devices)))
