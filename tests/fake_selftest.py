@@ -1,4 +1,4 @@
-"""Duels of a self-test made by hand, and an arena in which what is planted has its effect."""
+"""Duels of a self-test made by hand, and an arena in which what is injected has its effect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FakeGround(FakeArena):
 
 
 def injected(injection: str | None) -> FakeGround:
-    """An arena in which what was planted has its effect."""
+    """An arena in which what was injected has its effect."""
     kind = parse_injection(injection)
     slower = 1.0 if kind.kind == "labels" else 1 + kind.share
     loss = kind.share / 10 if kind.kind == "labels" else 0.0

@@ -139,7 +139,7 @@ def test_what_reads_stored_runs_never_reaches_what_measures() -> None:
         "def late():\n    from bench.host.middle import x\n",
     ],
 )
-def test_a_planted_leak_is_found(tmp_path: Path, text: str) -> None:
+def test_a_injected_leak_is_found(tmp_path: Path, text: str) -> None:
     for name, content in {
         "report/page.py": text,
         "host/middle.py": "from bench.training import fit\nx = 1\n",

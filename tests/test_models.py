@@ -8,7 +8,7 @@ from bench.data.datasets import DATASETS
 from models import RECIPES, Recipe
 
 
-def test_the_ladder_stands_in_table_order() -> None:
+def test_the_models_stands_in_table_order() -> None:
     assert list(RECIPES) == ["logistic_regression", "single_dense", "deep_mlp", "dropout_mlp"]
 
 

@@ -62,7 +62,7 @@ def test_one_command_trains_exports_times_and_prints_the_table(
         assert Path(path).is_file()
 
 
-def test_every_row_of_a_run_carries_its_identity_and_its_papers(
+def test_every_row_of_a_run_carries_its_identity_and_its_extra_info(
     sound: tuple[subprocess.CompletedProcess[str], Path],
 ) -> None:
     run = only_run(sound[1])

@@ -176,7 +176,7 @@ def duel_device(text: str) -> Device:
     """Parse ``--device``; duels run on CPUs only. Raises DensebenchError."""
     device = parse_device(text)
     if device.kind != "cpu":
-        raise DensebenchError(f"--device {text!r}: duels are fought on cpu or cpu:N only.")
+        raise DensebenchError(f"--device {text!r}: duels run on cpu or cpu:N only.")
     return device
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MEMORY_BYTES = 1_500_000_000
-"""Of one run of the main job."""
+"""Of one run of the suite."""
 RUN_TIMEOUT = "1h"
 DEFAULT_PROBES = 5
 PROBES_HELP = "fresh processes per release that time the import, the first epoch, memory, predict and calls"
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trainers", default=",".join(KERAS_TRAINERS), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=1, help="runs per release and trainer (default: %(default)s)")
     parser.add_argument("--probes", type=int, default=DEFAULT_PROBES, help=f"{PROBES_HELP} (default: %(default)s)")
-    parser.add_argument("--options", default="", help="of the main job: '--models deep_mlp --seeds 2'")
+    parser.add_argument("--options", default="", help="of the suite: '--models deep_mlp --seeds 2'")
     add_common(parser, "device", "dataset", "data-dir")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
     parser.add_argument("--time-limit", default=RUN_TIMEOUT, help="after which a run is ended (default: %(default)s)")
@@ -63,7 +63,7 @@ class Job:
     """One run of the suite, or one probe.
 
     Attributes:
-        what: the trainer of the main job, or `PROBE`.
+        what: the trainer of the suite, or `PROBE`.
     """
 
     release: Release

@@ -39,7 +39,7 @@ class Found:
     """The outcome of a search.
 
     Attributes:
-        steps: every duel, in the order in which they were fought.
+        steps: every duel, in the order of measurement.
         before: the last release that was as the first one; ``None`` where the ends do not differ for certain.
         after: the earliest release that was found changed.
         between: releases between those two that tell nothing.

@@ -46,7 +46,7 @@ class Record:
         first_step_s: seconds of the first steps with their compilation; ``None`` where nothing compiles.
         precision: what the exported graph computes in (latency rows).
         trainer: what trained the model (training rows).
-        papers: everything else that was stored with the row.
+        extra_info: everything that was stored with the row.
     """
 
     case: str
@@ -109,7 +109,7 @@ class Run:
         complete: false where the run was interrupted.
         missing: planned cases that have no row.
         fallback_reason: why `digits` stands in for another data set; ``None`` where it does not.
-        papers: everything that was stored with the run.
+        metadata: everything that was stored with the run.
         origin: whose it is, as a reader of the HTML report is told.
     """
 

@@ -1,4 +1,4 @@
-"""Runs of the main job on one release each, as they are stored under `results/raw/<machine>/versions`."""
+"""Runs of the suite on one release each, as they are stored under `results/raw/<machine>/versions`."""
 
 from __future__ import annotations
 

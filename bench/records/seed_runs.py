@@ -65,7 +65,7 @@ class Result:
 
     Attributes:
         repetitions: in the order of their seeds.
-        specimen: what was looked at on the first seed's model only: its layers, saving and loading it, its export.
+        first_model: what was looked at on the first seed's model only: its layers, saving and loading it, its export.
         faults: why the recipe's figures are not to be believed, or could not be had.
         available: false where this machine lacks its data.
     """

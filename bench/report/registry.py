@@ -127,7 +127,7 @@ class Shown:
         candidates: by kind, the runs that it was chosen from: the pinned ones, or all.
         stored: by folder, every readable run, oldest first.
         pins: ``None`` where the folder has none, and one rule chose.
-        complaints: a line for each file or pin that nothing can be made of.
+        warnings: a line for each file or pin that nothing can be made of.
     """
 
     results: Path

@@ -36,7 +36,7 @@ SECTIONS = (
 PUBLISHED: dict[str, Published] = {one.recipe.name: one for section in SECTIONS for one in section.PUBLISHED}
 
 COMPARISONS: dict[str, tuple[str, ...]] = {
-    "The ladder of tutorial 002": ("t1_logistic", "t1_single_dense", "t1_deep_sigmoid", "t1_deep_mlp"),
+    "The models of tutorial 002": ("t1_logistic", "t1_single_dense", "t1_deep_sigmoid", "t1_deep_mlp"),
     "Sigmoid against ReLU": ("t1_deep_sigmoid", "t1_deep_mlp"),
     "100 outputs against 10": ("t1_deep_mlp_as_printed", "t1_deep_mlp"),
     "Four optimizers": tuple(t1_optimizers.OPTIMIZERS),

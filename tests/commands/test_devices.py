@@ -1,4 +1,4 @@
-"""The main job on each device, and the table across them."""
+"""The suite on each device, and the table across them."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_each_provider_is_told_with_the_nodes_that_it_ran(model_store: ModelStor
     assert 1 < nodes["CPUExecutionProvider"] <= len(model_store.exported(recipe).onnx.operators)
 
 
-def test_the_exported_file_carries_its_papers(model_store: ModelStore, recipe: Recipe, dataset: Dataset) -> None:
+def test_the_exported_file_carries_its_extra_info(model_store: ModelStore, recipe: Recipe, dataset: Dataset) -> None:
     proto = onnx.load_from_string(model_store.exported(recipe).onnx.content)
     extra_info = {entry.key.removeprefix("densebench."): entry.value for entry in proto.metadata_props}
     assert extra_info["recipe"] == recipe.name

@@ -1,4 +1,4 @@
-"""The main job on each release: which runs are made and kept, and the table across them."""
+"""The suite on each release: which runs are made and kept, and the table across them."""
 
 from __future__ import annotations
 

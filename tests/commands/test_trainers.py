@@ -112,7 +112,7 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_table_has_a_row_per_rung_with_ratios_and_shares(tmp_path: Path) -> None:
+def test_the_table_has_a_row_per_variant_with_ratios_and_shares(tmp_path: Path) -> None:
     cases, _ = measured(missing="torch")
     for case in cases:
         if case.variant == "fit":
@@ -155,7 +155,7 @@ def test_each_block_asks_each_case_once_in_an_order_of_its_own() -> None:
     assert trainers_command.plan_orders(3, 7) == trainers_command.plan_orders(3, 7)
 
 
-def test_a_dead_worker_fails_its_own_rungs_and_no_others(tmp_path: Path) -> None:
+def test_a_dead_worker_fails_its_own_variant_and_no_others(tmp_path: Path) -> None:
     def die(request: Mapping[str, Any]) -> dict[str, Any] | None:
         if "JAX" in request["case"] and request["do"] == "repeat":
             raise WorkerError("the worker was killed by signal 9")
@@ -170,7 +170,7 @@ def test_a_dead_worker_fails_its_own_rungs_and_no_others(tmp_path: Path) -> None
     assert page.count("INVALID") == 2
 
 
-def test_a_rung_that_fails_once_is_asked_nothing_more() -> None:
+def test_a_variant_that_fails_once_is_asked_nothing_more() -> None:
     def refuse(request: Mapping[str, Any]) -> dict[str, Any] | None:
         return {"failed": "ValueError: no"} if "=compiled" in request["case"] else None
 
@@ -178,7 +178,7 @@ def test_a_rung_that_fails_once_is_asked_nothing_more() -> None:
     assert [line.split()[0] for line in log if "[deep_mlp,trainer=compiled,batch=32]" in line] == ["prepare"]
 
 
-def test_a_rung_that_did_not_learn_is_invalid() -> None:
+def test_a_variant_that_did_not_learn_is_invalid() -> None:
     answer = {"value_s": 1.0, "contamination": {}, "test_accuracy": 0.1}
     cases, _ = measured(
         lambda request: answer if request["do"] == "repeat" and "limit" not in request["case"] else None
@@ -207,7 +207,7 @@ def test_without_fit_there_are_rates_but_no_ratios(tmp_path: Path) -> None:
     assert ["deep_mlp", "32", "JAX scan", "96,000", "–", "24%", "24%", "0.8700 (8)", "3.00 s (6)"] in lines
 
 
-def test_run_files_of_the_ladder_are_not_taken_for_runs_of_the_suite(tmp_path: Path) -> None:
+def test_run_files_of_the_models_are_not_taken_for_runs_of_the_suite(tmp_path: Path) -> None:
     stored(tmp_path, measured()[0])
     assert read_runs(tmp_path) == ([], [])
 
@@ -318,7 +318,7 @@ def test_the_limit_counts_only_products_that_training_needs() -> None:
     assert flops_per_image((784, 100, 10)) == 4 * 78_400 + 6 * 1_000
 
 
-def test_every_ladder_has_a_baseline_and_its_widths() -> None:
+def test_every_models_has_a_baseline_and_its_widths() -> None:
     for (recipe, _), variants in COMPARED.items():
         assert "fit" in variants
         assert recipe in RECIPES.keys() & WIDTHS.keys()

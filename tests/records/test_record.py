@@ -16,7 +16,7 @@ def write(path: Path, content: Any) -> Path:
     return path
 
 
-def test_a_run_keeps_its_raw_timings_and_papers(tmp_path: Path) -> None:
+def test_a_run_keeps_its_raw_timings_and_extra_info(tmp_path: Path) -> None:
     run = read_run(write(tmp_path / "run.json", run_content([train_row(), infer_row(batch_size=32)])))
     train, infer = run.records
     assert train.values_s == (10.0, 12.0, 11.0)
@@ -85,6 +85,6 @@ def test_broken_run_files_do_not_hide_the_others(tmp_path: Path) -> None:
     assert "broken.json" in warnings[0]
 
 
-def test_a_file_that_may_not_be_read_is_a_complaint(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "raw/machine/folder.json").mkdir(parents=True)
     assert "Is a directory" in read_runs(tmp_path)[1][0]

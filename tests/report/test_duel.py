@@ -129,6 +129,6 @@ def test_a_duel_without_a_single_block_has_a_page() -> None:
     assert [row[4] for row in cells(page)] == ["cannot tell", "failed"]
 
 
-def test_a_planted_change_is_told_above_the_table() -> None:
+def test_a_injected_change_is_told_above_the_table() -> None:
     metadata = {**METADATA, "duel": {**METADATA["duel"], "plant": "train:5%"}}
-    assert duel_page([], [], MARGINS, metadata).startswith("**Planted into HEAD: train:5%.**")
+    assert duel_page([], [], MARGINS, metadata).startswith("**Injected into HEAD: train:5%.**")

@@ -155,14 +155,14 @@ HOSTILE_EXTRA_INFO: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("metadata", HOSTILE_METADATA)
-def test_a_hostile_run_ends_in_text_or_in_a_complaint(tmp_path: Path, metadata: dict[str, Any]) -> None:
+def test_a_hostile_run_ends_in_text_or_in_a_warning(tmp_path: Path, metadata: dict[str, Any]) -> None:
     store(tmp_path, run_content([train_row(), infer_row()]), "good")
     store(tmp_path, run_content([train_row(), infer_row()], **metadata), "hostile")
     _assert_harmless(tmp_path)
 
 
 @pytest.mark.parametrize("extra_info", HOSTILE_EXTRA_INFO)
-def test_a_hostile_row_ends_in_text_or_in_a_complaint(tmp_path: Path, extra_info: dict[str, Any]) -> None:
+def test_a_hostile_row_ends_in_text_or_in_a_warning(tmp_path: Path, extra_info: dict[str, Any]) -> None:
     store(tmp_path, run_content([train_row(), infer_row()]), "good")
     rows = [train_row(), infer_row()]
     for row in rows:

@@ -326,7 +326,7 @@ def test_a_recipe_that_cannot_be_compiled_is_trained_by_fit_and_says_so(caplog: 
 
 @pytest.mark.parametrize("name", ["single_dense", "deep_mlp", "dropout_mlp"])
 @pytest.mark.usefixtures("tf")
-def test_the_ladders_own_recipes_compile(name: str) -> None:
+def test_the_models_own_recipes_compile(name: str) -> None:
     recipe = RECIPES[name]
     split = Split(*make_data(NOT_DIVIDING), *make_data(BATCH, seed=1))
     told: list[int] = []

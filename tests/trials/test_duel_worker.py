@@ -114,18 +114,18 @@ def test_settings_survive_the_way_into_the_process() -> None:
 @pytest.mark.parametrize(
     ("text", "injection"), [("train:5%", Injection("train", 0.05)), ("labels:2.5%", Injection("labels", 0.025))]
 )
-def test_what_is_planted_is_named_by_kind_and_share(text: str, injection: Injection) -> None:
+def test_what_is_injected_is_named_by_kind_and_share(text: str, injection: Injection) -> None:
     assert parse_injection(text) == injection
     assert parse_injection(None) == NOTHING
 
 
 @pytest.mark.parametrize("text", ["train", "train:5", "sleep:5%", "train:-5%", ""])
-def test_anything_else_is_not_planted(text: str) -> None:
+def test_anything_else_is_not_injected(text: str) -> None:
     with pytest.raises(DensebenchError, match="is none of train:5%, infer:5%, labels:5%"):
         parse_injection(text)
 
 
-def test_a_planted_inference_makes_more_calls_within_the_same_group() -> None:
+def test_a_injected_inference_makes_more_calls_within_the_same_group() -> None:
     now_s = [0.0]
 
     def call() -> None:
@@ -140,7 +140,7 @@ def test_a_planted_inference_makes_more_calls_within_the_same_group() -> None:
     assert now_s == [600.0 + 630.0]
 
 
-def test_a_planted_training_trains_on_more_images(dataset: Dataset) -> None:
+def test_a_injected_training_trains_on_more_images(dataset: Dataset) -> None:
     plain = prepare_training(TRAIN, dataset, seed=1, epochs=1, injection=NOTHING)
     injected = prepare_training(TRAIN, dataset, seed=1, epochs=1, injection=parse_injection("train:5%"))
     other = prepare_training(TRAIN, dataset, seed=1, epochs=1, injection=parse_injection("infer:5%"))
@@ -148,7 +148,7 @@ def test_a_planted_training_trains_on_more_images(dataset: Dataset) -> None:
     assert other.facts == plain.facts
 
 
-def test_planted_labels_are_wrong_in_so_many_images_and_leave_the_given_ones_alone() -> None:
+def test_injected_labels_are_wrong_in_so_many_images_and_leave_the_given_ones_alone() -> None:
     labels = np.zeros(20_000, np.int64)
     injected = parse_injection("labels:20%").labels(labels, 10, seed=1)
     assert np.count_nonzero(injected) / 20_000 == pytest.approx(0.2 * 0.9, abs=0.01)

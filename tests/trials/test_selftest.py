@@ -112,7 +112,7 @@ def test_each_stop_leaves_about_equally_many_duels_of_each_kind() -> None:
 
 
 @pytest.mark.parametrize("text", ["5", "sleep:5%", "labels", "-5%"])
-def test_anything_else_cannot_be_planted(text: str) -> None:
+def test_anything_else_cannot_be_injected(text: str) -> None:
     with pytest.raises(DensebenchError, match="is none of none, 5% and labels:50%"):
         select_injections(text, "train")
 

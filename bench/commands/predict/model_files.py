@@ -42,7 +42,7 @@ class ModelFile:
     Attributes:
         input_name: of its only input, float32 (N, 784).
         output_name: of the output to read, (N, classes).
-        papers: its `densebench.` properties, without that prefix; empty for a file from elsewhere.
+        extra_info: its `densebench.` properties, without that prefix; empty for a file from elsewhere.
     """
 
     path: Path

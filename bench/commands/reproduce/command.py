@@ -56,7 +56,7 @@ class Reproduction:
     Attributes:
         seeds: one training of each recipe from each.
         results: what is there so far, in table order; a recipe without data has its reason in it.
-        ladders: one per data set.
+        model_stores: one per data set.
         about: what is stored of the run.
         writer: saves its run file.
         exports: the folder of its ONNX files.

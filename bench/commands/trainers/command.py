@@ -47,7 +47,7 @@ MEMORY_BYTES = {
     "torch": 1_000_000_000,
     "numpy": 300_000_000,
 }
-"""Of each backend's worker with all its rungs; they are there at the same time."""
+"""Of each backend's worker with all its variants; they are there at the same time."""
 SETTLE_S = 0.3
 """Before each repetition: idle threads of the process that worked last may still spin."""
 
@@ -60,7 +60,7 @@ class Case:
         position: its place in the tables.
         blocks: which block each of `values_s` belongs to.
         accuracies: the test accuracy (0-1) after each repetition; empty for a limit.
-        prepared: the worker's answer once the rung is ready: `epochs` per repetition, `warm_up_epochs` before them,
+        prepared: the worker's answer once the variant is ready: `epochs` per repetition, `warm_up_epochs` before them,
             `train_images`, `facts`.
         unavailable: why this machine cannot measure it, though nothing is broken.
         failed: what went wrong.
@@ -100,7 +100,7 @@ class WorkerProtocol(Protocol):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--blocks", type=int, default=DEFAULT_BLOCKS, metavar="N", help="repetitions of every rung")
+    parser.add_argument("--blocks", type=int, default=DEFAULT_BLOCKS, metavar="N", help="repetitions of every variant")
     add_common(parser, "device", "data-dir")
     parser.add_argument("--dataset", default=DATASETS[0], choices=DATASETS)
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
@@ -110,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure all variants, store them, write their page and print it.
 
     Returns:
-        `ALARM` where a rung trained no model worth timing; else `FAILED` where one failed, and `FINE` where none did.
+        `ALARM` where a variant trained no valid model; else `FAILED` where one failed, and `FINE` where none did.
 
     Raises:
         DensebenchError: an option is wrong, or the data cannot be had.

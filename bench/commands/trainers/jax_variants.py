@@ -50,7 +50,7 @@ def prepare_scan(task: Task) -> Ready:
             for _ in range(epochs):
                 order = random.permutation(len(task.labels)).astype(np.int32).reshape(order_shape)
                 state[0], loss = epoch(state[0], order)
-                float(loss)  # as the other rungs, which tell each epoch's loss; waits until it is computed
+                float(loss)  # as the other variants, which tell each epoch's loss; waits until it is computed
             jax.block_until_ready(state[0])
 
         return run

@@ -20,7 +20,7 @@ SHORTEST_S = 1.0
 """A repetition is made of so many epochs that it lasts at least this long."""
 
 WARM_UP_EPOCHS = 3
-"""What a training rung has trained before its first repetition."""
+"""What a training variant has trained before its first repetition."""
 
 LEARNING_RATE, EPSILON = 1e-3, 1e-7
 """Keras's defaults for Adam; other frameworks are given the same."""
@@ -36,9 +36,9 @@ class Task:
 
     Attributes:
         widths: values per image from the input to the output: (784, 100, 10) is two Dense layers with ReLU between.
-        images: float32 (n, 784) in [0, 1]; a rung that trains nothing does not look at them.
+        images: float32 (n, 784) in [0, 1]; a variant that trains nothing does not look at them.
         labels: int64 (n,).
-        threads: how many CPU threads the rung may use.
+        threads: how many CPU threads the variant may use.
     """
 
     recipe: Recipe
@@ -53,7 +53,7 @@ class Task:
         """Steps per epoch.
 
         Raises:
-            ValueError: the last batch would be a smaller one, which not every rung can take.
+            ValueError: the last batch would be a smaller one, which not every variant can take.
         """
         steps, left_over = divmod(len(self.labels), self.batch_size)
         if left_over:

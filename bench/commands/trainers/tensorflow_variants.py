@@ -64,7 +64,7 @@ def _build(task: Task) -> Any:
     kernels = [tuple(weight.shape) for weight in model.trainable_weights if len(weight.shape) > 1]
     expected = list(pairwise(task.widths))
     if kernels != expected:
-        raise ValueError(f"{task.recipe.name} has kernels of the shapes {kernels}, the ladder's table says {expected}")
+        raise ValueError(f"{task.recipe.name} has kernels of the shapes {kernels}, the table of widths says {expected}")
     return model
 
 

@@ -56,7 +56,7 @@ def _prepare(task: Task, *, compile_step: bool) -> Ready:
             loss.backward()
             optimizer.step()
             loss_sum += loss.detach()
-        float(loss_sum)  # as the other rungs, which tell each epoch's loss
+        float(loss_sum)  # as the other variants, which tell each epoch's loss
 
     def prepare_run(epochs: int) -> Callable[[], None]:
         def run() -> None:

@@ -48,7 +48,7 @@ BACKENDS: dict[str, tuple[str, ...]] = {
     "torch": ("torch",),
     "numpy": (),
 }
-"""Backend to the packages that its rungs need beyond those of the suite."""
+"""Backend to the packages that its variants need beyond those of the suite."""
 
 LIMITS = ("limit at this batch size", "matrix product limit")
 SHORT = ("fit", "compiled", *LIMITS)
@@ -59,11 +59,11 @@ COMPARED: dict[tuple[str, int], tuple[str, ...]] = {
     ("single_dense", 32): SHORT,
     ("dropout_mlp", 32): SHORT,
 }
-"""Recipe and batch size to the rungs that are measured for them."""
+"""Recipe and batch size to the variants that are measured for them."""
 
 WIDTHS: dict[str, tuple[int, ...]] = {
     "single_dense": (784, 10),
     "deep_mlp": (784, 100, 10),
     "dropout_mlp": (784, 100, 10),
 }
-"""Values per image from the input to the output; the TensorFlow rungs check it against the models themselves."""
+"""Values per image from the input to the output; the TensorFlow variants check it against the models themselves."""

@@ -35,7 +35,7 @@ class Worker:
     Attributes:
         dataset_name: what is trained on.
         data_dir: as for `load_dataset`.
-        threads: how many CPU threads each rung may use.
+        threads: how many CPU threads each variant may use.
     """
 
     dataset_name: str

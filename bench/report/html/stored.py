@@ -36,7 +36,7 @@ class Stored:
         withdrawn: why there are no published runs of a kind.
         links: run file, or ``machine/kind`` for a folder of them, to its place, seen from the page.
         counted: run files that were read, whether they are shown or not.
-        complaints: a line for each file that could not be read.
+        warnings: a line for each file that could not be read.
     """
 
     main: Sequence[Run]

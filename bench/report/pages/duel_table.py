@@ -53,7 +53,7 @@ def notices(rows: Sequence[Row], metadata: Mapping[str, Any]) -> list[str]:
     """Warnings above the table: injected changes, missing cases, failures, lost blocks."""
     lines = []
     if metadata["duel"]["plant"]:
-        lines.append(f"**Planted into HEAD: {metadata['duel']['plant']}.** This is a test of the duel, not of HEAD.")
+        lines.append(f"**Injected into HEAD: {metadata['duel']['plant']}.** This is a test of the duel, not of HEAD.")
     for row in rows:
         lines += [f"**ALARM: {row.case.name} exists on one side only; {lack}**" for lack in row.missing.values()]
         if row.failed:

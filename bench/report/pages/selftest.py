@@ -26,17 +26,17 @@ ALARMS = {SLOWER, FASTER, WORSE}
 EVERY_CASE = "all cases"
 EXPLANATION = (
     "Each duel is of one case, of an environment against itself, with fresh processes, its own seed and its own scout. "
-    "*False alarms*: duels with nothing planted that said `slower`, `faster` or `worse`. *Caught*: duels that called a "
-    "planted slowdown `slower`, or a planted loss of accuracy `worse`. A slowdown is planted as so many more images or "
-    "calls inside the timed region, a loss of accuracy as so many training images with labels at random; the loss that "
-    "this made is given. In brackets: the exact 95 % interval of the true share (Clopper and Pearson). *Detectable*: "
-    "the smallest slowdown that 19 of 20 duels would call `slower` at the end of the budget, by the duel's own rule "
+    "*False alarms*: duels with nothing injected that said `slower`, `faster` or `worse`. *Caught*: duels that called "
+    "an injected slowdown `slower`, or an injected loss of accuracy `worse`. A slowdown is injected as so many more "
+    "images or calls inside the timed region, a loss of accuracy as so many training images with labels at random; the "
+    "loss that this made is given. In brackets: the exact 95 % interval of the true share (Clopper and Pearson). "
+    "*Detectable*: the smallest slowdown that 19 of 20 duels would call `slower` at the end of the budget, by the duel's own rule "
     "from the noise of its columns, were that normal."
 )
 RULES_EXPLANATION = (
     "How often HEAD counted as slower, by three rules on the very same raw data: the duel's own; the medians of all "
     "rounds more than 5 % apart, as `pytest-benchmark compare --compare-fail=median:5%` asks; asv's Mann-Whitney test "
-    "at p < 0.002 with medians more than a factor of 1.05 apart. Where nothing was planted, each `slower` is a false "
+    "at p < 0.002 with medians more than a factor of 1.05 apart. Where nothing was injected, each `slower` is a false "
     "alarm. The other two rules see the rounds of all interleaved blocks, more than their own tools would measure."
 )
 
@@ -74,7 +74,7 @@ def gate_table(selftest_duels: Sequence[SelftestDuel]) -> str:
     headers = [
         "Case",
         "False alarms",
-        "Nothing planted: same",
+        "Nothing injected: same",
         *(f"{percent(share)} slower: caught" for share in shares),
         *(f"{percent(share)} wrong labels: caught (loss)" for share in labels),
         f"Detectable in {_budgets(selftest_duels)}",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.records.record import Record, Run
 
 FOLDER = "trainers"
-"""Where the ladder's run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
+"""Where its run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
 
 NEEDS = {"position": int, "status": str, "facts": dict, "blocks": list, "widths": list}
 """What is stored beside every row of such a run."""
@@ -94,12 +94,12 @@ def trainer_explanation(run: Run) -> str:
     best = f"{max(map(_gigaflops_value, large)):.0f} GFLOP/s for large square matrices" if large else NOT_MEASURED
     return escape(
         "Medians over the blocks; each block measures every row once, in a random order that is stored, one process "
-        "at work at a time. Ratios and shares are taken within a block. A training rung trains epochs on the same "
+        "at work at a time. Ratios and shares are taken within a block. A training variant trains epochs on the same "
         "images, without validation and early stopping; data and compilation are ready before the clock starts, "
         "except that `fit` gets NumPy arrays, as its users call it. The limits are how many images per second NumPy "
         "could train on if training were nothing but the matrix products that it cannot do without (forward, "
         "gradient of each kernel, and gradient of the inputs of each layer but the first): at the rate of large "
-        "square matrices, and at that of products of the training's own shapes. More than 100% means that a rung's "
+        "square matrices, and at that of products of the training's own shapes. More than 100% means that a variant's "
         f"own library multiplies such matrices faster than NumPy's. {_targets(run)} NumPy reached "
         f"{'; '.join([best, *reached])}."
     )
@@ -115,7 +115,7 @@ def _targets(run: Run) -> str:
     ]
     return (
         f"The last column has the training time until the test accuracy, taken outside the clock after each "
-        f"repetition, is first at least the recipe's floor ({', '.join(floors)}); the epochs that warmed a rung up "
+        f"repetition, is first at least the recipe's floor ({', '.join(floors)}); the epochs that warmed a variant up "
         f"count as many of its own."
     )
 
@@ -161,7 +161,7 @@ def time_to_accuracy(record: Record) -> str:
     """Training seconds until the test accuracy is first seen to be the recipe's floor, or more, and epochs in brackets.
 
     The tutorials print no accuracy on test images, so the target is the one below which a recipe's figures are not
-    believed. Repetitions count whole, as accuracies are taken after them; the epochs that warmed the rung up are
+    believed. Repetitions count whole, as accuracies are taken after them; the epochs that warmed the variant up are
     counted at its median time per epoch. A dash: not reached, or stored before accuracies were.
     """
     accuracies, warm_up = (

@@ -63,7 +63,7 @@ def make_section(stored: Stored) -> Section:
     measured = [release for release, runs in by_release.items() if runs]
     found = list(points(by_release, measured[0])) if measured else []
     failed = {one.release.name: one.trouble for one in stored.attempts if one.trouble}
-    text = "Each release ran the main job in an environment of its own, in which TensorFlow alone differs. "
+    text = "Each release ran the suite in an environment of its own, in which TensorFlow alone differs. "
     if measured:
         text += f"All is relative to {measured[0].name}; below 1 is faster, or smaller. "
     text += "▲ slower, ▼ faster, ● the same, ○ cannot tell. Bars are 95 % intervals."

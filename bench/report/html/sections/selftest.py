@@ -25,7 +25,7 @@ def make_section(stored: Stored) -> Section:
     """Three rules on the same duels, and the components of the noise."""
     selftest_duels = [one for one in stored.selftest_duels if one.counts]
     failed = len(stored.selftest_duels) - len(selftest_duels)
-    text = "An environment against itself, again and again, with nothing planted and with real slowdowns inside. "
+    text = "An environment against itself, again and again, with nothing injected and with real slowdowns inside. "
     text += f"{failed} duels failed and are not counted. " if failed else ""
     return Section(
         key="trust",
@@ -83,7 +83,7 @@ def _rules(selftest_duels: Sequence[SelftestDuel]) -> Panel:
             "showlegend": True,
             "height": 200 + 70 * len(rows),
         },
-        table=Table(("What was fought", "Rule", "Said slower"), lines, (0, 1)),
+        table=Table(("Duels", "Rule", "Said slower"), lines, (0, 1)),
     )
 
 

@@ -40,7 +40,7 @@ def make_section(stored: Stored) -> Section:
     return Section(
         key="hardware",
         title="Trainers, devices, backends",
-        text="Every way to train that is installed, interleaved in one run; and the main job once per device and "
+        text="Every way to train that is installed, interleaved in one run; and the suite once per device and "
         "backend. A row that ran elsewhere than it claims is INVALID and has no bar.",
         panels=panels,
     )
