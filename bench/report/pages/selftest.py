@@ -30,8 +30,8 @@ EXPLANATION = (
     "an injected slowdown `slower`, or an injected loss of accuracy `worse`. A slowdown is injected as so many more "
     "images or calls inside the timed region, a loss of accuracy as so many training images with labels at random; the "
     "loss that this made is given. In brackets: the exact 95 % interval of the true share (Clopper and Pearson). "
-    "*Detectable*: the smallest slowdown that 19 of 20 duels would call `slower` at the end of the budget, by the duel's "
-    "own rule from the noise of its columns, were that normal."
+    "*Detectable*: the smallest slowdown that 19 of 20 duels would call `slower` at the end of the budget, by the "
+    "duel's own rule from the noise of its columns, were that normal."
 )
 RULES_EXPLANATION = (
     "How often HEAD counted as slower, by three rules on the very same raw data: the duel's own; the medians of all "
