@@ -7,9 +7,12 @@ import pytest
 from bench.data.datasets import DATASETS
 from models import RECIPES, Recipe
 
+OWN = ("logistic_regression", "single_dense", "deep_mlp", "dropout_mlp")
+"""The models that everything published is about, in table order; there may be others among them."""
 
-def test_the_models_stands_in_table_order() -> None:
-    assert list(RECIPES) == ["logistic_regression", "single_dense", "deep_mlp", "dropout_mlp"]
+
+def test_the_published_models_stand_in_table_order() -> None:
+    assert tuple(name for name in RECIPES if name in OWN) == OWN
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -55,8 +55,9 @@ def session(model_store: ModelStore, recipe: Recipe) -> Iterator[Any]:
         yield opened
 
 
-def test_parameters_are_counted_from_the_trained_model(model_store: ModelStore, recipe: Recipe) -> None:
-    assert model_store.exported(recipe).trained.parameters == PARAMETERS[recipe.name]
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameters_are_counted_from_the_trained_model(model_store: ModelStore, name: str) -> None:
+    assert model_store.exported(RECIPES[name]).trained.parameters == PARAMETERS[name]
 
 
 def test_every_test_image_is_scored(model_store: ModelStore, recipe: Recipe, dataset: Dataset) -> None:
