@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,8 @@ from bench.inference.export import export
 from models import RECIPES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.inference.export import OnnxModel
 
 VICTIM = "single_dense"
@@ -71,11 +75,23 @@ def fill_the_disk() -> None:
     PATCH.setattr("bench.commands.suite.recorder.write_atomically", write_once)
 
 
-FAULTS = {
+def stop(number: signal.Signals) -> None:
+    """A signal to the suite itself, in the midst of the first latency row."""
+
+    def send(*_words: Any, **_options: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which processes in the background do without
+        os.kill(os.getpid(), number)
+
+    PATCH.setattr("bench.inference.onnx_session.open_session", send)
+
+
+FAULTS: dict[str, Callable[[], None]] = {
     "diverge": diverge,
     "floor": fall_below_the_floor,
     "export": export_another_model,
     "disk": fill_the_disk,
+    "ctrl-c": partial(stop, signal.SIGINT),
+    "kill": partial(stop, signal.SIGKILL),
 }
 
 

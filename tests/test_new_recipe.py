@@ -11,8 +11,8 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands.runtimes.command import plan_cases
-from bench.inference.onnx_session import BATCH_SIZES
 from bench.inference.runtimes import RUNTIMES
+from bench.records.cases import BATCH_SIZES, case_name
 from bench.records.record import read_run, read_runs
 from bench.report.pages.suite import readme_table
 from bench.trials.duels.cases import known_cases, select_cases
@@ -21,6 +21,7 @@ from tests.fake_runs import infer_row, run_content, train_row
 from tests.new_recipe import NEW
 
 ROOT = Path(__file__).parent.parent
+LATENCIES = [case_name("infer", NEW.name, batch=size, threads=1) for size in BATCH_SIZES]
 
 
 @pytest.fixture
@@ -32,11 +33,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("registered")
 def test_duels_can_measure_it_and_the_cases_of_the_others_stay_as_they_are() -> None:
     own = [case.name for case in select_cases(f"*{NEW.name}*", 1)]
-    assert own == [
-        f"train[{NEW.name}]",
-        f"train[{NEW.name},compiled]",
-        *(f"infer[{NEW.name},batch={size},threads=1]" for size in BATCH_SIZES),
-    ]
+    assert own == [*(case_name("train", NEW.name, trainer=trainer) for trainer in ("fit", "compiled")), *LATENCIES]
     everything = list(known_cases(1))
     del RECIPES[NEW.name]
     assert everything == [*known_cases(1), *own]
@@ -69,8 +66,8 @@ def test_the_suite_trains_exports_and_times_it_compiled_like_its_own(tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     (run,), _ = read_runs(tmp_path)
     assert [record.case for record in run.records] == [
-        f"train[{NEW.name}]",
-        *(f"infer[{NEW.name},batch={size},threads=1]" for size in BATCH_SIZES),
+        case_name("train", NEW.name, trainer="compiled"),
+        *LATENCIES,
     ]
     assert (run.records[0].trainer, run.records[0].parameters) == ("compiled", 55_050)
     assert any(line.startswith(f"| {NEW.name}") and "0 changed" in line for line in done.stdout.splitlines())

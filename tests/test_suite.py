@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -182,40 +180,19 @@ def test_a_full_disk_loses_nothing_that_was_measured(tmp_path: Path) -> None:
     assert "train[single_dense,trainer=compiled]" in {record.case for record in run.records}
 
 
-@pytest.fixture
-def heeding() -> Iterator[None]:
-    """Processes that are started meanwhile heed Ctrl-C, even where these tests run in the background and do not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("heeding")
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_what_was_complete_outlives_the_process(end: signal.Signals, tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    words = [*COMMAND, "--dataset", "digits", "--seeds", "30", "--results", str(results)]
-    words += ["--models", "logistic_regression,dropout_mlp", "--trainer", "fit"]  # slow enough to be stopped in
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        deadline = time.monotonic() + LIMIT_S
-        while not list(results.glob("raw/*/*.json")):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(end)
-        output, _ = process.communicate(timeout=LIMIT_S)
-    finally:
-        process.kill()
-    run = only_run(results)
+@pytest.mark.parametrize(("fault", "status"), [("ctrl-c", INTERRUPTED), ("kill", -signal.SIGKILL)])
+def test_what_was_complete_outlives_the_process(fault: str, status: int, tmp_path: Path) -> None:
+    words = ["--dataset", "digits", "--seeds", "3", "--models", "logistic_regression", "--device", "cpu:1"]
+    answer = bench(*words, results=tmp_path / "results", fault=fault)
+    assert answer.returncode == status, answer.stdout
+    run = only_run(tmp_path / "results")
     assert not run.complete
-    assert run.records[0].case == "train[logistic_regression,trainer=scikit-learn]"
-    assert len(run.records[0].values_s) == 30
-    assert len(run.missing) == 13
-    assert process.returncode == (INTERRUPTED if end == signal.SIGINT else -end)
-    if end == signal.SIGINT:
-        assert "Ended early: 1 of 14 cases are complete." in output
-        assert not list(results.rglob("*.tmp"))
+    assert [record.case for record in run.records] == ["train[logistic_regression,trainer=scikit-learn]"]
+    assert len(run.records[0].values_s) == 3
+    assert len(run.missing) == 3
+    if fault == "ctrl-c":
+        assert "Ended early: 1 of 4 cases are complete." in answer.stdout
+        assert not list((tmp_path / "results").rglob("*.tmp"))
 
 
 def test_two_runs_at_once_keep_their_own_files(tmp_path: Path) -> None:

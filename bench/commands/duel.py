@@ -103,9 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
         metadata["packages_by_side"] |= arena.packages
         metadata["packages"] = metadata["packages_by_side"].get(SIDES[1], {})
         save()
-        fight(
-            rows, arena, margins, seed=seed, budget_s=budget_s - (monotonic() - start_s), save=save, progress=progress
-        )
+        rest_s = budget_s - (monotonic() - start_s)
+        fight(rows, arena, margins, seed=seed, budget_s=rest_s, save=save, progress=progress, clock=monotonic)
     found = outcomes(rows, margins)
     progress.done(f"\n{duel_page(rows, found, margins, metadata)}\n")
     if writer.finish(content(complete=True)):

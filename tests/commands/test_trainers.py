@@ -237,7 +237,7 @@ def test_the_page_shows_the_newest_of_the_most_complete_runs(tmp_path: Path) -> 
     ],
 )
 def test_a_worker_that_is_gone_says_how(code: str, reason: str) -> None:
-    worker = Worker([sys.executable, "-c", code], timeout_s=0.5 if "sleep" in code else 60)
+    worker = Worker([sys.executable, "-c", code], timeout_s=0.05 if "sleep" in code else 600)
     try:
         with pytest.raises(WorkerError, match=reason):
             worker.ask({"do": "prepare"})

@@ -13,10 +13,24 @@ import pytest
 from bench.data.datasets import load_dataset
 from bench.host.machine import PEAK, process_memory
 from bench.records.record import read_run
+from bench.trials.releases import probe
 from bench.trials.releases.probe import ProbeRequest, measure
 
 ROOT = Path(__file__).parents[2]
 SHARED = {"schema": 1, "dataset": "digits", "dataset_sha256": "", "device": "cpu:1", "threads": 1, "quick": True}
+PROBE = """
+import functools, json, sys
+from bench.trials.releases import probe
+looks = []
+def clock():
+    looks.append("tensorflow" in sys.modules)
+    return float(len(looks))
+probe.CALLS, probe.PREDICTS = {1: 30, 1000: 3}, {1: 3, 1000: 2}
+probe.probe = functools.partial(probe.probe, clock=clock)
+probe.main()
+print(json.dumps(looks))
+"""
+"""The probe with few calls and a clock that grows by one with each look, and notes whether TensorFlow was there."""
 
 
 def test_a_process_tells_its_import_its_epoch_its_memory_and_its_calls(tmp_path: Path) -> None:
@@ -24,7 +38,7 @@ def test_a_process_tells_its_import_its_epoch_its_memory_and_its_calls(tmp_path:
     asked = ProbeRequest(
         path=str(path), command="python -m bench versions", dataset="digits", data_dir=None, device="cpu:1", quick=True
     )
-    subprocess.run([sys.executable, "-m", "bench.trials.releases.probe", asked.to_json()], cwd=ROOT, check=True)
+    done = subprocess.run([sys.executable, "-c", PROBE, asked.to_json()], cwd=ROOT, check=True, capture_output=True)
     run = read_run(path)
     assert (run.trainer, run.quick, run.device, run.missing) == ("probe", True, "cpu:1", ())
     by_case = {record.case: record for record in run.records}
@@ -33,14 +47,17 @@ def test_a_process_tells_its_import_its_epoch_its_memory_and_its_calls(tmp_path:
         "process[deep_mlp]",
         *(f"{name}[deep_mlp,batch={size}]" for name in ("call", "predict") for size in (1, 1000)),
     }
-    assert by_case["import[tensorflow]"].values_s[0] > 0.2
+    assert by_case["import[tensorflow]"].values_s == (1.0,)
+    assert json.loads(done.stdout.splitlines()[-1])[:2] == [False, True], "TensorFlow is imported inside the clock"
     assert by_case["process[deep_mlp]"].extra_info["peak_bytes"] > 200e6
-    assert len(by_case["call[deep_mlp,batch=1]"].values_s) == 300
+    assert len(by_case["call[deep_mlp,batch=1]"].values_s) == 30
 
 
 @pytest.mark.usefixtures("tf")
 def test_a_model_that_learns_nothing_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.recipe.QUICK_FLOOR", 1.01)
+    monkeypatch.setattr(probe, "CALLS", {1: 1})
+    monkeypatch.setattr(probe, "PREDICTS", {1: 1})
     (process, *others) = measure(load_dataset("digits", None), dict(SHARED), quick=True)
     assert "is below the floor of 1.01" in process["extra_info"]["faults"][0]
     assert all(row["extra_info"]["status"] == "invalid" for row in others)
