@@ -40,7 +40,8 @@ def diverge() -> None:
 
 def fall_below_the_floor() -> None:
     """A floor that no training reaches."""
-    RECIPES[VICTIM] = replace(RECIPES[VICTIM], accuracy_floors={"digits": 0.9999})
+    for name, recipe in RECIPES.items():
+        RECIPES[name] = replace(recipe, accuracy_floors={"digits": 0.9999})
 
 
 def export_another_model() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def modules(package: str, root: Path = ROOT) -> dict[str, Path]:
     return found
 
 
+@cache
 def imports(tree: ast.AST, *, late: bool = True) -> set[str]:
     """Whatever is imported when the code runs; for annotations alone does not count."""
     names: set[str] = set()
@@ -45,6 +47,7 @@ def imports(tree: ast.AST, *, late: bool = True) -> set[str]:
     return names
 
 
+@cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 

@@ -54,11 +54,13 @@ def test_tables_have_its_row_below_those_of_the_others(tmp_path: Path) -> None:
     assert lines == [["deep_mlp", "784-100-10"], [NEW.name, NEW.layers]]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registered")
 def test_what_is_published_needs_no_new_measurement(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--check"]) == 0, capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_suite_trains_exports_and_times_it_compiled_like_its_own(tmp_path: Path) -> None:
     words = ["-p", "tests.new_recipe", "--benchmark-only", "--dataset", "digits", "--quick", "--device", "cpu:1"]
     command = [sys.executable, "-m", "pytest", "bench/", *words, "--models", NEW.name, "--results", str(tmp_path)]

@@ -15,6 +15,7 @@ from bench.errors import FAILED, INTERRUPTED
 from bench.records.record import Run, read_run
 from models import RECIPES
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "pytest", "bench/", "--benchmark-only"]
 TINY = ["--dataset", "digits", "--quick"]
@@ -143,7 +144,8 @@ def test_results_that_cannot_be_written_are_found_before_the_first_measurement(t
 def test_one_bad_model_is_invalid_and_the_others_are_measured(
     fault: str, reason: str, stages: set[str], tmp_path: Path
 ) -> None:
-    answer = bench(*TINY, "--models", "single_dense,deep_mlp", results=tmp_path / "results", fault=fault)
+    words = ["--models", "logistic_regression,single_dense", "--device", "cpu:1"]
+    answer = bench(*TINY, *words, results=tmp_path / "results", fault=fault)
     assert answer.returncode == pytest.ExitCode.TESTS_FAILED, answer.stdout
     run = only_run(tmp_path / "results")
     assert run.complete
@@ -158,7 +160,7 @@ def test_one_bad_model_is_invalid_and_the_others_are_measured(
 
 
 def test_a_training_below_its_floor_is_no_result(tmp_path: Path) -> None:
-    words = ["--dataset", "digits", "--seeds", "1", "--models", "single_dense", "-k", "train or batch32"]
+    words = ["--dataset", "digits", "--seeds", "1", "--models", "logistic_regression", "-k", "train or batch32"]
     answer = bench(*words, results=tmp_path / "results", fault="floor")
     assert answer.returncode == pytest.ExitCode.TESTS_FAILED, answer.stdout
     assert all(
@@ -167,9 +169,8 @@ def test_a_training_below_its_floor_is_no_result(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_loses_nothing_that_was_measured(tmp_path: Path) -> None:
-    answer = bench(
-        *TINY, "--models", "single_dense", "-k", "train or batch1-", results=tmp_path / "results", fault="disk"
-    )
+    words = ["--models", "logistic_regression", "-k", "train or batch1-"]
+    answer = bench(*TINY, *words, results=tmp_path / "results", fault="disk")
     assert answer.returncode == FAILED
     assert "No space left on device" in answer.stdout
     assert not only_run(tmp_path / "results").complete
@@ -177,7 +178,7 @@ def test_a_full_disk_loses_nothing_that_was_measured(tmp_path: Path) -> None:
     assert str(rescued) in answer.stdout
     run = read_run(rescued)
     assert run.complete
-    assert "train[single_dense,trainer=compiled]" in {record.case for record in run.records}
+    assert "train[logistic_regression,trainer=scikit-learn]" in {record.case for record in run.records}
 
 
 @pytest.mark.parametrize(("fault", "status"), [("ctrl-c", INTERRUPTED), ("kill", -signal.SIGKILL)])
@@ -205,7 +206,7 @@ def test_two_runs_at_once_keep_their_own_files(tmp_path: Path) -> None:
 
 
 def test_without_timing_everything_runs_and_nothing_is_recorded(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "pytest", "bench/", "--benchmark-disable", *TINY, "--models", "single_dense"]
+    words = [sys.executable, "-m", "pytest", "bench/", "--benchmark-disable", *TINY, "--models", "logistic_regression"]
     words += ["-k", "train or batch1-", "--results", str(tmp_path)]
     answer = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert answer.returncode == 0, answer.stdout

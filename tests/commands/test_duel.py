@@ -45,6 +45,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return results
 
 
+@pytest.mark.slow
 def test_an_interpreter_duels_with_itself(finished: Path) -> None:
     metadata, (row,) = read_duel(only_run(finished))
     assert row.case.name == CASE
@@ -56,12 +57,14 @@ def test_an_interpreter_duels_with_itself(finished: Path) -> None:
     assert metadata["complete"]
 
 
+@pytest.mark.slow
 def test_the_run_file_names_no_folder_of_this_machine(finished: Path) -> None:
     text = only_run(finished).read_text(encoding="utf-8")
     assert str(Path.home()) not in text
     assert sys.prefix not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "warning"),
     [
@@ -83,6 +86,7 @@ def test_another_duel_is_not_gone_on_with(
     assert only_run(finished).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_duel_goes_on_from_its_file(finished: Path, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_bytes(only_run(finished).read_bytes())

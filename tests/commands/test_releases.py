@@ -199,7 +199,7 @@ def test_releases_that_fail_are_stored_and_the_others_still_run(
 def test_bad_options_get_one_line(
     words: list[str], warning: str, launched: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["versions", *words, "--results", str(tmp_path)]) == 4
+    assert main(["versions", *words, "--dataset", "digits", "--results", str(tmp_path)]) == 4
     assert warning in capsys.readouterr().err
     assert launched == []
 

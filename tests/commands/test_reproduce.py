@@ -196,6 +196,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return results, output.getvalue()
 
 
+@pytest.mark.slow
 def test_a_reproduction_is_stored_told_and_exported(whole: tuple[Path, str]) -> None:
     folder, output = whole
     path, run = stored(folder)
@@ -215,6 +216,7 @@ def test_a_reproduction_is_stored_told_and_exported(whole: tuple[Path, str]) -> 
     assert not (folder / "tables").exists(), "a quick run is never published"
 
 
+@pytest.mark.slow
 def test_a_stopped_reproduction_goes_on_where_it_was(
     whole: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,6 +283,7 @@ def test_a_training_that_is_stopped_ends_those_beside_it(monkeypatch: pytest.Mon
     assert told <= {(0, 1), (1, 1)}
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_the_next_save_has_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -298,6 +301,7 @@ def test_a_full_disk_is_said_and_the_next_save_has_everything(
     assert all(result.seed_runs for result in read_results(stored(tmp_path)[1]).values())
 
 
+@pytest.mark.slow
 def test_a_folder_that_stays_full_loses_nothing_and_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -316,6 +320,7 @@ def test_a_folder_that_stays_full_loses_nothing_and_is_no_success(
     assert read_results(read_run(path))
 
 
+@pytest.mark.slow
 def test_a_recipe_that_fails_is_a_row_and_the_others_are_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -243,6 +243,7 @@ def test_wrong_options_are_one_line(words: list[str], capsys: pytest.CaptureFixt
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_whole_command_on_a_tiny_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--models", "logistic_regression", "--dataset", "digits", "--quick", "--rounds", "1", "--device", "cpu:1"]
     assert main(["runtimes", *words, "--results", str(tmp_path)]) == 0

@@ -41,10 +41,12 @@ def falsify(path: Path, pattern: str, replacement: str) -> None:
     path.write_text(changed, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_published_cell_and_picture_is_what_the_pinned_runs_give() -> None:
     assert check(RESULTS, readmes_of(RESULTS)) == []
 
 
+@pytest.mark.slow
 def test_each_falsification_is_named(copied: Path) -> None:
     tables, readme = copied / "tables", copied.parent / "README.md"
     falsify(readme, r"0\.8\d{3} ±", "0.9999 ±")
@@ -77,6 +79,7 @@ def test_each_falsification_is_named(copied: Path) -> None:
     assert len(found) == 11
 
 
+@pytest.mark.slow
 def test_a_page_made_from_a_run_that_is_not_pinned_is_named(copied: Path) -> None:
     pins = read_pins(copied)
     assert pins
@@ -85,6 +88,7 @@ def test_a_page_made_from_a_run_that_is_not_pinned_is_named(copied: Path) -> Non
     assert "runtimes.md: no pinned run says what it says" in told
 
 
+@pytest.mark.slow
 def test_figures_of_several_machines_are_refused(copied: Path) -> None:
     raw = copied / "raw"
     raw.unlink()

@@ -31,6 +31,11 @@ def store(results: Path, content: dict[str, Any], name: str = "run", folder: str
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+def report(results: Path, *words: str) -> int:
+    """The status of the command on a folder of results, where nothing is published."""
+    return main(["report", "--results", str(results), "--published", str(results / "nothing"), *words])
+
+
 def read_stored(results: Path) -> Stored:
     """What the page of a folder of results shows."""
     return make_stored(read_shown(results), page=results / "report")
@@ -58,8 +63,14 @@ def texts(panel: Panel) -> list[list[str]]:
     return [[cell if isinstance(cell, str) else cell.text for cell in line.cells] for line in panel.table.lines]
 
 
-def test_the_published_runs_make_every_chapter() -> None:
-    sections, warnings, page = make(ROOT / "results")
+@pytest.fixture(scope="module")
+def published() -> tuple[list[Section], list[str], str]:
+    """Chapters, complaints and the page of what is published."""
+    return make(ROOT / "results")
+
+
+def test_the_published_runs_make_every_chapter(published: tuple[list[Section], list[str], str]) -> None:
+    sections, warnings, page = published
     assert warnings == []
     assert [section.title for section in sections] == list(SECTIONS)
     assert all(section.panels for section in sections if section.key != "releases")
@@ -68,8 +79,10 @@ def test_the_published_runs_make_every_chapter() -> None:
     assert len(in_page(page)["sections"]) == len(SECTIONS)
 
 
-def test_every_row_of_a_table_and_every_plot_has_a_run_file_that_exists() -> None:
-    sections, _, page = make(ROOT / "results")
+def test_every_row_of_a_table_and_every_plot_has_a_run_file_that_exists(
+    published: tuple[list[Section], list[str], str],
+) -> None:
+    sections, _, page = published
     links = in_page(page)["links"]
     for one in (panel for section in sections for panel in section.panels):
         files = [line.file for line in one.table.lines if line.file] if one.table else []
@@ -80,8 +93,10 @@ def test_every_row_of_a_table_and_every_plot_has_a_run_file_that_exists() -> Non
             assert (ROOT / "results" / "report" / links[file]).resolve().exists()
 
 
-def test_every_panel_has_a_sentence_and_its_figures_as_a_table() -> None:
-    sections, _, _ = make(ROOT / "results")
+def test_every_panel_has_a_sentence_and_its_figures_as_a_table(
+    published: tuple[list[Section], list[str], str],
+) -> None:
+    sections, _, _ = published
     for one in (panel for section in sections for panel in section.panels):
         assert one.sentence
         assert one.table
@@ -92,7 +107,7 @@ def test_every_panel_has_a_sentence_and_its_figures_as_a_table() -> None:
 def test_the_page_is_one_file_that_may_load_nothing(tmp_path: Path) -> None:
     pytest.importorskip("plotly")
     store(tmp_path, run_content([train_row(), infer_row()]))
-    assert main(["report", "--html", "--results", str(tmp_path)]) == 0
+    assert report(tmp_path, "--html") == 0
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in page
     assert len(page) < 8_000_000
@@ -173,7 +188,7 @@ def test_a_hostile_row_ends_in_text_or_in_a_warning(tmp_path: Path, extra_info: 
 
 def _assert_harmless(results: Path) -> None:
     """Neither the page nor the tables hold code, and the good run is in them."""
-    assert main(["report", "--results", str(results)]) == 0
+    assert report(results) == 0
     for path in (results / "tables").glob("*.md"):
         assert "<script" not in path.read_text(encoding="utf-8")
     sections, _, page = make(results)
@@ -204,7 +219,7 @@ def test_a_run_of_another_kind_in_a_folder_costs_its_chapter_at_most(
 ) -> None:
     store(tmp_path, run_content([train_row(), infer_row()]), "good")
     store(tmp_path, run_content([train_row(recipe=EVIL), infer_row()]), "stray", f"machine/{folder}")
-    assert main(["report", "--results", str(tmp_path)]) == 0
+    assert report(tmp_path) == 0
     sections, warnings, page = make(tmp_path)
     assert len(sections) == len(SECTIONS)
     assert panel(sections, "headline").table
@@ -213,6 +228,7 @@ def test_a_run_of_another_kind_in_a_folder_costs_its_chapter_at_most(
     assert "Traceback" not in told
 
 
+@pytest.mark.slow
 def test_of_ten_thousand_rows_the_newest_of_each_kind_are_shown(tmp_path: Path) -> None:
     rows = [train_row(), *(infer_row(values_s=(8e-6,) * 3, batch_size=size) for size in (1, 32, 1000))]
     for number in range(2500):

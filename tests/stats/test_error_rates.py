@@ -59,6 +59,7 @@ from tests.noise import NOISES, Floats, simulate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.slow
 MARGIN = math.log(1.03)
 BLOCKS = 15
 """What two minutes hold of a training that takes eight seconds per block."""

@@ -98,6 +98,7 @@ def test_a_callback_may_end_a_loop_over_epochs() -> None:
     assert listener.heard == ["begin", "epoch 0", (0, 3.0), "epoch 1", (1, 2.0), "end"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["compiled", "fit"])
 @pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "tensorflow"])
 def test_each_backend_trains_exports_and_is_certified(backend: str, trainer: str, tmp_path: Path) -> None:

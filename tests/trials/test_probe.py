@@ -33,6 +33,7 @@ print(json.dumps(looks))
 """The probe with few calls and a clock that grows by one with each look, and notes whether TensorFlow was there."""
 
 
+@pytest.mark.slow
 def test_a_process_tells_its_import_its_epoch_its_memory_and_its_calls(tmp_path: Path) -> None:
     path = tmp_path / "probe.json"
     asked = ProbeRequest(
