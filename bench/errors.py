@@ -78,7 +78,7 @@ def close_names(name: str, known: Iterable[str], most: int = 2) -> list[str]:
     return list(dict.fromkeys([*containing, *(spelt[match] for match in alike)]))[:most]
 
 
-class InvalidRow(DensebenchError):  # noqa: N818  it is the row that is invalid
+class InvalidRow(DensebenchError):
     """A row that must not be published as a result, with every reason why."""
 
     def __init__(self, faults: Sequence[str]) -> None:

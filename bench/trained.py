@@ -64,7 +64,7 @@ class Fit:
     shares_nothing: bool = False
 
 
-class Diverged(DensebenchError):  # noqa: N818  reads as what happened
+class Diverged(DensebenchError):
     """A training whose loss or weights are no longer numbers."""
 
 

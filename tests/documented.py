@@ -122,7 +122,7 @@ def main() -> int:
 
 def _stand_ins(folder: Path) -> dict[str, str]:
     """Files in place of those that a README only names."""
-    from PIL import Image  # noqa: PLC0415  not needed to parse
+    from PIL import Image
 
     picture = folder / "shirt.png"
     Image.linear_gradient("L").save(picture)

@@ -66,7 +66,7 @@ class FakeArena:
         self.now_s += BLOCK_S
         self.log.append(f"block {row.case.name} {first} {seed}")
         self.trouble(row.case.name, sum(line.startswith(f"block {row.case.name} ") for line in self.log))
-        source = random.Random(f"{row.case.name} {seed}")  # noqa: S311  no secret
+        source = random.Random(f"{row.case.name} {seed}")
         ratio = self.slower.get(row.case.name, 1.0) * math.exp(source.gauss(0, self.noise))
         accuracies = (0.85, 0.85 - self.loss) if row.case.stage == "train" else ()
         return Block(

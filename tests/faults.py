@@ -48,7 +48,7 @@ def export_another_model() -> None:
     """An exported file whose weights are not the trained ones."""
 
     def spoil(trained: Any, extra_info: Any) -> OnnxModel:
-        import onnx  # noqa: PLC0415
+        import onnx
 
         exported = export(trained, extra_info)
         if trained.recipe.name != VICTIM:

@@ -12,7 +12,7 @@ from bench.inference.export import INPUT_NAME, OPSET, OUTPUT_NAME
 
 def deep_mlp(weights: Sequence[Any]) -> bytes:
     """Gemm, Relu, Gemm, Softmax with the weights given: kernel (784, h), bias (h,), kernel (h, 10), bias (10,)."""
-    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415  a framework
+    from onnx import TensorProto, helper, numpy_helper
 
     names = ["kernel_1", "bias_1", "kernel_2", "bias_2"]
     constants = [

@@ -114,7 +114,7 @@ def select_devices(text: str) -> list[str]:
 
 def _start(command: Sequence[str]) -> int:
     """The exit status of one run, which writes to this process's own output."""
-    process = subprocess.Popen(command, cwd=ROOT)  # noqa: S603  no shell reads the words
+    process = subprocess.Popen(command, cwd=ROOT)
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -64,7 +64,7 @@ def _devices() -> Iterator[str]:
     except DensebenchError as error:
         yield str(error)
     try:
-        import onnxruntime as ort  # noqa: PLC0415
+        import onnxruntime as ort
 
         yield f"ONNX Runtime {ort.__version__} offers: {', '.join(ort.get_available_providers())}"
     except ImportError as error:

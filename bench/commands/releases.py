@@ -132,7 +132,7 @@ def plan_jobs(releases: Sequence[Release], what: Sequence[str], rounds: int) -> 
     if rounds < 0:
         raise DensebenchError(f"{rounds} is no number of runs: a whole number from 0 up is.")
     jobs = [Job(release, one) for one in what for release in releases]
-    return [job for number in range(rounds) for job in random.Random(number).sample(jobs, len(jobs))]  # noqa: S311
+    return [job for number in range(rounds) for job in random.Random(number).sample(jobs, len(jobs))]
 
 
 def select_releases(text: str | None) -> list[Release]:

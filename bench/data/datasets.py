@@ -171,8 +171,8 @@ def _advice(name: str) -> str:
 
 def _generate_digits(_name: str, _data_dir: Path | None) -> sources.Delivery:
     """scikit-learn's 1,797 digits, 8x8 with values 0 to 16, as the files of a small MNIST."""
-    from sklearn.datasets import load_digits  # noqa: PLC0415 - takes a second that most commands need not wait
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - as above
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
 
     digits = load_digits()
     images, labels = _enlarge(digits.images), digits.target.astype(np.uint8)

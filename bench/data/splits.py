@@ -63,7 +63,7 @@ def make_split(dataset: Dataset, training: Training) -> Split:
 
 
 def _split_off(images: Any, labels: Any, holdout: Holdout) -> list[Any]:
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415  slow to import, and not always needed
+    from sklearn.model_selection import train_test_split
 
     shuffled = holdout.random_state is not None
     parts: list[Any] = train_test_split(
@@ -74,7 +74,7 @@ def _split_off(images: Any, labels: Any, holdout: Holdout) -> list[Any]:
 
 def _scale_split(split: Split, kind: str) -> Split:
     """scikit-learn's scaler of that kind, fitted on the training images and applied to both parts."""
-    from sklearn import preprocessing  # noqa: PLC0415  as above
+    from sklearn import preprocessing
 
     scalers = {
         "min-max": preprocessing.MinMaxScaler,

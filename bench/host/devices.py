@@ -128,7 +128,7 @@ def import_tensorflow() -> Any:
         os.dup2(nowhere, 2)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # older releases use what the language has deprecated since
-            import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it is needed
+            import tensorflow as tf
     except ImportError as error:
         raise DensebenchError(
             f"TensorFlow cannot be imported ({error}). `tox -e bench` makes an environment that has it."

@@ -32,7 +32,7 @@ def collect_metadata(
         more_packages: names of packages that matter here beside those that always do.
         facts: `dataset`, `trainer`, `quick` and so on (schema: `bench.records.record`).
     """
-    from pytest_benchmark.utils import get_commit_info  # noqa: PLC0415  slow to import
+    from pytest_benchmark.utils import get_commit_info
 
     commit: dict[str, Any] = get_commit_info("densebench")  # type: ignore[no-untyped-call]  # it ships no types
     return {
@@ -61,7 +61,7 @@ def commit_text(commit: Mapping[str, Any], root: Path = ROOT) -> str:
     if not commit["dirty"]:
         return short
     command = ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", *MADE_FROM_RESULTS]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603  fixed words
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     return short if done.returncode == 0 and not done.stdout.strip() else f"{short}+"
 
 

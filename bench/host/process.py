@@ -47,7 +47,7 @@ class Worker:
         self._timeout_s = timeout_s
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
         try:
-            self._process = subprocess.Popen(  # noqa: S603  the command is this suite's own
+            self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=environment
             )
         except OSError:
@@ -127,7 +127,7 @@ def run_to_end(
         DensebenchError: it is not installed, took too long, was killed or failed; with the last lines that it wrote.
     """
     try:
-        done = subprocess.run(  # noqa: S603  see above
+        done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
         )
     except FileNotFoundError as error:

@@ -76,7 +76,7 @@ def export(trained: Trained, metadata: Mapping[str, str]) -> OnnxModel:
     Raises:
         DensebenchError: the exporter left something that is not valid ONNX.
     """
-    import onnx  # noqa: PLC0415  only where it exports
+    import onnx
 
     proto = _EXPORTERS[trained.recipe.framework](trained)
     _fuse_products(proto.graph)
@@ -100,8 +100,8 @@ def _export_keras(trained: Trained) -> Any:
     """
     if trained.backend != DEFAULT_BACKEND:
         return _export_layers(trained.model)
-    import tensorflow as tf  # noqa: PLC0415  only where it exports
-    import tf2onnx  # noqa: PLC0415
+    import tensorflow as tf
+    import tf2onnx
 
     model = trained.model
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name=INPUT_NAME)]
@@ -116,7 +116,7 @@ def _export_keras(trained: Trained) -> Any:
 
 def _export_layers(model: Any) -> Any:
     """A product and an activation per layer, from the weights alone."""
-    import onnx  # noqa: PLC0415  only where it exports
+    import onnx
 
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     nodes, constants, name = [], [], INPUT_NAME
@@ -152,9 +152,9 @@ def _export_sklearn(trained: Trained) -> Any:
     probabilities were measured to be off by 6e-6 after five passes over 60,000 images, and by 0.9 after two over
     12,000.
     """
-    from skl2onnx import to_onnx  # noqa: PLC0415  only where it exports
-    from skl2onnx.common.data_types import DoubleTensorType  # noqa: PLC0415
-    from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs  # noqa: PLC0415
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import DoubleTensorType
+    from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
     proto = to_onnx(
         trained.model,
@@ -169,7 +169,7 @@ def _export_sklearn(trained: Trained) -> Any:
 
 def _cast_ends(graph: Any) -> None:
     """Make a graph that computes in float64 take and return float32."""
-    import onnx  # noqa: PLC0415  only where it exports
+    import onnx
 
     wide_input, wide_output = graph.input[0].name, f"{OUTPUT_NAME}_float64"
     for node in graph.node:
@@ -187,7 +187,7 @@ _EXPORTERS = {"keras": _export_keras, "scikit-learn": _export_sklearn}
 
 def _fuse_products(graph: Any) -> None:
     """Make a product and the bias that is added to it one `Gemm`, as a graph written by hand would have it."""
-    import onnx  # noqa: PLC0415  only where it exports
+    import onnx
 
     constants = {constant.name: len(constant.dims) for constant in graph.initializer}
     readers: dict[str, list[Any]] = {}
@@ -212,7 +212,7 @@ def _fuse_products(graph: Any) -> None:
 
 def _declare_shapes(graph: Any, *, classes: int) -> None:
     """The exporters call the batch ``unk__N`` with a process-wide counter, or leave the output's type open."""
-    import onnx  # noqa: PLC0415  only where it exports
+    import onnx
 
     for value, size in ((graph.input[0], PIXELS), (graph.output[0], classes)):
         tensor = value.type.tensor_type

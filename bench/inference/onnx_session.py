@@ -45,7 +45,7 @@ def open_session(model: OnnxModel, device: Device, *, threads: int) -> Iterator[
     Raises:
         DensebenchError: the device's execution provider is missing or did not load.
     """
-    import onnxruntime as ort  # noqa: PLC0415  only where it infers
+    import onnxruntime as ort
 
     if device.provider not in ort.get_available_providers():
         raise DensebenchError(
@@ -101,7 +101,7 @@ def make_session(content: bytes, provider: str, *, threads: int, profile: str | 
         threads: worker threads; they spin while they wait (`SPINNING`).
         profile: where ONNX Runtime puts its profile; the beginning of the file's path.
     """
-    import onnxruntime as ort  # noqa: PLC0415  only where it infers
+    import onnxruntime as ort
 
     options = ort.SessionOptions()
     if profile:

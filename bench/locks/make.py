@@ -69,7 +69,7 @@ def make(name: str, release: str) -> int:
     wanted = [f"tensorflow-cpu=={release}.*", ONNX, *(pin for pin in pins if pin)]
     command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "-", "--python-version", PYTHON]
     command += ["--no-header", "--no-emit-index-url", "--no-annotate", "--quiet", "-o", str(LOCKS / f"{name}.txt")]
-    return subprocess.run(command, input="\n".join(wanted), text=True, check=False).returncode  # noqa: S603  fixed words
+    return subprocess.run(command, input="\n".join(wanted), text=True, check=False).returncode
 
 
 def make_gpu() -> int:
@@ -84,7 +84,7 @@ def make_gpu() -> int:
         command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "-", "--universal"]
         command += ["--python-version", "3.10", "--override", str(without), "--constraints", str(constraints)]
         command += ["--no-header", "--no-emit-index-url", "--no-annotate", "--quiet", "-o", str(LOCKS / "gpu.txt")]
-        return subprocess.run(command, input="\n".join(wanted), text=True, check=False).returncode  # noqa: S603
+        return subprocess.run(command, input="\n".join(wanted), text=True, check=False).returncode
 
 
 def make_extras(name: str) -> int:
@@ -95,7 +95,7 @@ def make_extras(name: str) -> int:
     command += ["--upgrade", "--python-version", "3.10"]
     command += ["--constraints", str(LOCKS / "bench.txt"), "--constraints", "-"]
     command += ["--no-header", "--no-emit-index-url", "--no-annotate", "--quiet", "-o", str(lock)]
-    status = subprocess.run(command, input=TORCH, text=True, check=False).returncode  # noqa: S603  fixed words
+    status = subprocess.run(command, input=TORCH, text=True, check=False).returncode
     if status == 0:
         lines = lock.read_text(encoding="utf-8").splitlines(keepends=True)
         lock.write_text("".join(line for line in lines if not line.startswith(CUDA)), encoding="utf-8")

@@ -16,7 +16,7 @@ _REQUIRED = object()
 def field(owner: Any, name: str, kind: type | tuple[type, ...], *, default: Any = _REQUIRED) -> Any:
     """A field of that type."""
     if not isinstance(owner, dict):
-        raise ValueError(f"an object with {name!r} is expected where {type(owner).__name__} stands")  # noqa: TRY004
+        raise ValueError(f"an object with {name!r} is expected where {type(owner).__name__} stands")  # noqa: TRY004  whatever is wrong in a file is a ValueError
     if name not in owner and default is not _REQUIRED:
         return default
     if name not in owner:

@@ -38,7 +38,7 @@ def median_says_slower(row: Row, _margins: Margins) -> bool:
 
 def asv_says_slower(row: Row, _margins: Margins) -> bool:
     """Whether asv would report a regression: Mann-Whitney's U differs (two-sided), and the medians by its factor."""
-    from scipy import stats  # noqa: PLC0415  slow to import
+    from scipy import stats
 
     base_s, head_s = pooled(row)
     if statistics.median(head_s) <= statistics.median(base_s) * ASV_FACTOR:

@@ -51,7 +51,7 @@ def prediction_factor(count: int) -> float:
     Normal values: t(0.975, n - 1) x sqrt(1 + 1/n) (Hahn, "Factors for calculating two-sided prediction intervals for
     samples from a normal distribution", Journal of the American Statistical Association 64, 1969).
     """
-    from scipy.stats import t  # noqa: PLC0415  slow to import
+    from scipy.stats import t
 
     return float(t.ppf((1 + COVERAGE) / 2, count - 1)) * math.sqrt(1 + 1 / count)
 

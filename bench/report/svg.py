@@ -102,8 +102,8 @@ def draw(name: str, numbers: Numbers, theme: str) -> bytes:
         DensebenchError: Matplotlib is not installed.
     """
     try:
-        import matplotlib as mpl  # noqa: PLC0415  only pictures need it
-        from matplotlib.figure import Figure  # noqa: PLC0415
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise DensebenchError("the README's pictures need Matplotlib: `pip install matplotlib` brings it.") from error
     look = THEMES[theme]

@@ -96,13 +96,13 @@ def centre(values: Sequence[float], *, trim: bool) -> Centre | None:
 @cache
 def student_quantile(error_rate: float, freedom: int) -> float:
     """Student's t quantile: standard errors to either side that leave this probability outside."""
-    from scipy import special  # noqa: PLC0415  slow to import
+    from scipy import special
 
     return -float(special.stdtrit(freedom, error_rate / 2))
 
 
 def student_p(errors: float, freedom: int) -> float:
     """The probability (two-sided) of being this many standard errors away from the truth, or more."""
-    from scipy import special  # noqa: PLC0415
+    from scipy import special
 
     return 2 * float(special.stdtr(freedom, -abs(errors)))

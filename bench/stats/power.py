@@ -33,7 +33,7 @@ class Rate:
 
     def interval(self) -> tuple[float, float]:
         """The ends of the exact 95 % interval of the true share."""
-        from scipy import special  # noqa: PLC0415  slow to import
+        from scipy import special
 
         rest = self.of - self.count
         low = float(special.betaincinv(self.count, rest + 1, ERROR / 2)) if self.count else 0.0

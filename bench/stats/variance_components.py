@@ -92,4 +92,4 @@ def _round_variance(processes: Sequence[Sequence[float]]) -> float:
 
 def median_variance(variance: float, count: int) -> float:
     """The variance of the median of `count` values; of one or two values it is the mean."""
-    return variance / count * (MEDIAN_COST if count > 2 else 1.0)  # noqa: PLR2004
+    return variance / count * (MEDIAN_COST if count > 2 else 1.0)  # noqa: PLR2004  as above

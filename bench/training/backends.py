@@ -73,10 +73,10 @@ def backend() -> Backend:
 def import_keras() -> Any:
     """Keras's namespace in this process: TensorFlow's own, or Keras itself on another backend."""
     if backend_name() == DEFAULT_BACKEND:
-        import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
+        import tensorflow as tf
 
         return tf.keras
-    import keras  # noqa: PLC0415
+    import keras
 
     return keras
 
@@ -90,7 +90,7 @@ def _start_jax(device: Device) -> Any:
     os.environ["JAX_PLATFORMS"] = "cpu" if device.kind == "cpu" else "cuda"
     try:
         with on_cpus(own_cpus()[: device.threads]):
-            import jax  # noqa: PLC0415
+            import jax
 
             jax.devices()
     except RuntimeError as error:
@@ -99,7 +99,7 @@ def _start_jax(device: Device) -> Any:
 
 
 def _start_torch(device: Device) -> Any:
-    import torch  # noqa: PLC0415
+    import torch
 
     torch.set_num_threads(device.threads)
     torch.set_num_interop_threads(1)
@@ -120,7 +120,7 @@ def _place_torch(tensor: Any) -> str:
 
 
 def _from_array(tensor: Any) -> NDArray[Any]:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     return np.asarray(tensor)
 

@@ -90,7 +90,7 @@ class CompiledFit:
         callbacks: Sequence[Any] = (),
         shuffle: bool = True,
     ) -> None:
-        import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
+        import tensorflow as tf
 
         self._model, self._epochs, self._seed, self._callbacks = model, epochs, seed, callbacks
         self._count = len(train[1])
@@ -108,7 +108,7 @@ class CompiledFit:
 
     def run(self) -> dict[str, list[float]]:
         """Train; metric name to one value per epoch, as Keras's `History` has it."""
-        import tensorflow as tf  # noqa: PLC0415
+        import tensorflow as tf
 
         state = self._read(tf)
         iteration = self._model.optimizer.iterations.numpy()

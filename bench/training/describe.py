@@ -39,7 +39,7 @@ SWITCHED_OFF = (
 )
 
 
-class CannotCompile(Exception):  # noqa: N818  reads as what happened
+class CannotCompile(Exception):
     """A model that the compiled trainer does not know; the text says what stands in the way."""
 
 
@@ -100,7 +100,7 @@ def _refuse_specialities(layer: Any) -> None:
 
 
 def _activation(layer: Any) -> str:
-    import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
+    import tensorflow as tf
 
     name = getattr(layer.activation, "__name__", "")
     if getattr(tf.keras.activations, name, None) is not layer.activation:

@@ -32,9 +32,9 @@ def prepare_jax_fit(
     recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
 ) -> Fit:
     """The recipe's training with every epoch compiled ahead, and the data on the device."""
-    import jax  # noqa: PLC0415  in its own process only
+    import jax  # in its own process only
 
-    from bench.training.keras_fit import targets  # noqa: PLC0415
+    from bench.training.keras_fit import targets
 
     model = build_model(recipe, training, seed)
     model.optimizer.build(model.trainable_variables)

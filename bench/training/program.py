@@ -105,7 +105,7 @@ class Program:
 @cache
 def compile_program(description: Description) -> Program:
     """The program of a description; made once per process, compiled when it is first called."""
-    import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
+    import tensorflow as tf
 
     traces: list[Description] = []
     update = UPDATES[description.optimizer]

@@ -20,8 +20,8 @@ def prepare_sklearn_fit(
     recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
 ) -> Fit:
     """A scikit-learn classifier's `fit`, in float64 as published; nothing is compiled, so nothing is primed."""
-    from sklearn import linear_model  # noqa: PLC0415  slow to import
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
+    from sklearn import linear_model
+    from sklearn.exceptions import ConvergenceWarning
 
     images = split.train_images.astype(np.float64)
     model = recipe.build(linear_model).set_params(random_state=seed, max_iter=training.epochs)

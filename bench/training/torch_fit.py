@@ -28,7 +28,7 @@ SMALLEST = 1e-7
 """Keras's losses keep probabilities at least so far from 0 and 1."""
 
 
-class CannotLoop(Exception):  # noqa: N818  reads as what happened
+class CannotLoop(Exception):
     """A model or protocol that the PyTorch loop does not know; the text says what stands in the way."""
 
 
@@ -36,9 +36,9 @@ def prepare_torch_fit(
     recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
 ) -> Fit:
     """The recipe's training as a loop; where it has none, Keras's `fit`, and a warning that says why."""
-    import torch  # noqa: PLC0415  in its own process only
+    import torch  # in its own process only
 
-    from bench.training.keras_fit import prepare_keras_fit  # noqa: PLC0415
+    from bench.training.keras_fit import prepare_keras_fit
 
     model = build_model(recipe, training, seed)
     try:

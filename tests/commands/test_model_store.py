@@ -183,7 +183,7 @@ def test_priming_leaves_the_training_as_it_would_have_been(model_store: ModelSto
     fit = prepare_keras_fit(recipe, training, split, seed=3, on_epoch=lambda _epoch: None)
     fit.run()
 
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(3)

@@ -117,7 +117,7 @@ def test_each_kind_of_figure_finds_its_value() -> None:
 
 
 def test_class_scores_are_those_of_scikit_learn() -> None:
-    from sklearn.metrics import precision_recall_fscore_support  # noqa: PLC0415
+    from sklearn.metrics import precision_recall_fscore_support
 
     random = np.random.default_rng(1)
     labels = random.integers(0, 4, 200)

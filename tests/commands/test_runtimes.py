@@ -71,7 +71,7 @@ def test_memory_is_told_where_the_system_tells_it(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def prepared(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:  # noqa: ARG001
+def prepared(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:  # noqa: ARG001  which starts TensorFlow
     folder = tmp_path_factory.mktemp("runtimes")
     artifacts = {
         "logistic_regression": ["joblib", "onnx", "npz"],

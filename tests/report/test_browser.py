@@ -41,7 +41,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  it may be missing
+    from playwright.sync_api import sync_playwright  # it may be missing
 
     assert CHROMIUM, "no Chromium is installed; on Debian and Ubuntu: apt-get install chromium"
     with sync_playwright() as playwright:

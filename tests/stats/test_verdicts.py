@@ -36,7 +36,7 @@ MARGIN = math.log(1.03)
 
 def scattered(around: float, spread: float, blocks: int, seed: int = 1) -> list[float]:
     """Values whose mean is exactly `around`."""
-    source = random.Random(seed)  # noqa: S311  no secret
+    source = random.Random(seed)
     values = [source.gauss(0, spread) for _ in range(blocks)]
     mean = math.fsum(values) / blocks
     return [around + value - mean for value in values]

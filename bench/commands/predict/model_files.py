@@ -151,7 +151,7 @@ def ask(model: ModelFile, session: Any, pixels: NDArray[np.float32]) -> NDArray[
     Raises:
         DensebenchError: it cannot be run, or its answer is not one finite number per class.
     """
-    import onnxruntime as ort  # noqa: PLC0415  only where it infers
+    import onnxruntime as ort
 
     options = ort.RunOptions()
     options.log_severity_level = SILENT  # what it would log is in the error that it raises

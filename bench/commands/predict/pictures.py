@@ -139,7 +139,7 @@ def draw(pixels: NDArray[np.float32]) -> Iterator[str]:
 
 def _decode(path: Path) -> tuple[NDArray[np.uint8], list[str]]:
     """The file's pixels as grays (height, width), and what was done to get them."""
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  only where pictures are read
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -164,7 +164,7 @@ def _reason(error: Exception) -> str:
 
 def _gray(image: Any) -> tuple[NDArray[np.uint8], list[str]]:
     """An opened picture as grays (height, width), upright and without transparency, and the steps to tell of."""
-    from PIL import ExifTags, Image, ImageOps  # noqa: PLC0415  only where pictures are read
+    from PIL import ExifTags, Image, ImageOps
 
     turned = image.getexif().get(ExifTags.Base.Orientation) in TURNED
     steps = ["turned upright"] if turned else []
@@ -180,7 +180,7 @@ def _gray(image: Any) -> tuple[NDArray[np.uint8], list[str]]:
 
 def _shrink(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A large picture averaged down to a longest edge of one to two times `WORKING_EDGE`; another as it is."""
-    from PIL import Image  # noqa: PLC0415  only where pictures are read
+    from PIL import Image
 
     return np.asarray(Image.fromarray(ink).reduce(max(1, max(ink.shape) // WORKING_EDGE)))
 
@@ -210,7 +210,7 @@ def _separate(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _trim(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The smallest box that holds all that stands out from black."""
-    from PIL import Image, ImageFilter  # noqa: PLC0415  only where pictures are read
+    from PIL import Image, ImageFilter
 
     grainy = max(ink.shape) > GRAINY_EDGE
     shown = np.asarray(Image.fromarray(ink).filter(ImageFilter.BoxBlur(1))) if grainy else ink
@@ -222,7 +222,7 @@ def _trim(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _fit(content: NDArray[np.uint8], box: int) -> NDArray[np.uint8]:
     """The content scaled so that its longest edge is `box` pixels, aspect kept."""
-    from PIL import Image  # noqa: PLC0415  only where pictures are read
+    from PIL import Image
 
     height, width = (max(1, round(edge * box / max(content.shape))) for edge in content.shape)
     return np.asarray(Image.fromarray(content).resize((width, height), Image.Resampling.LANCZOS))

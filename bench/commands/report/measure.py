@@ -123,4 +123,4 @@ def _stored(results: Path) -> set[str]:
 def _tox(words: Sequence[str]) -> int:
     """Run tox; its exit status."""
     tox = [found] if (found := shutil.which("tox")) else [sys.executable, "-m", "tox"]
-    return subprocess.run([*tox, *words], cwd=ROOT, check=False).returncode  # noqa: S603  no shell reads the words
+    return subprocess.run([*tox, *words], cwd=ROOT, check=False).returncode

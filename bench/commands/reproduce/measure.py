@@ -146,8 +146,8 @@ def cross_validate(published: Published, model_store: ModelStore, seed: int) -> 
     """Accuracy on each fold, by scikit-learn's `cross_validate` on all training images; empty where none is asked."""
     if not published.cross_validation_folds:
         return []
-    from sklearn import linear_model, model_selection  # noqa: PLC0415
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
+    from sklearn import linear_model, model_selection
+    from sklearn.exceptions import ConvergenceWarning
 
     training, split = model_store.training(published.recipe), model_store.split(published.recipe)
     model = published.recipe.build(linear_model).set_params(random_state=seed, max_iter=training.epochs)
@@ -185,7 +185,7 @@ def list_layers(model: Any) -> list[dict[str, Any]]:
 @contextmanager
 def _scikit_learn_threads(count: int) -> Iterator[None]:
     """Let scikit-learn share out what it trains independently (folds, classes) to so many threads."""
-    from joblib import parallel_config  # noqa: PLC0415  slow to import
+    from joblib import parallel_config
 
     with parallel_config("threading", n_jobs=count):
         yield
@@ -202,7 +202,7 @@ def answer(
     if trained.recipe.framework != "keras":
         probabilities = trained.predict(images)
         return probabilities, {f"{part} accuracy": score_answers(trained, probabilities, labels)}
-    import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
+    import tensorflow as tf
 
     training = trained.recipe.training
     # All in one call, without Keras's `evaluate`, which would trace the model for a second. In one call, because of

@@ -31,7 +31,7 @@ def save_and_load(trained: Trained, images: NDArray[np.float32]) -> list[dict[st
     Returns:
         `format`, `outcome` (one of the three above) and the `reason` where this version of Keras refuses the format.
     """
-    import tensorflow as tf  # noqa: PLC0415  seconds to import, so only where it trains
+    import tensorflow as tf
 
     before = np.asarray(trained.model(images, training=False))
     outcomes = []

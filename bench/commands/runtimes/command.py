@@ -197,7 +197,7 @@ def measure(  # noqa: PLR0913  what is measured, and what a test replaces
 
     A case that fails is left out from then on; all others are measured.
     """
-    source = random.Random(seed)  # noqa: S311  no secret
+    source = random.Random(seed)
     total = rounds * sum(case.measurable for case in cases)
     number = 0
     for _ in range(rounds):

@@ -55,8 +55,8 @@ class MeasureRequest:
 def work(settings: MeasureRequest, clock_ns: Callable[[], int] = time.monotonic_ns) -> dict[str, Any]:
     """Measure the runtime: cold start (`cold`), correctness (`certificate`), and `values_s` by batch size."""
     claim_device(Device("cpu", settings.threads))  # before NumPy loads BLAS
-    from bench.inference.runtimes import RUNTIMES  # noqa: PLC0415
-    from bench.inference.runtimes.runtime import Unavailable  # noqa: PLC0415
+    from bench.inference.runtimes import RUNTIMES
+    from bench.inference.runtimes.runtime import Unavailable
 
     runtime = RUNTIMES[settings.runtime]
     marks_ns: list[int] = []
@@ -87,20 +87,20 @@ def cold_start(started_ns: int, marks_ns: list[int]) -> dict[str, float]:
 
 def _first_image() -> Any:
     """A grey image, made without reading anything."""
-    import numpy as np  # noqa: PLC0415  every runtime has imported it by now
+    import numpy as np  # every runtime has imported it by now
 
     return np.full((1, 784), 0.5, np.float32)
 
 
 def _serve(settings: MeasureRequest, answer: Answer, *, exact: bool) -> dict[str, Any]:
     """The certificate and, where the answers are right, the timings."""
-    from functools import partial  # noqa: PLC0415
+    from functools import partial
 
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    from bench.host.timing import time_calls  # noqa: PLC0415
-    from bench.inference.onnx_session import make_batch  # noqa: PLC0415
-    from bench.inference.runtimes.certificate import examine  # noqa: PLC0415
+    from bench.host.timing import time_calls
+    from bench.inference.onnx_session import make_batch
+    from bench.inference.runtimes.certificate import examine
 
     with np.load(settings.expected) as arrays:
         images, probabilities, labels = (arrays[name] for name in ("images", "probabilities", "labels"))

@@ -172,7 +172,7 @@ def plan_cases() -> list[Case]:
 
 def plan_orders(blocks: int, seed: int) -> list[list[int]]:
     """For each block the positions of all cases, shuffled."""
-    source = random.Random(seed)  # noqa: S311  no secret
+    source = random.Random(seed)
     positions = range(len(plan_cases()))
     return [source.sample(positions, len(positions)) for _ in range(blocks)]
 

@@ -20,8 +20,8 @@ SEED = 0
 
 def prepare_scan(task: Task) -> Ready:
     """One XLA program per epoch; images, labels and weights stay on the device."""
-    import jax  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  in its own process only
-    import optax  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+    import jax  # type: ignore[import-not-found,unused-ignore]  # in its own process only
+    import optax  # type: ignore[import-not-found,unused-ignore]
 
     optimizer = optax.adam(LEARNING_RATE, eps=EPSILON)
     images, labels = jax.device_put(task.images), jax.device_put(task.labels.astype(np.int32))

@@ -26,7 +26,7 @@ LEARNING_RATE, EPSILON = 1e-3, 1e-7
 """Keras's defaults for Adam; other frameworks are given the same."""
 
 
-class Unavailable(Exception):  # noqa: N818  reads as what it is
+class Unavailable(Exception):
     """A variant that lacks something on this machine, though nothing is broken."""
 
 

@@ -35,7 +35,7 @@ def prepare_compiled_step(task: Task) -> Ready:
 
 
 def _prepare(task: Task, *, compile_step: bool) -> Ready:
-    import torch  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  in its own process only
+    import torch  # type: ignore[import-not-found,unused-ignore]  # in its own process only
 
     torch.set_num_threads(task.threads)
     torch.manual_seed(SEED)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def write_keras(exported: Exported, path: Path) -> None:
     """Keras's own format, of a copy that was never compiled: nobody deploys the optimizer's state."""
-    import tensorflow as tf  # noqa: PLC0415  only where it writes
+    import tensorflow as tf
 
     trained = exported.trained.model
     model = tf.keras.models.clone_model(trained)
@@ -27,7 +27,7 @@ def write_keras(exported: Exported, path: Path) -> None:
 
 def write_joblib(exported: Exported, path: Path) -> None:
     """As scikit-learn's documentation saves models."""
-    import joblib  # noqa: PLC0415  only where it writes
+    import joblib
 
     joblib.dump(exported.trained.model, path)
 
@@ -39,7 +39,7 @@ def write_onnx(exported: Exported, path: Path) -> None:
 
 def write_int8(exported: Exported, path: Path) -> None:
     """Weights in 8 bits, activations quantized call by call, by ONNX Runtime's own tool."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415  only where it writes
+    from onnxruntime.quantization import QuantType, quantize_dynamic
 
     plain = path.with_suffix(".plain")
     plain.write_bytes(exported.onnx.content)
@@ -49,8 +49,8 @@ def write_int8(exported: Exported, path: Path) -> None:
 
 def write_fp16(exported: Exported, path: Path) -> None:
     """Everything between the float32 ends in half precision, by ONNX Runtime's own tool."""
-    import onnx  # noqa: PLC0415  only where it writes
-    from onnxruntime.transformers.float16 import convert_float_to_float16  # noqa: PLC0415
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
 
     proto = onnx.load_model_from_string(exported.onnx.content)
     onnx.save(convert_float_to_float16(proto, keep_io_types=True), path)
@@ -58,7 +58,7 @@ def write_fp16(exported: Exported, path: Path) -> None:
 
 def write_tflite(exported: Exported, path: Path) -> None:
     """By TensorFlow's converter, in float32."""
-    import tensorflow as tf  # noqa: PLC0415  only where it writes
+    import tensorflow as tf
 
     if not hasattr(tf, "lite"):
         raise Unavailable(f"TensorFlow {tf.__version__} has no converter to LiteRT")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
     """Its interpreter with XNNPACK; the input is made as large as the batch, the answer is a copy."""
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415  its import is measured
+    from ai_edge_litert.interpreter import Interpreter  # its import is measured
 
     imported()
     interpreter = Interpreter(model_path=str(path), num_threads=threads)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def load(path: Path, _threads: int, imported: Callable[[], None]) -> Answer:
     """A product, a sum and an activation per layer; BLAS takes its threads from the environment."""
-    import numpy as np  # noqa: PLC0415  its import is measured
+    import numpy as np  # its import is measured
 
     imported()
     with np.load(path) as arrays:

@@ -56,7 +56,7 @@ def load_bound(path: Path, threads: int, imported: Callable[[], None]) -> Answer
 
 
 def _open(path: Path, threads: int, imported: Callable[[], None]) -> Any:
-    import onnxruntime as ort  # noqa: PLC0415  its import is measured
+    import onnxruntime as ort  # its import is measured
 
     imported()
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
     """One request at a time, for latency, in float32 whatever the processor offers."""
-    import openvino  # noqa: PLC0415  its import is measured
+    import openvino  # its import is measured
 
     imported()
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}

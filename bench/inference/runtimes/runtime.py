@@ -15,7 +15,7 @@ Answer = Callable[["NDArray[Any]"], "NDArray[Any]"]
 """Images float32 (n, 784), contiguous, to probabilities (n, 10), both NumPy arrays of this process."""
 
 
-class Unavailable(Exception):  # noqa: N818  reads as what it is
+class Unavailable(Exception):
     """A runtime that this machine or build does not support, though nothing is broken."""
 
 

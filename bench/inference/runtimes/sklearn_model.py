@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def load(path: Path, _threads: int, imported: Callable[[], None]) -> Answer:
     """Its `predict_proba`; BLAS takes its threads from the environment."""
-    import joblib  # noqa: PLC0415  its import is measured
-    import sklearn.linear_model  # noqa: F401, PLC0415
+    import joblib  # its import is measured
+    import sklearn.linear_model  # noqa: F401  the loaded model is of this module; its import is measured, too
 
     imported()
     model = joblib.load(path)  # of this run's own making

@@ -86,7 +86,7 @@ def plotly_script() -> str:
         DensebenchError: the package is not installed.
     """
     try:
-        from plotly.offline import get_plotlyjs  # noqa: PLC0415  only the HTML report needs it
+        from plotly.offline import get_plotlyjs
     except ImportError as error:
         raise DensebenchError("the HTML report needs plotly: `pip install plotly` brings it.") from error
     script: str = get_plotlyjs()

@@ -25,7 +25,7 @@ class Asked(Protocol):
         """End the process."""
 
 
-class SideFailed(Exception):  # noqa: N818  reads as what happened
+class SideFailed(Exception):
     """A side that died, hung or answered that it failed; the block is lost."""
 
     def __init__(self, side: str, reason: str) -> None:
@@ -44,7 +44,7 @@ def first_side(seed: int, case: str, block: int) -> str:
     Were each block's order drawn alone, all of a few blocks could begin with the same side, and whatever that side
     gains or loses by beginning would look like an effect.
     """
-    source = random.Random(f"{seed} {case} {block // 2}")  # noqa: S311  no secret
+    source = random.Random(f"{seed} {case} {block // 2}")
     return SIDES[(source.randrange(2) + block) % 2]
 
 

@@ -100,7 +100,7 @@ def _short(command: Sequence[str]) -> str:
 
 def _from_path(path: Path) -> Path:
     # Not resolved: an environment's interpreter is a link, and knows its environment by the link's own path.
-    python = Path(os.path.abspath(path / "bin" / "python" if path.is_dir() else path))  # noqa: PTH100
+    python = Path(os.path.abspath(path / "bin" / "python" if path.is_dir() else path))  # noqa: PTH100  as above
     if not (python.is_file() and os.access(python, os.X_OK)):
         raise DensebenchError(f"{path} is no Python interpreter and no virtual environment that has one.")
     return python

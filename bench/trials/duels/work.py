@@ -57,11 +57,11 @@ GROUPS = {1: 7, 32: 5, 1000: 3}
 """Groups of calls per turn, by batch size; the median of them is the turn's value."""
 
 
-class Missing(Exception):  # noqa: N818  reads as what it is
+class Missing(Exception):
     """A case that this side does not have, though nothing is broken."""
 
 
-class Invalid(DensebenchError):  # noqa: N818  it is the result that is invalid
+class Invalid(DensebenchError):
     """Work whose result is wrong, so that its time means nothing."""
 
 
@@ -186,7 +186,7 @@ def _batches(images: NDArray[np.float32], wanted: NDArray[Any], batch_size: int,
     whatever the steps take, the epoch ends 0.17, 0.34 or 0.67 s after its beginning. With 5 % more images, its time
     stayed the same to three digits.
     """
-    import tensorflow as tf  # noqa: PLC0415  the caller has chosen its devices
+    import tensorflow as tf  # the caller has chosen its devices
 
     order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed).batch(batch_size)
     arrays = tf.constant(images), tf.constant(wanted)
@@ -210,7 +210,7 @@ def _compiled(recipe: Recipe, seed: int, epochs: int, threads: int) -> Training:
 
 
 def _sklearn(recipe: Recipe, seed: int, epochs: int, _threads: int) -> Training:
-    from sklearn import linear_model  # noqa: PLC0415  slow to import
+    from sklearn import linear_model
 
     model = recipe.build(linear_model).set_params(random_state=seed, max_iter=epochs, tol=None)
 

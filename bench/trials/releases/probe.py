@@ -73,10 +73,10 @@ def probe(asked: ProbeRequest, clock: Callable[[], float] = time.perf_counter) -
     tf.keras.Sequential  # noqa: B018  releases that load Keras late load it now
     import_s = clock() - began_s
 
-    from datetime import datetime, timezone  # noqa: PLC0415  after TensorFlow, like all that follows
+    from datetime import datetime, timezone  # after TensorFlow, like all that follows
 
-    from bench.data.datasets import load_dataset  # noqa: PLC0415
-    from bench.host.metadata import collect_metadata  # noqa: PLC0415
+    from bench.data.datasets import load_dataset
+    from bench.host.metadata import collect_metadata
 
     started_at = datetime.now(timezone.utc)
     dataset = load_dataset(asked.dataset, Path(asked.data_dir) if asked.data_dir else None)
@@ -112,14 +112,14 @@ def measure(
     dataset: Dataset, shared: dict[str, Any], *, quick: bool, clock: Callable[[], float] = time.perf_counter
 ) -> list[dict[str, Any]]:
     """A row for an epoch of Keras's `fit` with the peak memory until then, and rows for calls and predictions."""
-    import numpy as np  # noqa: PLC0415  TensorFlow imports it, so only now
+    import numpy as np  # TensorFlow imports it, so only now
 
-    from bench.data.splits import make_split, scale  # noqa: PLC0415
-    from bench.inference.onnx_session import make_batch  # noqa: PLC0415
-    from bench.training.keras_fit import targets  # noqa: PLC0415
-    from bench.training.keras_model import build_model  # noqa: PLC0415
-    from models import RECIPES  # noqa: PLC0415
-    from models.recipe import QUICK_FLOOR  # noqa: PLC0415
+    from bench.data.splits import make_split, scale
+    from bench.inference.onnx_session import make_batch
+    from bench.training.keras_fit import targets
+    from bench.training.keras_model import build_model
+    from models import RECIPES
+    from models.recipe import QUICK_FLOOR
 
     recipe = RECIPES[RECIPE]
     training = recipe.training
@@ -159,7 +159,7 @@ def measure(
 
 def _row(case: str, stage: str, values_s: Sequence[float], **extra_info: Any) -> dict[str, Any]:
     """A row as `bench.records.record` reads it."""
-    from bench.records.run_file import round_timings  # noqa: PLC0415
+    from bench.records.run_file import round_timings
 
     faults = extra_info.setdefault("faults", [])
     own = {**extra_info, "case": case, "stage": stage, "status": "invalid" if faults else "valid"}
@@ -170,8 +170,8 @@ def main() -> None:
     """Probe, and write the run file."""
     asked = read_request(ProbeRequest)
     content = probe(asked)
-    from bench.files import write_atomically  # noqa: PLC0415
-    from bench.records.run_file import encode_run  # noqa: PLC0415
+    from bench.files import write_atomically
+    from bench.records.run_file import encode_run
 
     write_atomically(Path(asked.path), encode_run(content))
 

@@ -47,7 +47,7 @@ class Trial:
 
     def seed(self, drawn: int) -> int:
         """The duel's own seed; that of the self-test is the same for all of them."""
-        source = random.Random(f"{drawn} {self.case.name} {self.injection} {self.number}")  # noqa: S311  no secret
+        source = random.Random(f"{drawn} {self.case.name} {self.injection} {self.number}")
         return source.randrange(LARGEST_SEED)
 
 

@@ -105,7 +105,7 @@ def _panel(found: Sequence[Point], releases: Sequence[Release], kind: str) -> Pa
     traces = [_trace([point for point in chosen if point.row == row], kind) for row in rows]
     sentence = f"{len(alarms)} of {len(chosen)} figures are an alarm."
     if alarms:
-        sentence += f" {'; '.join(alarms[:3])}{'; and more in the table' if len(alarms) > 3 else ''}."  # noqa: PLR2004
+        sentence += f" {'; '.join(alarms[:3])}{'; and more in the table' if len(alarms) > 3 else ''}."  # noqa: PLR2004  as many
     untold = sum(_word(point) == CANNOT_TELL for point in chosen)
     sentence += f" Of {untold} nobody can tell from these runs."
     titles = {"ratio": "Time and memory, relative to the base", "accuracy": "Accuracy, minus the base's"}
