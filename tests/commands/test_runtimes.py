@@ -121,7 +121,7 @@ def test_each_runtime_gives_the_trained_models_answers(
             expected=str(folder / recipe / EXPECTED),
             threads=1,
             timings={"1": 30, "32": 20},
-            budget_s=10.0,
+            budget_s=1e6,
             started_ns=0,
         )
         found = work(settings, iter(range(10**9, 10**10, 10**9)).__next__)
