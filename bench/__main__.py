@@ -34,7 +34,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "trainers": Command(
         "measure",
-        "every way to train, side by side, and the machine's own limit (5 minutes)",
+        "every way to train, side by side, and the machine's own limit (9 minutes)",
         "bench.commands.trainers.command",
     ),
     "runtimes": Command(

@@ -33,7 +33,7 @@ NOT_RUN = {
     "tox -e trainers": "installs PyTorch: several GB",
     "tox -e versions": "an hour, and 20 GB of environments",
     "pytest bench/ --benchmark-only --dataset mnist --data-dir": "the folder is the reader's",
-    "python -m bench trainers": "8 minutes",
+    "python -m bench trainers": "9 minutes",
     "python -m bench versions": "an hour, and 20 GB of environments",
     "python -m bench duel BASE HEAD": "two environments of the reader's",
     "python -m bench duel bench": "an environment of the reader's",
