@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 SUITE, DEVICES = "suite", "devices"
+OF_DEVICES = ("--dataset", "--device", "--backend")
+"""Options that runs in the table across devices differ in."""
 KIND_OF_FOLDER = {kind.folder: name for name, kind in KINDS.items() if name != DEVICES}
 
 
@@ -155,13 +157,21 @@ def _pin_all(paths: Sequence[Path], pins: Mapping[str, Pin], published: Path) ->
     new = dict(pins)
     for kind, runs in found.items():
         if kind == SUITE:
-            plain = [run for run in runs if all(name == "--dataset" for name, _ in options(run))]
+            plain = [run for run in runs if _has_only(run, "--dataset")]
             _replace(new, SUITE, plain, published, lambda run: run.dataset)
-            of_devices = [run for run in runs if run.dataset == PUBLISHED_DATASET]
+            of_devices = [run for run in runs if run.dataset == PUBLISHED_DATASET and _has_only(run, *OF_DEVICES)]
+            for run in runs:
+                if run not in plain and run not in of_devices:
+                    raise DensebenchError(f"{run.file}: no published page shows runs of `{run.command}`.")
             _replace(new, DEVICES, of_devices, published, lambda run: f"{run.backend} {run.device}")
         else:
             new[kind] = Pin(tuple(dict.fromkeys(run.series or run.name for run in runs)))
     return {kind: new[kind] for kind in KINDS if kind in new}
+
+
+def _has_only(run: Run, *names: str) -> bool:
+    """Whether a run was made with these options at most."""
+    return all(name in names for name, _ in options(run))
 
 
 def _replace(

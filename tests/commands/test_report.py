@@ -132,6 +132,16 @@ def test_a_part_of_a_run_is_not_published(
     assert not (published / "raw" / "machine" / "part.json").exists()
 
 
+def test_a_run_that_no_page_shows_is_not_published(
+    results: Path, published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(results, "fit", [train_row(), infer_row()], command=f"{PLAIN} --trainer=fit")
+    before = (published / "published.toml").read_text(encoding="utf-8")
+    assert report(published, results, "--publish", "fit") == 4
+    assert "--trainer=fit" in capsys.readouterr().err
+    assert (published / "published.toml").read_text(encoding="utf-8") == before
+
+
 def test_a_run_that_is_not_there_is_named(results: Path, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(published, results, "--publish", "gone") == 4
     assert "'gone'" in capsys.readouterr().err
