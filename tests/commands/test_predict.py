@@ -295,6 +295,7 @@ def test_an_output_without_block_characters_gets_ascii(
     assert fit_encoding("█ ▀▄ é", "latin-1") == '# "_ é'
 
 
+@pytest.mark.slow
 def test_the_command_works_as_typed_and_needs_no_framework_to_parse(model: Path) -> None:
     code = (
         "import sys, bench.__main__ as m; m.parse(['predict', 'a', 'b']);"

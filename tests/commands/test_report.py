@@ -99,6 +99,7 @@ def test_your_own_run_changes_nothing_that_is_published(results: Path, published
     assert before == {path: path.read_bytes() for path in published.parent.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_publishing_pins_the_run_and_makes_pages_and_readme_anew(results: Path, published: Path) -> None:
     pytest.importorskip("matplotlib")
     assert report(published, results, "--publish", "whole") == 0

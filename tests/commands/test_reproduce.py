@@ -88,6 +88,7 @@ def test_a_figure_without_values_of_ours_is_not_judged() -> None:
     assert interval(ACCURACY, None) == spread(ACCURACY, None) == "–"
 
 
+@pytest.mark.slow
 def test_the_interval_holds_one_more_run_as_often_as_it_says() -> None:
     random, hits, trials = np.random.default_rng(0), 0, 4000
     draws = random.normal(0.88, 0.004, (trials, 6))

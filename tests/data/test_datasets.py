@@ -147,6 +147,7 @@ def test_the_probe_of_an_unknown_data_set_says_so() -> None:
 # The real data.
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL_DATA, reason="DENSEBENCH_DATA names no directory with the real data")
 @pytest.mark.parametrize(("name", "pixel_sum"), [("fashion_mnist", 3_431_114_169), ("mnist", 1_567_298_545)])
 def test_the_real_data_load(name: str, pixel_sum: int) -> None:

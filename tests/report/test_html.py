@@ -69,6 +69,7 @@ def published() -> tuple[list[Section], list[str], str]:
     return make(ROOT / "results")
 
 
+@pytest.mark.slow
 def test_the_published_runs_make_every_chapter(published: tuple[list[Section], list[str], str]) -> None:
     sections, warnings, page = published
     assert warnings == []
@@ -79,6 +80,7 @@ def test_the_published_runs_make_every_chapter(published: tuple[list[Section], l
     assert len(in_page(page)["sections"]) == len(SECTIONS)
 
 
+@pytest.mark.slow
 def test_every_row_of_a_table_and_every_plot_has_a_run_file_that_exists(
     published: tuple[list[Section], list[str], str],
 ) -> None:
@@ -93,6 +95,7 @@ def test_every_row_of_a_table_and_every_plot_has_a_run_file_that_exists(
             assert (ROOT / "results" / "report" / links[file]).resolve().exists()
 
 
+@pytest.mark.slow
 def test_every_panel_has_a_sentence_and_its_figures_as_a_table(
     published: tuple[list[Section], list[str], str],
 ) -> None:

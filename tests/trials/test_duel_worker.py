@@ -140,6 +140,7 @@ def test_a_injected_inference_makes_more_calls_within_the_same_group() -> None:
     assert now_s == [600.0 + 630.0]
 
 
+@pytest.mark.slow
 def test_a_injected_training_trains_on_more_images(dataset: Dataset) -> None:
     plain = prepare_training(TRAIN, dataset, seed=1, epochs=1, injection=NOTHING)
     injected = prepare_training(TRAIN, dataset, seed=1, epochs=1, injection=parse_injection("train:5%"))
@@ -159,6 +160,7 @@ def test_injected_labels_are_wrong_in_so_many_images_and_leave_the_given_ones_al
 # Real work, small.
 
 
+@pytest.mark.slow
 def test_equal_seeds_are_scored_alike_and_a_turn_takes_time(dataset: Dataset) -> None:
     one, again, other = (prepare_training(TRAIN, dataset, seed=seed, epochs=2, injection=NOTHING) for seed in (1, 1, 2))
     assert one.test_accuracy == again.test_accuracy != other.test_accuracy
@@ -170,6 +172,7 @@ def test_a_training_that_learns_nothing_is_invalid(dataset: Dataset) -> None:
         prepare_training(TRAIN, dataset, seed=1, epochs=1, injection=parse_injection("labels:100%"))
 
 
+@pytest.mark.slow
 def test_a_scout_exports_once_and_tells_what_it_runs_on(tmp_path: Path) -> None:
     scout = settings(case=asdict(INFER), folder=str(tmp_path), scout=True)
     with worker.prepared(scout) as (work, told):
