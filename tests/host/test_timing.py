@@ -92,9 +92,9 @@ def test_where_regions_of_threads_overlap_it_stays_off_until_the_last_one_ends()
 def test_garbage_is_collected_before_a_timed_region() -> None:
     seen: list[int] = []
 
-    def collections() -> int:
-        return gc.get_stats()[2]["collections"]
+    def look() -> None:
+        seen.append(gc.get_stats()[2]["collections"])
 
-    before = collections()
-    time_once(lambda: seen.append(collections()))
-    assert seen == [before + 1]
+    look()
+    time_once(look)
+    assert seen[1] == seen[0] + 1
