@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from bench.inference.runtimes.runtime import Answer
 
-PRIME_CALLS = 20
+UNTIMED = 20
+"""Calls per process and batch size before the timed ones."""
 FEWEST = 20
 """Timings per process and batch size, however slow a runtime is."""
 
@@ -108,7 +109,7 @@ def _serve(settings: MeasureRequest, answer: Answer, *, exact: bool) -> dict[str
         size: time_calls(
             partial(answer, make_batch(images, int(size))),
             count,
-            prime=PRIME_CALLS,
+            prime=UNTIMED,
             budget_s=settings.budget_s,
             fewest=FEWEST,
         )
