@@ -48,6 +48,10 @@ class NotSavedError(DensebenchError):
     status = FAILED
 
 
+class Unavailable(Exception):
+    """Something that this machine, or this build of a framework, does not have, though nothing is broken."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> DensebenchError:
     """An error for a name that is not in a registry, with the closest known ones first.
 

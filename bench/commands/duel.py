@@ -28,14 +28,13 @@ from bench.report.pages.duel_table import VERDICTS, duel_page, verdicts
 from bench.stats.verdicts import CANNOT_TELL
 from bench.trials.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
 from bench.trials.duels.cases import DEFAULT_CASES, select_cases
-from bench.trials.duels.duel import fight, scout_all
+from bench.trials.duels.duel import LARGEST_SEED, fight, scout_all
 from bench.trials.duels.metadata import duel_metadata
 from bench.trials.duels.sides import find_side, missing_environments
 
 DEFAULT_FAIL_ON = "slower,worse,missing"
 MEMORY_BYTES = 2_500_000_000
 """Of both sides at the same time."""
-LARGEST_SEED = 2**31 - 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

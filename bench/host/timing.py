@@ -16,24 +16,27 @@ Clock = Callable[[], float]
 
 _lock = threading.Lock()
 _timed_now: list[bool] = []
-"""An entry per timed region that is open, in whichever thread: whether collection was on before it."""
+"""An entry per timed region that is open, in whichever thread: whether collection was on before the first of them."""
 
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
     """Collect garbage now and not again until the region ends; then collection is on or off as it was before.
 
-    Where regions of several threads overlap, it stays off until the last of them ends.
+    Where regions of several threads overlap, only the first one collects, lest it happen inside the others' clocks, and
+    it stays off until the last of them ends.
     """
-    gc.collect()
     with _lock:
-        _timed_now.append(gc.isenabled() or any(_timed_now))
-        gc.disable()
+        was_on = _timed_now[0] if _timed_now else gc.isenabled()
+        if not _timed_now:
+            gc.collect()
+            gc.disable()
+        _timed_now.append(was_on)
     try:
         yield
     finally:
         with _lock:
-            was_on = _timed_now.pop()
+            _timed_now.pop()
             if was_on and not _timed_now:
                 gc.enable()
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-Send = Callable[[Mapping[str, Any]], None]
+from bench.errors import Unavailable
+
+Answer = Mapping[str, Any]
+"""What a worker tells; with `failed` or `unavailable` alone, why it has nothing else to tell."""
+Send = Callable[[Answer], None]
 """Writes one answer."""
 R = TypeVar("R")
 
@@ -26,7 +30,7 @@ def open_answers() -> Send:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
-    def send(answer: Mapping[str, Any]) -> None:
+    def send(answer: Answer) -> None:
         answers.write(f"{json.dumps(answer)}\n")
         answers.flush()
 
@@ -39,5 +43,28 @@ def first_line(error: BaseException) -> str:
 
 
 def failure(error: BaseException) -> dict[str, str]:
-    """The answer of a request that failed."""
+    """The answer of a request that failed, or that this machine lacks something for."""
+    if isinstance(error, (Unavailable, ModuleNotFoundError)):
+        return {"unavailable": first_line(error)}
     return {"failed": f"{type(error).__name__}: {first_line(error)}"}
+
+
+def attempt(action: Callable[..., Answer], *given: Any, **named: Any) -> Answer:
+    """The action's answer, or why there is none."""
+    try:
+        return action(*given, **named)
+    except Exception as error:  # noqa: BLE001  whatever a framework raises is a fact about it, and no end of the worker
+        return failure(error)
+
+
+def serve(actions: Mapping[str, Callable[..., Answer]], requests: Iterable[str], send: Send) -> None:
+    """Answer each line's request, until there are no more: `do` names the action, and the other fields are its own."""
+    for line in requests:
+        fields = json.loads(line)
+        send(attempt(actions[fields.pop("do")], **fields))
+
+
+def answer(work: Callable[[R], Answer], kind: type[R]) -> None:
+    """Answer the one request that the process was started with."""
+    send = open_answers()
+    send(attempt(work, read_request(kind)))

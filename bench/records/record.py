@@ -37,7 +37,10 @@ class Record:
 
     Attributes:
         case: the row's name within its run, by the grammar of `bench.records.cases`.
-        stage: ``train`` (each value is one whole fit) or ``infer`` (each value is one call).
+        stage: each value is one whole fit (``train``, ``reproduction``), one call of an exported model in ONNX
+            Runtime (``infer``) or of any runtime (``runtime``), a process's way to its first answer (``start``), one
+            repetition of a trainer (``trainer``), one turn of a duel (``duel``); and of a probe of a release its import
+            (``import``), its first epoch (``process``), or one call of the Keras model (``tensorflow``).
         faults: why the row is INVALID; empty where it is valid.
         values_s: every timing in seconds, in the order in which they were taken.
         batch_size: images per step or per call.

@@ -37,15 +37,27 @@ def escape(text: str) -> str:
     return html.escape(one_line, quote=False).replace("|", "\\|")
 
 
-def provenance(run: Run, labels: Sequence[tuple[str, str]]) -> list[str]:
+PACKAGE_NAMES = {
+    "tensorflow": "TensorFlow",
+    "keras": "Keras",
+    "jax": "JAX",
+    "torch": "PyTorch",
+    "numpy": "NumPy",
+    "scikit-learn": "scikit-learn",
+    "onnxruntime": "ONNX Runtime",
+}
+"""Packages as they are stored, and as readers know them."""
+
+
+def provenance(run: Run, packages: Sequence[str]) -> list[str]:
     """Provenance of figures: processor, versions, date, commit, command and run file.
 
     Args:
         run: whose figures they are.
-        labels: a package's name for readers, and the name that it is stored under; missing ones are left out.
+        packages: of `PACKAGE_NAMES`, whose versions are told; missing ones are left out.
     """
-    machine, packages = run.machine, run.packages
-    versions = [f"{label} {packages[name]}" for label, name in labels if packages.get(name)]
+    machine, found = run.machine, run.packages
+    versions = [f"{PACKAGE_NAMES[name]} {found[name]}" for name in packages if found.get(name)]
     return [
         f"{machine.get('cpu')}, {machine.get('cpus')} CPUs",
         ", ".join([f"Python {machine.get('python')}", *versions]),

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from bench.__main__ import main
 from bench.commands import bisect, devices, duel, releases, selftest
@@ -23,9 +25,6 @@ from tests.commands.test_trainers import FakeWorker
 from tests.fake_duel import INFER
 from tests.fake_runs import infer_row, run_content
 from tests.fake_selftest import FakeGround
-
-if TYPE_CHECKING:
-    import pytest
 
 DIGITS = ["--dataset", "digits"]
 
@@ -83,11 +82,19 @@ def test_a_self_test_keeps_the_duels_that_have_ended(
     assert line == f"Stopped. Kept: 1 duel in {path.parent}; the same command goes on with --resume."
 
 
+RUNTIMES = ["--models", "deep_mlp", "--runtimes", "NumPy", "--device", "cpu:1", *DIGITS]
+STARTED = {
+    "cold": {"cold_s": 0.5, "import_s": 0.3, "load_s": 0.1, "first_s": 0.1, "resident_bytes": 1},
+    "certificate": {"faults": []},
+    "values_s": {"1": [1e-5]},
+}
+"""A runtime's answer."""
+
+
 def test_runtimes_keep_the_rounds_that_were_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cold = {"cold_s": 0.5, "import_s": 0.3, "load_s": 0.1, "first_s": 0.1, "resident_bytes": 1}
-    answers = iter([{"cold": cold, "certificate": {"faults": []}, "values_s": {"1": [1e-5]}}])
+    answers = iter([STARTED])
 
     def work(*_words: Any) -> Mapping[str, Any]:
         if answer := next(answers, None):
@@ -96,7 +103,7 @@ def test_runtimes_keep_the_rounds_that_were_complete(
 
     monkeypatch.setattr(runtimes, "prepare_all", lambda *_words: None)
     monkeypatch.setattr(runtimes, "work_in_process", work)
-    words = ["--models", "deep_mlp", "--runtimes", "NumPy", "--device", "cpu:1", *DIGITS, "--results", str(tmp_path)]
+    words = [*RUNTIMES, "--results", str(tmp_path)]
     line = stop(capsys, "runtimes", *words)
     (path,) = tmp_path.glob("raw/*/runtimes/*.json")
     assert line == f"Stopped. Kept: 1 of 3 rounds, in {path}; the same command begins anew."
@@ -134,23 +141,45 @@ def test_trainers_keep_the_blocks_that_were_complete(
     assert {len(record.values_s) for record in read_run(path).records} == {1}
 
 
-def test_what_trainers_cannot_save_lies_in_the_temporary_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def rescue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The temporary folder, which has room, while that of the results has none."""
+
     def full(path: Path, content: bytes) -> None:
         if "raw" in path.parts:
             raise OSError(28, "No space left on device", str(path))
         path.write_bytes(content)
 
-    rescue = tmp_path / "rescue"
-    rescue.mkdir()
-    trainers(monkeypatch, stop_at=-1)
+    folder = tmp_path / "rescue"
+    folder.mkdir()
     monkeypatch.setattr(run_file, "write_atomically", full)
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(rescue))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder))
+    return folder
+
+
+def test_what_trainers_cannot_save_lies_in_the_temporary_folder(
+    tmp_path: Path, rescue: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainers(monkeypatch, stop_at=-1)
     assert main(["trainers", "--results", str(tmp_path)]) == FAILED
-    assert "NOT SAVED, will try again" in capsys.readouterr().out
     (path,) = rescue.glob("*.json")
+    output = capsys.readouterr().out
+    assert output.count("NOT SAVED, will try again") == 6
+    assert f"instead:\n  {path}\n" in output
     assert {len(record.values_s) for record in read_run(path).records} == {5}
+
+
+def test_what_runtimes_cannot_save_lies_in_the_temporary_folder(
+    tmp_path: Path, rescue: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runtimes, "prepare_all", lambda *_words: None)
+    monkeypatch.setattr(runtimes, "work_in_process", lambda *_words: STARTED)
+    assert main(["runtimes", *RUNTIMES, "--results", str(tmp_path)]) == FAILED
+    (path,) = rescue.glob("*.json")
+    output = capsys.readouterr().out
+    assert output.count("NOT SAVED, will try again") == 4
+    assert f"instead:\n  {path}\n" in output
+    assert {len(record.values_s) for record in read_run(path).records} == {3}
 
 
 def test_versions_name_the_releases_that_are_left(

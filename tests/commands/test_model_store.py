@@ -137,6 +137,17 @@ def test_each_provider_is_told_with_the_nodes_that_it_ran(model_store: ModelStor
     assert 1 < nodes["CPUExecutionProvider"] <= len(model_store.exported(recipe).onnx.operators)
 
 
+def test_a_model_that_cannot_be_exported_says_each_of_its_faults_every_time(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ModelStore(dataset, DEVICE, quick=True, seeds=[0])
+    monkeypatch.setattr(store, "faults", lambda *_words: ["too low", "elsewhere"])
+    for _ in range(2):
+        with pytest.raises(InvalidRow) as caught:
+            store.exported(RECIPES["logistic_regression"])
+        assert caught.value.faults == ["too low", "elsewhere"]
+
+
 def test_the_exported_file_carries_its_extra_info(model_store: ModelStore, recipe: Recipe, dataset: Dataset) -> None:
     proto = onnx.load_from_string(model_store.exported(recipe).onnx.content)
     extra_info = {entry.key.removeprefix("densebench."): entry.value for entry in proto.metadata_props}

@@ -307,18 +307,22 @@ def test_a_folder_that_stays_full_loses_nothing_and_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(path: Path, content: bytes) -> None:
-        if "raw" in path.parts:
+        if {"raw", "onnx"} & set(path.parts):
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         path.write_bytes(content)
 
     rescue = tmp_path / "rescue"
     rescue.mkdir()
     monkeypatch.setattr(run_file, "write_atomically", full)
+    monkeypatch.setattr(command, "write_atomically", full)
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(rescue))
     assert reproduce(tmp_path, "--seeds", "1") == 3
     (path,) = rescue.glob("*.json")
-    assert str(path) in capsys.readouterr().out
-    assert read_results(read_run(path))
+    output = capsys.readouterr().out
+    assert f"instead:\n  {path}\n" in output
+    assert f"instead:\n  {path.with_suffix('')}\n" in output
+    assert all(result.seed_runs for result in read_results(read_run(path)).values())
+    assert {file.name for file in path.with_suffix("").iterdir()} == {f"{name}.onnx" for name in TINY}
 
 
 @pytest.mark.slow

@@ -15,12 +15,12 @@ import pytest
 from bench.commands.trainers import command as trainers_command
 from bench.commands.trainers import worker as trainers_worker
 from bench.commands.trainers.roofline import step_products
-from bench.commands.trainers.task import Ready, Task, Unavailable, make_ready
+from bench.commands.trainers.task import Ready, Task, make_ready
 from bench.commands.trainers.tensorflow_variants import steps_per_execution
 from bench.commands.trainers.variants import COMPARED, VARIANTS, WIDTHS, Variant
-from bench.commands.trainers.worker import serve
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, Unavailable
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
+from bench.host.worker_side import serve
 from bench.progress import Progress
 from bench.records.record import Run, read_run, read_runs
 from bench.report.pages.trainers import FOLDER, flops_per_image, time_to_accuracy, trainer_page, trainer_table
@@ -281,7 +281,7 @@ def test_a_worker_prepares_repeats_and_scores(monkeypatch: pytest.MonkeyPatch) -
         {"do": "prepare", "variant": "compiled", **case},
     ]
     answers: list[Mapping[str, Any]] = []
-    serve(trainers_worker.Worker("digits", None, 1), map(json.dumps, requests), answers.append)
+    serve(trainers_worker.Worker("digits", None, 1).actions, map(json.dumps, requests), answers.append)
     prepared, repeated, lacking = answers
     assert prepared == {"epochs": 2, "train_images": 1149, "warm_up_epochs": 0, "facts": {}}
     assert repeated["value_s"] == 0.5

@@ -79,9 +79,22 @@ def test_where_regions_of_threads_overlap_it_stays_off_until_the_last_one_ends()
     thread = threading.Thread(target=stay)
     thread.start()
     inside.wait()
+    collections = sum(generation["collections"] for generation in gc.get_stats())
     with no_garbage_collection():
         pass
+    assert sum(generation["collections"] for generation in gc.get_stats()) == collections
     assert not gc.isenabled()
     leave.set()
     thread.join()
     assert gc.isenabled()
+
+
+def test_garbage_is_collected_before_a_timed_region() -> None:
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(gc.get_stats()[2]["collections"])
+
+    look()
+    time_once(look)
+    assert seen[1] == seen[0] + 1

@@ -62,7 +62,7 @@ def test_both_sides_prepare_before_the_first_turn_and_the_turns_change_sides() -
     [
         (WorkerError("the worker was killed by signal 9"), SideFailed),
         ({"failed": "MemoryError: "}, SideFailed),
-        ({"missing": "the optimizer is unknown"}, SideMissing),
+        ({"unavailable": "the optimizer is unknown"}, SideMissing),
     ],
 )
 @pytest.mark.parametrize("request_", ["prepare", "turn"])

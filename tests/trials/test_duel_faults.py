@@ -79,7 +79,7 @@ def test_a_duel_that_goes_on_keeps_its_epochs() -> None:
 
 def test_what_one_side_lacks_is_missing_there_and_what_both_lack_has_failed() -> None:
     has: dict[str, Any] = {"packages": {}}
-    lacks = {"missing": "No module named 'onnxruntime'"}
+    lacks = {"unavailable": "No module named 'onnxruntime'"}
     for base, head, side in ((lacks, has, "BASE"), (has, lacks, "HEAD")):
         with pytest.raises(SideMissing, match=f"^{side}: No module") as caught:
             scouted(base, head, Row(INFER))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.data.datasets import Dataset, load_dataset
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, Unavailable
 from bench.records.duels import Case
 from bench.records.injection import Injection, parse_injection
 from bench.trials.duels import worker
@@ -19,14 +19,13 @@ from bench.trials.duels.cases import known_cases
 from bench.trials.duels.work import (
     CALLS,
     Invalid,
-    Missing,
     Work,
     export_model,
     prepare_inference,
     prepare_training,
     seconds_per_call,
 )
-from bench.trials.duels.worker import Settings, serve
+from bench.trials.duels.worker import Settings, serve_turns
 from models import RECIPES
 
 CASES = known_cases(1)
@@ -50,7 +49,7 @@ def settings(**changes: Any) -> Settings:
 def answers(monkeypatch: pytest.MonkeyPatch, prepared: Any, *requests: str) -> list[dict[str, Any]]:
     monkeypatch.setattr(worker, "prepared", prepared)
     sent: list[Mapping[str, Any]] = []
-    serve(settings(), [json.dumps({"do": request}) for request in requests], sent.append)
+    serve_turns(settings(), [json.dumps({"do": request}) for request in requests], sent.append)
     return [dict(answer) for answer in sent]
 
 
@@ -73,8 +72,8 @@ def test_a_worker_prepares_once_and_answers_each_turn_with_its_seconds(monkeypat
 @pytest.mark.parametrize(
     ("error", "answer"),
     [
-        (Missing("the optimizer is unknown"), {"missing": "the optimizer is unknown"}),
-        (ModuleNotFoundError("No module named 'onnxruntime'"), {"missing": "No module named 'onnxruntime'"}),
+        (Unavailable("the optimizer is unknown"), {"unavailable": "the optimizer is unknown"}),
+        (ModuleNotFoundError("No module named 'onnxruntime'"), {"unavailable": "No module named 'onnxruntime'"}),
         (Invalid("below the floor"), {"failed": "Invalid: below the floor"}),
         (MemoryError(), {"failed": "MemoryError: "}),
     ],

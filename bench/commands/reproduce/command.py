@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,7 @@ class Reproduction:
         writer: saves its run file.
         exports: the folder of its ONNX files.
         stored: how many trainings the run file holds.
+        unwritten: the ONNX files that are not on disk yet, by name.
     """
 
     seeds: Sequence[int]
@@ -71,9 +73,11 @@ class Reproduction:
     exports: Path
     progress: Progress
     stored: int = 0
+    unwritten: dict[str, bytes] = field(default_factory=dict)
 
     def save(self, *, complete: bool) -> bool:
-        """Write the run file as it stands; whether that worked. What was stored before stays."""
+        """Write the models and the run file as they stand; whether that worked. What was stored before stays."""
+        models_saved = self._save_models(last=complete)
         datasets = {name: model_store.dataset for name, model_store in self.model_stores.items()}
         metadata = {**self.metadata, "gallery": {name: show_images(dataset) for name, dataset in datasets.items()}}
         content = run_content(self.results, datasets, metadata, complete=complete)
@@ -83,7 +87,31 @@ class Reproduction:
             self.writer.save(content)
         if self.writer.error is None:
             self.stored = count_trainings(self.results)
-        return self.writer.error is None and not self.writer.rescued
+        return models_saved and self.writer.error is None and not self.writer.rescued
+
+    def _save_models(self, *, last: bool) -> bool:
+        """Write the ONNX files that are not on disk yet; whether all lie where they belong.
+
+        The last time, what their folder cannot take goes into the temporary folder.
+        """
+        if self._write_models():
+            return True
+        if last:
+            self.exports = Path(tempfile.gettempdir()) / self.exports.name
+            if self._write_models():
+                self.progress.done(f"Saved in the temporary folder instead:\n  {self.exports}")
+        return False
+
+    def _write_models(self) -> bool:
+        try:
+            for name in list(self.unwritten):
+                self.exports.mkdir(parents=True, exist_ok=True)
+                write_atomically(self.exports / name, self.unwritten[name])
+                del self.unwritten[name]
+        except OSError as error:
+            again = f"{error.filename or self.exports}: {error.strerror or error}"
+            self.progress.done(f"NOT SAVED, will try again: {again}")
+        return not self.unwritten
 
     def train(self) -> None:
         """Whatever is still missing: recipe by recipe, so that each program is compiled once."""
@@ -117,8 +145,7 @@ class Reproduction:
         seed_run, trained = assess(published, model_store, training)
         if not result.first_model:
             result.first_model, content = examine(published.recipe, trained, model_store)
-            self.exports.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.exports / f"{name}.onnx", content)
+            self.unwritten[f"{name}.onnx"] = content
         result.seed_runs.append(seed_run)
 
     def _position(self, name: str, turn: int) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.commands.arguments import add_common, command_line, names
 from bench.commands.runtimes.cases import Case, run_content
-from bench.commands.runtimes.prepare import EXPECTED, FACTS, PrepareRequest
+from bench.commands.runtimes.prepare import EXPECTED, PrepareRequest
 from bench.commands.runtimes.worker import MeasureRequest
 from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
@@ -172,8 +172,9 @@ def prepare_all(cases: Sequence[Case], arguments: argparse.Namespace, folder: st
         quick=arguments.quick,
         folder=folder,
     )
-    _start("bench.commands.runtimes.prepare", order.to_json(), PREPARE_TIMEOUT_S)
-    facts = json.loads((Path(folder) / FACTS).read_text(encoding="utf-8"))
+    told = _ask("bench.commands.runtimes.prepare", order.to_json(), PREPARE_TIMEOUT_S)
+    if (facts := told.get("models")) is None:
+        raise DensebenchError(f"the models were not prepared: {told.get('failed') or told.get('unavailable')}")
     for case in filter(lambda one: one.measurable, cases):
         case.facts = facts[case.recipe.name]
         case.failed = case.facts.get("failed")
@@ -226,14 +227,17 @@ def work_in_process(case: Case, folder: str, calls: Mapping[int, int]) -> Mappin
     )
     try:
         with on_cpus(own_cpus()[: case.threads]):
-            out = _start("bench.commands.runtimes.worker", settings.to_json(), WORKER_TIMEOUT_S)
-        found: dict[str, Any] = json.loads(out.splitlines()[-1])
-    except (DensebenchError, IndexError, ValueError) as error:
+            return _ask("bench.commands.runtimes.worker", settings.to_json(), WORKER_TIMEOUT_S)
+    except DensebenchError as error:
         return {"failed": str(error)}
-    return found
 
 
-def _start(module: str, words: str, timeout_s: float) -> str:
-    """Run one of this folder's modules; its standard output. Raises DensebenchError where it failed."""
-    command = [sys.executable, "-m", module, words]
-    return run_to_end(command, module, timeout_s=timeout_s, environment=side_environment())
+def _ask(module: str, request: str, timeout_s: float) -> dict[str, Any]:
+    """The answer of one of this folder's modules. Raises DensebenchError where it gave none."""
+    command = [sys.executable, "-m", module, request]
+    out = run_to_end(command, module, timeout_s=timeout_s, environment=side_environment())
+    try:
+        answer: dict[str, Any] = json.loads(out.splitlines()[-1])
+    except (IndexError, ValueError):
+        raise DensebenchError(f"{module} gave no answer, but {out!r}") from None
+    return answer

@@ -15,10 +15,9 @@ from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import claim_device, parse_device, start_tensorflow
-from bench.host.worker_side import failure, read_request
+from bench.host.worker_side import answer, failure
 from bench.inference.export import PRECISIONS
 from bench.inference.runtimes.artifacts import ARTIFACTS
-from bench.inference.runtimes.runtime import Unavailable
 from models import RECIPES
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from bench.inference.export import Exported
 
 EXPECTED = "expected.npz"
-FACTS = "facts.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +99,6 @@ def write_artifacts(exported: Exported, artifacts: Collection[str], folder: Path
         path = folder / f"model{ending}"
         try:
             write(exported, path)
-        except (Unavailable, ModuleNotFoundError) as error:
-            found[name] = {"unavailable": str(error)}
         except Exception as error:  # noqa: BLE001  whatever a converter raises is a fact about it
             found[name] = failure(error)
         else:
@@ -111,17 +107,5 @@ def write_artifacts(exported: Exported, artifacts: Collection[str], folder: Path
     return found
 
 
-def main() -> int:
-    """Prepare, and leave the facts in the folder; 1 where nothing could be."""
-    order = read_request(PrepareRequest)
-    try:
-        facts = prepare(order)
-    except DensebenchError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    (Path(order.folder) / FACTS).write_text(json.dumps(facts), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    answer(lambda order: {"models": prepare(order)}, PrepareRequest)

@@ -12,16 +12,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.host import worker_side
 from bench.host.devices import Device, claim_device
 from bench.host.machine import RESIDENT, process_memory
-from bench.host.worker_side import failure, first_line, open_answers, read_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.inference.runtimes.runtime import Answer
 
-PRIME_CALLS = 20
+UNTIMED = 20
+"""Calls per process and batch size before the timed ones."""
 FEWEST = 20
 """Timings per process and batch size, however slow a runtime is."""
 
@@ -56,17 +57,13 @@ def work(settings: MeasureRequest, clock_ns: Callable[[], int] = time.monotonic_
     """Measure the runtime: cold start (`cold`), correctness (`certificate`), and `values_s` by batch size."""
     claim_device(Device("cpu", settings.threads))  # before NumPy loads BLAS
     from bench.inference.runtimes import RUNTIMES
-    from bench.inference.runtimes.runtime import Unavailable
 
     runtime = RUNTIMES[settings.runtime]
     marks_ns: list[int] = []
-    try:
-        answer = runtime.load(Path(settings.path), settings.threads, lambda: marks_ns.append(clock_ns()))
-        marks_ns.append(clock_ns())
-        first = _first_image()
-        answer(first)
-    except (Unavailable, ModuleNotFoundError) as error:
-        return {"unavailable": first_line(error)}
+    answer = runtime.load(Path(settings.path), settings.threads, lambda: marks_ns.append(clock_ns()))
+    marks_ns.append(clock_ns())
+    first = _first_image()
+    answer(first)
     marks_ns.append(clock_ns())
     cold = {**cold_start(settings.started_ns, marks_ns), "resident_bytes": process_memory(RESIDENT)}
     return {"cold": cold, **_serve(settings, answer, exact=runtime.exact)}
@@ -112,7 +109,7 @@ def _serve(settings: MeasureRequest, answer: Answer, *, exact: bool) -> dict[str
         size: time_calls(
             partial(answer, make_batch(images, int(size))),
             count,
-            prime=PRIME_CALLS,
+            prime=UNTIMED,
             budget_s=settings.budget_s,
             fewest=FEWEST,
         )
@@ -121,15 +118,5 @@ def _serve(settings: MeasureRequest, answer: Answer, *, exact: bool) -> dict[str
     return {"certificate": certificate, "values_s": values_s}
 
 
-def main() -> None:
-    """Work, and write what was found out as one JSON line."""
-    request, send = read_request(MeasureRequest), open_answers()
-    try:
-        found = work(request)
-    except Exception as error:  # noqa: BLE001  whatever a runtime raises is a fact about it
-        found = failure(error)
-    send(found)
-
-
 if __name__ == "__main__":
-    main()
+    worker_side.answer(work, MeasureRequest)

@@ -26,10 +26,6 @@ LEARNING_RATE, EPSILON = 1e-3, 1e-7
 """Keras's defaults for Adam; other frameworks are given the same."""
 
 
-class Unavailable(Exception):
-    """A variant that lacks something on this machine, though nothing is broken."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
     """The training that a variant prepares.

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.commands.trainers.task import EPSILON, LEARNING_RATE, Ready, Task, Unavailable, make_ready
+from bench.commands.trainers.task import EPSILON, LEARNING_RATE, Ready, Task, make_ready
+from bench.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,6 @@ It works only while a request is open, so that of several workers only one ever 
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.commands.trainers.task import Ready, Task, Unavailable
+from bench.commands.trainers.task import Ready, Task
 from bench.commands.trainers.variants import LIMITS, VARIANTS, WIDTHS
 from bench.data.datasets import Dataset, load_dataset
 from bench.data.splits import make_split, scale
 from bench.host.interference import interference, take_snapshot
-from bench.host.worker_side import Send, failure, open_answers
+from bench.host.worker_side import open_answers, read_request, serve
 from models import RECIPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -47,6 +46,11 @@ class Worker:
     def dataset(self) -> Dataset:
         """The data set, loaded once and only where something is trained."""
         return load_dataset(self.dataset_name, self.data_dir)
+
+    @property
+    def actions(self) -> dict[str, Callable[..., dict[str, Any]]]:
+        """The requests that it answers."""
+        return {"prepare": self.prepare, "repeat": self.repeat}
 
     def prepare(self, *, case: str, variant: str, recipe: str, batch_size: int) -> dict[str, Any]:
         """Build, compile and warm up a variant; the size of its repetitions."""
@@ -81,26 +85,12 @@ class Worker:
         return float(np.mean(scores.argmax(axis=1) == self.dataset.test_labels))
 
 
-def serve(worker: Worker, requests: Iterable[str], send: Send) -> None:
-    """Answer each request until there are no more; one that fails is answered with its reason."""
-    actions: dict[str, Callable[..., dict[str, Any]]] = {"prepare": worker.prepare, "repeat": worker.repeat}
-    for line in requests:
-        request = json.loads(line)
-        try:
-            answer: Mapping[str, Any] = actions[request.pop("do")](**request)
-        except Unavailable as reason:
-            answer = {"unavailable": str(reason)}
-        except Exception as error:  # noqa: BLE001  whatever a framework raises is this variant's fault alone
-            answer = failure(error)
-        send(answer)
-
-
 def main() -> None:
     """Serve on standard input and output."""
-    settings = json.loads(sys.argv[1])
+    settings, send = read_request(dict), open_answers()
     data_dir = settings["data_dir"]
     worker = Worker(settings["dataset"], data_dir and Path(data_dir), settings["threads"])
-    serve(worker, sys.stdin, open_answers())
+    serve(worker.actions, sys.stdin, send)
 
 
 if __name__ == "__main__":

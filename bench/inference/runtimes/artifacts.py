@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.inference.runtimes.runtime import Unavailable
+from bench.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.errors import Unavailable
 from bench.host.devices import CPU_PROVIDER
 from bench.inference.export import INPUT_NAME, OUTPUT_NAME
 from bench.inference.onnx_session import make_session
-from bench.inference.runtimes.runtime import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,10 +15,6 @@ Answer = Callable[["NDArray[Any]"], "NDArray[Any]"]
 """Images float32 (n, 784), contiguous, to probabilities (n, 10), both NumPy arrays of this process."""
 
 
-class Unavailable(Exception):
-    """A runtime that this machine or build does not support, though nothing is broken."""
-
-
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """A way to answer with a trained model.

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bench.records.seed_runs import Result
 
 DETAILS = "reproduction_details"
-VERSIONS = (("TensorFlow", "tensorflow"), ("Keras", "keras"), ("scikit-learn", "scikit-learn"))
 EXPLANATION = (
     "Each training starts from a seed of its own: initial weights, the order of the images and what dropout drops. "
     "*Reproduced* says that the published figure, with the width of its rounding, lies where a single new run is "
@@ -79,7 +78,8 @@ def deviations(results: dict[str, Result]) -> str:
 def reproduction_caption(run: Run) -> str:
     """Caption: data, trainer, machine, versions, date, command."""
     device = f"{run.device} ({format_counted(run.threads, 'thread')})"
-    return escape("; ".join([run.dataset, f"{run.trainer} trainer", device, *provenance(run, VERSIONS)]))
+    packages = ("tensorflow", "keras", "scikit-learn")
+    return escape("; ".join([run.dataset, f"{run.trainer} trainer", device, *provenance(run, packages)]))
 
 
 def check_reproduction(run: Run) -> Run:

@@ -103,7 +103,7 @@ def caption(run: Run) -> str:
         run.dataset,
         f"{run.trainer} trainer",
         f"{run.device} ({format_counted(run.threads, 'thread')})",
-        *provenance(run, (("TensorFlow", "tensorflow"), ("ONNX Runtime", "onnxruntime"))),
+        *provenance(run, ("tensorflow", "onnxruntime")),
     ]
     return escape("; ".join(parts))
 

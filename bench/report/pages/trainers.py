@@ -26,7 +26,6 @@ NEEDS = {"position": int, "status": str, "facts": dict, "blocks": list, "widths"
 BASELINE = "fit"
 BATCH_LIMIT = "limit at this batch size"
 PRODUCT_LIMIT = "matrix product limit"
-VERSIONS = (("TensorFlow", "tensorflow"), ("JAX", "jax"), ("PyTorch", "torch"), ("NumPy", "numpy"))
 GIGA = 1e9
 TIME_TO_ACCURACY = "Time to accuracy (epochs)"
 
@@ -127,7 +126,7 @@ def trainer_caption(run: Run) -> str:
         run.dataset,
         f"{run.device} ({format_counted(run.threads, 'thread')} for each library, and as many CPUs for each process)",
         format_counted(blocks, "block"),
-        *provenance(run, VERSIONS),
+        *provenance(run, ("tensorflow", "jax", "torch", "numpy")),
     ]
     return escape("; ".join(parts))
 

@@ -109,8 +109,8 @@ def ask(worker: Asked, side: str, request: Mapping[str, Any]) -> dict[str, Any]:
         answer = worker.ask(request)
     except WorkerError as error:
         raise SideFailed(side, str(error)) from None
-    if "missing" in answer:
-        raise SideMissing(side, answer["missing"])
+    if "unavailable" in answer:
+        raise SideMissing(side, answer["unavailable"])
     if "failed" in answer:
         raise SideFailed(side, answer["failed"])
     return answer

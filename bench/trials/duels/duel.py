@@ -24,6 +24,8 @@ TURNS = {"train": (8, 15, 30), "infer": (20, 40, 120)}
 SHORTEST_S = 0.05
 """A training turn is made of so many epochs that it lasts at least this long on the faster side."""
 MOST_EPOCHS = 60
+LARGEST_SEED = 2**31 - 1
+"""Of a training: the largest that every framework takes."""
 MOST_LOST = 2
 """A case that has lost as many blocks one after the other is given up."""
 

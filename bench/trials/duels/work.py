@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.data.splits import Split, scale
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, Unavailable
 from bench.host.devices import Device, start_tensorflow
 from bench.host.timing import time_groups, time_once
 from bench.inference.export import OnnxModel, export
@@ -57,10 +57,6 @@ GROUPS = {1: 7, 32: 5, 1000: 3}
 """Groups of calls per turn, by batch size; the median of them is the turn's value."""
 
 
-class Missing(Exception):
-    """A case that this side does not have, though nothing is broken."""
-
-
 class Invalid(DensebenchError):
     """Work whose result is wrong, so that its time means nothing."""
 
@@ -84,7 +80,7 @@ def prepare_training(case: Case, dataset: Dataset, *, seed: int, epochs: int, in
     """A training that is warm: it has run once from the seed, and what that trained was scored.
 
     Raises:
-        Missing: the model cannot be trained this way here.
+        Unavailable: the model cannot be trained this way here.
         Invalid: what was trained is no better than chance.
     """
     recipe = RECIPES[case.recipe]
@@ -203,7 +199,7 @@ def _compiled(recipe: Recipe, seed: int, epochs: int, threads: int) -> Training:
         try:
             fit = CompiledFit(model, (images, labels), batch_size=recipe.training.batch_size, epochs=epochs, seed=seed)
         except CannotCompile as reason:
-            raise Missing(str(reason)) from None
+            raise Unavailable(str(reason)) from None
         return lambda: _ignore(fit.run())
 
     return make_run, lambda given: np.asarray(model(given, training=False))

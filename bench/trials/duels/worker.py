@@ -11,6 +11,7 @@ import json
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,13 @@ from bench.data.datasets import load_dataset
 from bench.host.devices import Device, claim_device
 from bench.host.interference import interference, take_snapshot
 from bench.host.machine import package_versions
-from bench.host.worker_side import Send, failure, first_line, open_answers, read_request
+from bench.host.worker_side import Answer, Send, failure, open_answers, read_request, serve
 from bench.records.duels import Case
 from bench.records.injection import parse_injection
-from bench.trials.duels.work import Missing, Work, export_model, prepare_inference, prepare_training
+from bench.trials.duels.work import Work, export_model, prepare_inference, prepare_training
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,37 +74,34 @@ def prepared(settings: Settings) -> Iterator[tuple[Work, dict[str, Any]]]:
         yield work, {**facts, **work.facts, "test_accuracy": None}
 
 
-def serve(settings: Settings, requests: Iterable[str], send: Send) -> None:
+def serve_turns(settings: Settings, requests: Iterable[str], send: Send) -> None:
     """Prepare, then answer each request until there are no more; what fails is answered with its reason."""
     with ExitStack() as open_work:
-        try:
-            work, told = open_work.enter_context(prepared(settings))
-        except Exception as error:  # noqa: BLE001  whatever a framework raises is this side's fault, not the duel's
-            work, told = None, _trouble(error)
+        actions = _actions(settings, open_work)
         gc.collect()
         gc.freeze()  # what is there now stays: going through it before each turn would take most of the time
-        for line in requests:
-            request = json.loads(line)
-            if request["do"] == "prepare" or work is None:
-                send(told)
-                continue
-            try:
-                before = take_snapshot()
-                value_s = work.turn()
-                send({"value_s": value_s, "contamination": interference(before, take_snapshot())})
-            except Exception as error:  # noqa: BLE001  as above
-                send(_trouble(error))
+        serve(actions, requests, send)
 
 
-def _trouble(error: Exception) -> dict[str, Any]:
-    if isinstance(error, (Missing, ModuleNotFoundError)):
-        return {"missing": first_line(error)}
-    return failure(error)
+def _actions(settings: Settings, open_work: ExitStack) -> dict[str, Callable[[], Answer]]:
+    """The answers to "prepare" and "turn", which are the same where the preparation failed."""
+    try:
+        work, told = open_work.enter_context(prepared(settings))
+    except Exception as error:  # noqa: BLE001  whatever a framework raises is this side's fault, not the duel's
+        trouble = failure(error)
+        return {"prepare": lambda: trouble, "turn": lambda: trouble}
+    return {"prepare": lambda: told, "turn": partial(_turn, work)}
+
+
+def _turn(work: Work) -> Answer:
+    before = take_snapshot()
+    value_s = work.turn()
+    return {"value_s": value_s, "contamination": interference(before, take_snapshot())}
 
 
 def main() -> None:
     """Serve on standard input and output."""
-    serve(read_request(Settings), sys.stdin, open_answers())
+    serve_turns(read_request(Settings), sys.stdin, open_answers())
 
 
 if __name__ == "__main__":

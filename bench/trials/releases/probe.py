@@ -33,7 +33,8 @@ CALLS = {1: 300, 1000: 100}
 """Timings of a direct call of the model, by batch size."""
 PREDICTS = {1: 60, 1000: 30}
 """Timings of Keras's `predict`, which takes a hundred times as long as such a call."""
-PRIME_CALLS = 10
+FEW_UNTIMED = 10
+"""Calls before the timed ones: few, for the same reason."""
 QUICK_IMAGES = 6_400
 
 
@@ -151,7 +152,7 @@ def measure(
     ):
         for size, count in calls.items():
             batch = make_batch(test_images, size)
-            values_s = time_calls(partial(call, batch), count, prime=PRIME_CALLS, clock=clock)
+            values_s = time_calls(partial(call, batch), count, prime=FEW_UNTIMED, clock=clock)
             case = case_name(name, recipe.name, batch=size)
             rows.append(_row(case, "tensorflow", values_s, **{**extra_info, "batch_size": size}))
     return rows

@@ -14,7 +14,7 @@ from bench.errors import DensebenchError
 from bench.formats import format_duration
 from bench.records.duels import Margins, Row, outcomes
 from bench.records.injection import parse_injection
-from bench.trials.duels.duel import Arena, fight_alone
+from bench.trials.duels.duel import LARGEST_SEED, Arena, fight_alone
 
 if TYPE_CHECKING:
     from bench.progress import Progress
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 NOTHING = "none"
 """What the user writes for duels without anything planted."""
-LARGEST_SEED = 2**30
-"""Block numbers are added to it, and the sum must be a seed still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Trial:
     def seed(self, drawn: int) -> int:
         """The duel's own seed; that of the self-test is the same for all of them."""
         source = random.Random(f"{drawn} {self.case.name} {self.injection} {self.number}")
-        return source.randrange(LARGEST_SEED)
+        return source.randrange(LARGEST_SEED // 2 + 1)  # block numbers are added to it, and the sum is a seed still
 
 
 class Ground(Arena, Protocol):
