@@ -12,7 +12,9 @@ from bench.records.other_rules import RULES
 from bench.report.markdown import escape
 from bench.report.pages.selftest import false_alarms, injected
 from bench.report.pages.suite import HEADLINE_BATCH
+from bench.stats.estimate import student_quantile
 from bench.stats.power import Rate
+from bench.stats.verdicts import INTERVAL_ERROR
 from models import HEADLINE
 
 if TYPE_CHECKING:
@@ -29,7 +31,9 @@ PLANTED = 0.05
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "ship": "**`{best}` with ONNX Runtime**: {best_accuracy} of the test images right, {best_p50} for one image on "
-        "one thread.{fast}",
+        "one thread.{close}{fast}",
+        "close": " These seeds do not tell its accuracy from that of {names}.",
+        "quickest": " The quickest of the runtimes below is {name} ({p50}).",
         "runtimes": " The runtime costs more than the model: for `{model}`, ONNX Runtime is {runtimes}.",
         "fast": " `{name}` gives up {points} points for {p50}.",
         "runtime": "{times} times as fast as {other} and ready {starts} times as soon",
@@ -48,7 +52,9 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "ko": {
         "ship": "**`{best}`와 ONNX Runtime**: 테스트 이미지의 {best_accuracy}를 맞히고, 스레드 하나로 이미지 한 장에 "
-        "{best_p50}가 걸립니다.{fast}",
+        "{best_p50}가 걸립니다.{close}{fast}",
+        "close": " 이 시드들로는 {names}의 정확도와 구별되지 않습니다.",
+        "quickest": " 아래 런타임 가운데 가장 빠른 것은 {name}입니다({p50}).",
         "runtimes": " 모델보다 런타임의 차이가 더 큽니다. `{model}`에서 ONNX Runtime은 {runtimes} 빠릅니다.",
         "fast": " `{name}`는 {points} 포인트를 내주고 {p50}로 줄입니다.",
         "runtime": "{other}보다 답이 {times}배, 준비가 {starts}배",
@@ -81,13 +87,16 @@ def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -
     other = words["fast"].format(name=fast, points=points, p50=format_duration(models[fast][1])) if fast != best else ""
     found = [words["runtime"].format(**one) for one in (_against(runtimes, name) for name in SLOWER_RUNTIMES) if one]
     joined = {"en": ", and ", "ko": ", "}[language].join(found)
+    close = [name for name in models if name != best and not _told_apart(models[best][2], models[name][2])]
     text = words["ship"].format(
         best=best,
+        close=words["close"].format(names=", ".join(f"`{name}`" for name in close)) if close else "",
         best_accuracy=f"{100 * models[best][0]:.1f} %",
         best_p50=format_duration(models[best][1]),
         fast=other,
     )
     text += words["runtimes"].format(model=HEADLINE, runtimes=joined) if joined else ""
+    text += _quickest(runtimes, words) if runtimes else ""
     return text + words["latencies"]
 
 
@@ -123,16 +132,35 @@ def trust_answer(selftest_duels: Sequence[SelftestDuel], language: str = "en") -
     )
 
 
-def _models(run: Run) -> dict[str, tuple[float, float]]:
-    """Accuracy (0-1) and median seconds of one image on one thread, of each valid model."""
-    found = {}
+def _told_apart(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two models' accuracies over the seeds differ by more than chance (Welch's t, 5 %)."""
+    parts = [statistics.variance(side) / len(side) if len(side) > 1 else math.inf for side in (one, other)]
+    freedom = min(len(one), len(other)) - 1
+    if math.isinf(sum(parts)):
+        return False
+    gap = abs(statistics.fmean(one) - statistics.fmean(other))
+    return gap > student_quantile(INTERVAL_ERROR, freedom) * math.sqrt(sum(parts))
+
+
+def _quickest(run: Run, words: Mapping[str, str]) -> str:
+    """The runtime with the least median time of one image; empty where that is ONNX Runtime itself."""
+    names = dict.fromkeys(str(record.extra_info.get("runtime")) for record in run.records)
+    found = {name: times[0] for name in names if (times := _runtime(run, name))}
+    best = min(found, key=lambda name: found[name], default=RUNTIME)
+    return "" if best == RUNTIME else words["quickest"].format(name=best, p50=format_duration(found[best]))
+
+
+def _models(run: Run) -> dict[str, tuple[float, float, Sequence[float]]]:
+    """Mean accuracy (0-1), median seconds of one image on one thread, and accuracies by seed, of each valid model."""
+    found: dict[str, tuple[float, float, Sequence[float]]] = {}
     for recipe in dict.fromkeys(record.recipe for record in run.records):
         records = [record for record in run.records if record.recipe == recipe]
         train = next((one for one in records if one.stage == "train" and one.test_accuracies), None)
         single = [one for one in records if one.stage == "infer" and one.batch_size == HEADLINE_BATCH and one.values_s]
         if train and single and not any(one.faults for one in (train, *single)):
             fewest = min(single, key=lambda record: record.threads)
-            found[recipe] = (statistics.fmean(train.test_accuracies), statistics.median(fewest.values_s))
+            accuracies = train.test_accuracies
+            found[recipe] = (statistics.fmean(accuracies), statistics.median(fewest.values_s), accuracies)
     return found
 
 

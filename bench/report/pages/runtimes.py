@@ -54,7 +54,15 @@ def runtimes_section(run: Run) -> str:
 
 def readme_table(records: Sequence[Record]) -> str:
     """A row per runtime, of one model on one thread: single calls, large batches, the start, and what it takes."""
-    headers = ["Runtime", "One image, p50", "Bulk, images/s", "Start", "Memory", "File", "Accuracy, points"]
+    headers = [
+        "Runtime",
+        "One image, p50",
+        "images/s by 1000",
+        "Start",
+        "Memory",
+        "File",
+        "Accuracy change",
+    ]
     rows = []
     for (runtime, _), of_runtime in _by_runtime(records).items():
         by_batch = {record.batch_size: record for record in of_runtime if record.stage == "runtime"}

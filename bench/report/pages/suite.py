@@ -60,7 +60,7 @@ def readme_table(run: Run) -> str:
         f"Test accuracy ({format_counted(seeds, 'seed')})",
         "Training, images/s",
         "One image, p50 / p99",
-        "Bulk, images/s",
+        "images/s by 1000",
     ]
     rows = []
     for recipe in _recipes(run.records):
