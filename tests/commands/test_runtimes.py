@@ -13,7 +13,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands.runtimes.cases import Case, run_content
-from bench.commands.runtimes.command import mark_missing, measure, plan_cases
+from bench.commands.runtimes.command import mark_missing, measure, plan_cases, runtime_packages
 from bench.commands.runtimes.prepare import EXPECTED, PrepareRequest, prepare
 from bench.commands.runtimes.worker import MeasureRequest, cold_start, work
 from bench.errors import DensebenchError
@@ -233,6 +233,12 @@ def test_quick_runs_are_never_published(tmp_path: Path) -> None:
     quick = read_run(stored(measured({"NumPy": found()}), tmp_path / "quick.json", quick=True, started_at="2030-01-01"))
     assert KINDS["runtimes"].choose([run, quick]) == [run]
     assert "Quick run" in runtimes_page(quick)
+
+
+def test_the_packages_of_all_runtimes_are_stored_by_the_names_that_install_them() -> None:
+    found = runtime_packages()
+    assert {"ai-edge-litert", "openvino", "joblib"} <= set(found)
+    assert not [name for name in found if name.startswith(("tensorflow", "onnxruntime", "numpy", "scikit"))]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from datetime import datetime, timezone
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
 from bench.files import short
 from bench.host.devices import parse_device
-from bench.host.machine import machine_name
+from bench.host.machine import BUILDS, PACKAGES, machine_name
 from bench.host.metadata import collect_metadata
 from bench.host.process import on_cpus, own_cpus, run_to_end, side_environment
 from bench.host.resources import say_needs
@@ -48,7 +49,6 @@ WORKER_TIMEOUT_S = 300.0
 PREPARE_TIMEOUT_S = 3600.0
 MEMORY_BYTES = 1_500_000_000
 """Of the process that trains the models; those of the runtimes take less, one after the other."""
-MORE_PACKAGES = ("ai-edge-litert", "openvino", "joblib")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         device,
         started_at,
         command=command_line(arguments),
-        more_packages=MORE_PACKAGES,
+        more_packages=runtime_packages(),
         dataset=dataset.name,
         dataset_sha256=dataset.sha256,
         dataset_source=dataset.source,
@@ -131,6 +131,15 @@ def run(arguments: argparse.Namespace) -> int:
     if any(case.invalid for case in cases):
         return ALARM
     return FAILED if any(case.failed for case in cases) else FINE
+
+
+def runtime_packages() -> list[str]:
+    """The packages of all runtimes, as they are installed, but for those whose versions every run stores."""
+    installed = metadata.packages_distributions()
+    names = sorted({name for runtime in RUNTIMES.values() for name in runtime.packages})
+    found = [name.replace("_", "-") for imported in names for name in installed.get(imported, [imported])]
+    stored = {*PACKAGES, *(build for builds in BUILDS.values() for build in builds)}
+    return [*(name for name in dict.fromkeys(found) if name not in stored), "joblib"]
 
 
 def plan_cases(models: str | None, runtimes: str | None, threads: int) -> list[Case]:

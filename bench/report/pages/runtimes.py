@@ -20,6 +20,10 @@ FOLDER = "runtimes"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
 NEEDS = {"position": int, "status": str, "runtime": str}
 """What is stored beside every row of such a run."""
+FIRST_PACKAGES = ("tensorflow", "onnxruntime", "ai-edge-litert", "openvino", "scikit-learn", "numpy")
+"""In the caption's order; those of other runtimes follow."""
+BESIDE_THE_POINT = ("keras", "onnx", "tf2onnx", "skl2onnx", "pytest-benchmark", "joblib")
+"""Stored packages that answer nothing."""
 EXPLANATION = (
     "Each runtime answers in fresh processes of its own, one at a time, in an order drawn for each round; NumPy "
     "arrays in and out. *p50*, *p99*: of single calls (p99 from 662 timings on). *Start*: the median time from the "
@@ -124,8 +128,10 @@ def runtimes_table(records: Sequence[Record]) -> str:
 
 def runtimes_caption(run: Run) -> str:
     """Caption: data, device, machine, versions, date, command."""
-    packages = ("tensorflow", "onnxruntime", "ai-edge-litert", "openvino", "scikit-learn", "numpy")
-    versions = [f"{name} {run.packages[name]}" for name in packages if run.packages.get(name)]
+    packages = dict.fromkeys([*FIRST_PACKAGES, *run.packages])
+    versions = [
+        f"{name} {run.packages[name]}" for name in packages if run.packages.get(name) and name not in BESIDE_THE_POINT
+    ]
     rounds = max((len(record.values_s) for record in run.records if record.stage == "start"), default=0)
     parts = [
         f"{run.dataset}, {run.device}",
