@@ -1,4 +1,4 @@
-"""The noun that goes in: a recipe says what is trained and how, and knows nothing of measuring."""
+"""Recipe of a model: its architecture, training protocol and accuracy floors, independent of measuring."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUICK_FLOOR = 0.3
 
 @dataclass(frozen=True, slots=True)
 class EarlyStopping:
-    """Stop when the validation loss has not fallen for `patience` epochs, and take the best epoch's weights back."""
+    """Stop when the validation loss has not fallen for `patience` epochs, and restore the best epoch's weights."""
 
     patience: int
 
@@ -48,17 +48,17 @@ class Training:
     """The training protocol of a recipe.
 
     Attributes:
-        optimizer: the name that Keras knows it by; scikit-learn recipes name theirs for the record only.
-        optimizer_settings: what differs from Keras's defaults, by the names of the optimizer's arguments.
-        loss: the name that the framework knows it by.
-        from_logits: whether the loss is told that the outputs are logits, as Keras's losses take it.
-        epochs: passes over the training images, at most.
+        optimizer: its name in Keras; for scikit-learn recipes a label without effect.
+        optimizer_settings: arguments of the optimizer that differ from Keras's defaults, by name.
+        loss: its name in the framework.
+        from_logits: the argument of Keras's losses: true declares the model's outputs to be logits.
+        epochs: largest number of passes over the training images.
         batch_size: images per step.
-        holdout: ``None`` trains on everything.
-        scaling: what is done to the pixels before training.
-        validate_each_epoch: whether the validation loss is computed inside the fit, after each epoch.
-        early_stopping: needs `validate_each_epoch`.
-        train_images: train on this many of the images at most; ``None`` is all of them, as published.
+        holdout: the validation split; ``None`` trains on all training images.
+        scaling: the scaling of the pixels before training.
+        validate_each_epoch: true computes the validation loss inside the fit, after each epoch.
+        early_stopping: ``None`` trains all epochs; otherwise `validate_each_epoch` must be true.
+        train_images: largest number of images to train on; ``None`` is all of them, as published.
     """
 
     optimizer: str
@@ -74,24 +74,24 @@ class Training:
     train_images: int | None = None
 
     def quick(self) -> Training:
-        """The same protocol cut down to seconds: its figures are good for trying things out, and for nothing else."""
+        """The same protocol shortened to seconds, to try things out; its figures are not valid results."""
         return replace(self, epochs=min(self.epochs, QUICK_EPOCHS), train_images=QUICK_TRAIN_IMAGES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A model, its training protocol and the accuracy below which its figures are not believed.
+    """A model, its training protocol and the test accuracy below which its results are invalid.
 
     Attributes:
         name: the key in `models.RECIPES`, the row's name in every table.
-        summary: one line for people.
+        summary: the layers in one line, for readers.
         layers: values per image from the input to the output, as tables show them: ``784-100-10``.
-        framework: whose model `build` returns.
+        framework: the framework of the model that `build` returns.
         build: takes the framework's namespace (`tf.keras`, or `sklearn.linear_model`) and returns a new, untrained
             model for images of shape (n, 784), float32 in [0, 1], and labels 0-9. A Keras model comes uncompiled; its
             initial weights come from the seed that the caller has set.
         training: the published protocol.
-        accuracy_floors: data set name to test accuracy (0-1). A full run that ends below it did not train this model.
+        accuracy_floors: data set name to the smallest valid test accuracy (0-1) of a full run.
     """
 
     name: str

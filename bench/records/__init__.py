@@ -1,1 +1,1 @@
-"""Run files: written, read back, and what they mean. No framework, and nothing that measures."""
+"""Run files and their types: written, read back and compared. Imports no framework and nothing that measures."""

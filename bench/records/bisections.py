@@ -1,4 +1,4 @@
-"""The outcome of a search for the release in which a case changed: the duels, and the range."""
+"""Result of a bisection: the duels that were run, and the releases between which a case changed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ UNCHANGED = (SAME, NON_INFERIOR)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One duel of the search.
+    """One duel of a bisection.
 
     Attributes:
-        word: its verdict on what is looked for; ``failed`` or ``missing`` where there is none.
-        shown: the ratio or the difference with its interval, for people.
+        word: the verdict on the metric that is bisected; ``failed`` or ``missing`` where there is none.
+        shown: the ratio or the difference with its interval, as text.
         reason: why there is no verdict.
-        blocks: how many there were.
+        blocks: number of finished blocks.
     """
 
     base: Release
@@ -56,9 +56,9 @@ class Found:
 
     @property
     def error(self) -> float:
-        """The probability, at most, that any step that the answer rests on is wrong: the sum over these (union bound).
+        """Upper bound of the probability (0-1) that any step in `used` is wrong: the sum of their rates (union bound).
 
-        A change that is none is found with the alarms' rate, an unchanged release that did change with the intervals'.
+        A false change has the error rate of alarms, a false ``same`` or ``non-inferior`` that of intervals.
         """
         errors = [ALARM_ERROR if step.word in CHANGED else INTERVAL_ERROR for step in self.used]
         return min(1.0, sum(errors))

@@ -44,15 +44,15 @@ Pair = tuple["Sequence[Record]", "Sequence[Record]"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One case of two sets of runs.
+    """The comparison of one case between two sets of runs.
 
     Attributes:
-        base: BASE's records of it, one per run.
-        head: likewise HEAD's.
+        base: BASE's records of the case, one per run.
+        head: HEAD's records, likewise.
         word: ``missing``, ``new``, ``failed`` or ``not comparable`` where there can be no verdict, else empty.
-        reason: why, for people.
-        time: on the seconds per epoch, or per call.
-        accuracy: on the accuracies of equal seeds, where something is trained.
+        reason: why there is no verdict, as text.
+        time: the finding on the seconds per epoch, or per call.
+        accuracy: the finding on the accuracies of equal seeds; training rows only.
     """
 
     case: str
@@ -75,13 +75,13 @@ class Spread:
 def compare_runs(
     base: Sequence[Run], head: Sequence[Run], margins: Margins, pool: Sequence[Sequence[Run]] = ()
 ) -> list[Comparison]:
-    """A comparison for every case of either side, the false alarms held for all of them together.
+    """A comparison for every case of either side; the rate of false alarms holds for all of them together.
 
     Args:
         base: runs of one environment.
-        head: likewise of the one that is judged.
-        margins: what still counts as the same.
-        pool: the runs of each environment whose spread is pooled; without any, each side's own spread counts.
+        head: runs of the environment that is judged.
+        margins: largest differences that count as the same.
+        pool: the runs of each environment whose variance is pooled; if empty, each side's own variance is used.
     """
     pairs = pair_cases(base, head)
     obstacles = {name: obstacle(pair) for name, pair in pairs.items()}
@@ -112,7 +112,7 @@ def compare_runs(
 
 
 def pair_cases(base: Sequence[Run], head: Sequence[Run]) -> dict[str, Pair]:
-    """For every case of either side its records in both, one per run; by name, in the order in which they were run."""
+    """The records of both sides by case name, one per run, in the order in which the cases were run."""
     names = dict.fromkeys(record.case for run in (*base, *head) for record in run.records)
     return {name: (_records(base, name), _records(head, name)) for name in names}
 
@@ -135,7 +135,7 @@ def obstacle(pair: Pair) -> tuple[str, str]:
 
 
 def median_s(record: Record) -> float:
-    """A run's median seconds per call, or for a training per epoch, since early stopping may end it sooner."""
+    """The median seconds per call, or of a training per epoch, since early stopping may end it sooner."""
     if record.stage != "train":
         return statistics.median(record.values_s)
     return statistics.median(
@@ -144,7 +144,7 @@ def median_s(record: Record) -> float:
 
 
 def pooled_spread(groups: Sequence[Sequence[float]]) -> Spread | None:
-    """The spread within several groups of logarithms; ``None`` where no group has two values."""
+    """The pooled variance within several groups of logarithms; ``None`` where no group has two values."""
     freedom = sum(len(group) - 1 for group in groups if group)
     if not freedom:
         return None
@@ -153,7 +153,7 @@ def pooled_spread(groups: Sequence[Sequence[float]]) -> Spread | None:
 
 
 def time_apart(pair: Pair, spread: Spread | None = None) -> Centre:
-    """The logarithm of HEAD's median over BASE's."""
+    """The unpaired estimate of the logarithm of HEAD's median over BASE's."""
     base, head = ([math.log(median_s(record)) for record in records] for records in pair)
     return logs_apart(base, head, spread)
 
@@ -178,7 +178,7 @@ def logs_apart(base: Sequence[float], head: Sequence[float], spread: Spread | No
 
 
 def accuracy_apart(pair: Pair) -> Centre | None:
-    """HEAD's accuracy minus BASE's over the seeds that both have; ``None`` for fewer than two of them.
+    """The mean difference of HEAD's accuracy and BASE's over their common seeds; ``None`` for fewer than two seeds.
 
     A seed that was repeated is one sample: its accuracies are averaged first.
     """
@@ -200,7 +200,7 @@ def _by_seed(records: Sequence[Record]) -> dict[int, float]:
 
 
 def _log_medians(runs: Sequence[Run], case: str) -> list[float]:
-    """Of the runs whose row of that case can be compared."""
+    """The logarithms of a case's medians, of the runs in which it is valid."""
     return [math.log(median_s(record)) for record in _records(runs, case) if record.values_s and not record.faults]
 
 

@@ -1,8 +1,7 @@
-"""Duels: their nouns, and their run files. Raw values only; every statistic is made on reading.
+"""Types of duels and their run files, which hold raw values only; all statistics are computed on reading.
 
-In a run file each case has two benchmarks, one per side. What belongs to blocks stands in `extra_info` as lists
-with an entry per block: `turns` (how many of the timings are the block's), `firsts`, `seeds`,
-`test_accuracies`, `process_s`, `turns_s`.
+In a run file each case has two benchmarks, one per side. Data of blocks lies in `extra_info` as lists with an entry
+per block: `turns` (number of timings of the block), `firsts`, `seeds`, `test_accuracies`, `process_s`, `turns_s`.
 """
 
 from __future__ import annotations
@@ -58,13 +57,13 @@ class Block:
     """One finished block of one case.
 
     Attributes:
-        seed: of both sides' trainings.
-        first: the side that was started first and began the turns.
-        base_s: seconds of BASE's turns, in the order in which they were taken.
-        head_s: likewise HEAD's.
+        seed: the seed of both sides' trainings.
+        first: the side that was started first and took the first turn.
+        base_s: seconds of BASE's turns, in the order in which they ran.
+        head_s: seconds of HEAD's turns, likewise.
         accuracies: BASE's and HEAD's test accuracy from the same seed; empty for inference.
-        process_s: seconds that the processes took until both were ready.
-        turns_s: seconds that the turns took, pauses included.
+        process_s: seconds until both processes were ready.
+        turns_s: seconds of all turns, pauses included.
     """
 
     seed: int
@@ -77,24 +76,24 @@ class Block:
 
 
 def columns(blocks: Sequence[Block]) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
-    """BASE's and HEAD's turns, block by block."""
+    """The seconds of BASE's and of HEAD's turns, block by block."""
     return [block.base_s for block in blocks], [block.head_s for block in blocks]
 
 
 @dataclass
 class Row:
-    """One case while it is measured.
+    """The state of one case while it is measured.
 
     Attributes:
         epochs: passes over the images per training turn.
-        turns: how many turns the next block's processes take.
-        blocks: the finished ones.
-        lost: why each lost block was lost.
-        lost_in_a_row: how many since the last finished one.
-        ends: at how many blocks a time budget ran out, each time that one did.
-        missing: side to the reason why it does not have the case.
-        failed: why the case was given up.
-        wanted: ``time`` or ``accuracy`` where the row is settled as soon as that is, whatever the other one says.
+        turns: number of turns per process in the next block.
+        blocks: the finished blocks.
+        lost: the reason for each lost block.
+        lost_in_a_row: number of blocks lost since the last finished one.
+        ends: number of blocks at each time that a time budget ran out.
+        missing: side to the reason why it lacks the case.
+        failed: why the case was given up; ``None`` otherwise.
+        wanted: ``time`` or ``accuracy`` where only that metric must be settled; ``None`` for both.
     """
 
     case: Case
@@ -110,7 +109,7 @@ class Row:
 
     @property
     def measurable(self) -> bool:
-        """Whether it can be measured."""
+        """True if both sides have the case and it has not failed."""
         return not self.missing and self.failed is None
 
 
@@ -136,11 +135,11 @@ class Outcome:
 
     @property
     def settled(self) -> bool:
-        """Whether no more blocks are needed."""
+        """True if no more blocks are needed."""
         return self.time.settled and (self.accuracy is None or self.accuracy.settled)
 
     def settles(self, wanted: str | None) -> bool:
-        """Whether no more blocks are needed for what is wanted; for both findings where nothing is."""
+        """Tell if the wanted finding is settled; both findings if `wanted` is ``None``."""
         found = {"time": self.time, "accuracy": self.accuracy}.get(wanted or "")
         return found.settled if found else self.settled
 
@@ -166,18 +165,18 @@ def outcomes(rows: Sequence[Row], margins: Margins) -> list[Outcome]:
 
 
 def ratios(row: Row) -> list[float]:
-    """The logarithm of HEAD's time over BASE's, a value per block."""
+    """The logarithms of HEAD's time over BASE's, one per block."""
     values = [block_ratio(block.base_s, block.head_s) for block in row.blocks]
     return [value for value in values if value is not None]
 
 
 def run_content(rows: Sequence[Row], metadata: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
-    """The run file.
+    """The content of a duel's run file.
 
     Args:
-        rows: what was measured.
-        metadata: the object `densebench`, but for what follows from the rows.
-        complete: whether the duel came to its end.
+        rows: the measured cases.
+        metadata: the object `densebench`, without the fields that are computed from the rows.
+        complete: true if the duel was not interrupted.
     """
     every = [(extra_info, values_s) for row in rows for extra_info, values_s in _extra_info(row, metadata)]
     return {
@@ -204,7 +203,7 @@ def run_content(rows: Sequence[Row], metadata: Mapping[str, Any], *, complete: b
 
 
 def read_duel(path: Path) -> tuple[dict[str, Any], list[Row]]:
-    """The duel that a run file holds, as `duel_of` has it.
+    """The metadata and the rows of the duel in a run file.
 
     Raises:
         DensebenchError: it cannot be read, or is not the run file of a duel.
@@ -234,7 +233,7 @@ def duel_of(run: Run) -> tuple[dict[str, Any], list[Row]]:
 
 
 def _extra_info(row: Row, metadata: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]]:
-    """For each side of a row what is stored beside its timings, and these."""
+    """Yield `extra_info` and the timings in seconds of each side of a row."""
     faults = [*row.missing.values(), *([row.failed] if row.failed else [])]
     for index, side in enumerate(SIDES):
         timings = [block.head_s if index else block.base_s for block in row.blocks]

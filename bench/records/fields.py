@@ -1,4 +1,4 @@
-"""Fields of stored JSON, checked as they are read: each function returns what it promises or raises ValueError."""
+"""Fields of stored JSON, checked as they are read: each function returns the stated type or raises ValueError."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REQUIRED = object()
 
 
 def field(owner: Any, name: str, kind: type | tuple[type, ...], *, default: Any = _REQUIRED) -> Any:
-    """A field of that type."""
+    """The value of a field, of the given type; `default`, if given, where the field is missing."""
     if not isinstance(owner, dict):
         raise ValueError(f"an object with {name!r} is expected where {type(owner).__name__} stands")  # noqa: TRY004  whatever is wrong in a file is a ValueError
     if name not in owner and default is not _REQUIRED:
@@ -32,7 +32,7 @@ def field(owner: Any, name: str, kind: type | tuple[type, ...], *, default: Any 
 
 
 def count(owner: Any, name: str) -> int:
-    """A whole number from 1 up."""
+    """A whole number of 1 or more."""
     value: int = field(owner, name, int)
     if value < 1:
         raise ValueError(f"the field {name!r} is {value}; 1 or more is expected")
@@ -40,7 +40,7 @@ def count(owner: Any, name: str) -> int:
 
 
 def strings(owner: Any, name: str) -> tuple[str, ...]:
-    """A list of texts."""
+    """A list of strings."""
     values: Sequence[Any] = field(owner, name, list)
     if not all(isinstance(value, str) for value in values):
         raise ValueError(f"the field {name!r} must be a list of strings")
@@ -56,7 +56,7 @@ def numbers(owner: Any, name: str) -> tuple[float, ...]:
 
 
 def within(owner: Any, name: str, low: float, high: float) -> tuple[float, ...]:
-    """The same, of numbers in a range."""
+    """A list of finite numbers from `low` to `high`; empty where the field is missing."""
     values = numbers(owner, name)
     if not all(low <= value <= high for value in values):
         raise ValueError(f"the field {name!r} must be a list of numbers from {low} to {high}")
@@ -64,14 +64,14 @@ def within(owner: Any, name: str, low: float, high: float) -> tuple[float, ...]:
 
 
 def numbers_or_none(owner: Any, name: str) -> tuple[float | None, ...]:
-    """The same, in which `null` stands for what is not known."""
+    """A list of finite numbers or ``None`` (JSON `null`); empty where the field is missing."""
     values: Sequence[Any] = field(owner, name, list, default=[])
     known = iter(numbers({name: [value for value in values if value is not None]}, name))
     return tuple(None if value is None else next(known) for value in values)
 
 
 def timings(owner: Any, name: str) -> tuple[float, ...]:
-    """The same, of seconds above 0."""
+    """A list of seconds above 0; empty where the field is missing."""
     values = numbers(owner, name)
     if not all(value > 0 for value in values):
         raise ValueError(f"the field {name!r} holds timings that are not above 0")

@@ -1,6 +1,6 @@
-"""Planted changes: real extra work inside the timed region, or real damage to what is learnt, never other results.
+"""Injected changes: real extra work inside the timed region, or real label errors, never edited results.
 
-`python -m bench duel --inject` makes HEAD worse by a known amount, so that whoever doubts a verdict can see it earned.
+`python -m bench duel --inject` makes HEAD worse by a known amount, to check that the duel detects it.
 """
 
 from __future__ import annotations

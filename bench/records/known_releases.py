@@ -1,4 +1,4 @@
-"""The releases of TensorFlow that have an environment here: each lock file is one."""
+"""Releases of TensorFlow with a locked environment, one per lock file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Release:
 
     @property
     def name(self) -> str:
-        """``2.15``."""
+        """The release as text: ``2.15``."""
         return f"{self.major}.{self.minor}"
 
     @property
     def environment(self) -> str:
-        """Its tox environment: ``tf215``."""
+        """The name of its tox environment: ``tf215``."""
         return f"tf{self.major}{self.minor}"
 
 
@@ -36,7 +36,7 @@ def known_releases(locks: Path = LOCKS) -> list[Release]:
 
 
 def find_release(text: str) -> Release:
-    """The release that ``2.15`` or ``tf215`` names.
+    """The release with this name (``2.15``) or environment (``tf215``).
 
     Raises:
         DensebenchError: there is no such environment.
@@ -51,7 +51,7 @@ def releases_between(first: str, last: str) -> list[Release]:
     """All known releases from one to the other, both included, in the order from the first to the last.
 
     Raises:
-        DensebenchError: one is not known, or both are the same.
+        DensebenchError: one of them has no environment, or both are the same.
     """
     ends = find_release(first), find_release(last)
     if ends[0] == ends[1]:

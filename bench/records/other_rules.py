@@ -1,7 +1,7 @@
-"""Three rules on the same raw data: does HEAD count as slower? Pure functions.
+"""Decision rules of this suite and of two other tools for "HEAD is slower", on the same raw data. Pure functions.
 
-The two others see what their own tools would make of a run: all rounds of a side in one heap. They see the rounds of
-every block, interleaved, which is more than those tools would measure.
+The two other rules pool all rounds of a side, as their own tools do within a run. They get the interleaved rounds of
+all blocks, which is more than those tools would measure.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ ASV_P = 0.002
 
 
 def duel_says_slower(row: Row, margins: Margins) -> bool:
-    """Whether the duel's own verdict is `slower`."""
+    """True if the duel's own verdict is ``slower``."""
     (known,) = outcomes([row], margins)
     return known.time.verdict == SLOWER
 
 
 def median_says_slower(row: Row, _margins: Margins) -> bool:
-    """Whether ``pytest-benchmark compare --compare-fail=median:5%`` would fail."""
+    """True if ``pytest-benchmark compare --compare-fail=median:5%`` would fail."""
     base_s, head_s = pooled(row)
     return statistics.median(head_s) / statistics.median(base_s) - 1 > MEDIAN_LIMIT
 
 
 def asv_says_slower(row: Row, _margins: Margins) -> bool:
-    """Whether asv would report a regression: Mann-Whitney's U differs (two-sided), and the medians by its factor."""
+    """True if asv would report a regression: Mann-Whitney's U test rejects, and the medians differ by its factor."""
     from scipy import stats
 
     base_s, head_s = pooled(row)
@@ -47,7 +47,7 @@ def asv_says_slower(row: Row, _margins: Margins) -> bool:
 
 
 def pooled(row: Row) -> tuple[list[float], list[float]]:
-    """BASE's and HEAD's seconds of all rounds of all blocks."""
+    """The seconds of all rounds of all blocks, of BASE and of HEAD."""
     base_s = [value_s for block in row.blocks for value_s in block.base_s]
     return base_s, [value_s for block in row.blocks for value_s in block.head_s]
 

@@ -1,4 +1,4 @@
-"""A published figure against our repetitions of it."""
+"""Comparison of a published figure with the values of our own seeds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Sample:
 
     @property
     def sd(self) -> float | None:
-        """The standard deviation over the seeds (n - 1); ``None`` for a single one."""
+        """The standard deviation over the seeds (n - 1); ``None`` for a single seed."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
     @property
@@ -57,14 +57,14 @@ def prediction_factor(count: int) -> float:
 
 
 def sample(figure: Figure, seed_runs: Sequence[SeedRun]) -> Sample | None:
-    """The repetitions' own values of a figure; ``None`` where one of them has none (a cut-down run, say)."""
+    """Our own values of a figure; ``None`` if a seed has none (as in a shortened run)."""
     values = [_value(figure, seed_run) for seed_run in seed_runs]
     known = tuple(value for value in values if value is not None)
     return Sample(known) if known and len(known) == len(values) else None
 
 
 def judge(figure: Figure, ours: Sample | None) -> str:
-    """Whether the published figure could be one of our runs, and else which of the two is better.
+    """The verdict: ``reproduced``, else ``better`` or ``worse`` (ours than the published one), or ``cannot tell``.
 
     The figure counts with the width of its rounding: 0.97 stands for anything from 0.965 to 0.975.
     """

@@ -1,7 +1,7 @@
-"""The noun that comes out: a `Record` is one measured row, read back from a run file without any framework.
+"""Stored results: a `Run` is a run file, a `Record` one measured row of it, read without any framework.
 
-A run file is pytest-benchmark's JSON. What it has no field for lies in each benchmark's `extra_info` (one row) and in
-the top-level object `densebench` (the run), both with a schema number.
+A run file is pytest-benchmark's JSON. Fields that pytest-benchmark lacks lie in each benchmark's `extra_info` (one
+row) and in the top-level object `densebench` (the run), both with a schema number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEFAULT_BACKEND = "tensorflow"
 
 
 class RunFileError(Exception):
-    """A run file that cannot be read, with its name and what is wrong with it."""
+    """A run file cannot be read; the message names the file and the fault."""
 
 
 SHAPE_ERRORS = (RunFileError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
@@ -76,9 +76,9 @@ class Record:
 
     @property
     def images_per_s(self) -> float | None:
-        """Images per second: of a training with every repetition (the median over its seeds), or of the median call.
+        """Images per second: of a training the median over its seeds, counting every epoch, or that of the median call.
 
-        ``None`` where nothing was timed, or nobody knows how many images a training had.
+        ``None`` where there are no timings, or the number of training images is not stored.
         """
         if not self.values_s:
             return None
@@ -91,7 +91,7 @@ class Record:
 
     @property
     def position(self) -> int:
-        """Where the row stands in its tables; only some kinds of runs store it."""
+        """The row's position in its tables. Only some kinds of runs store it; KeyError for others."""
         return int(self.extra_info["position"])
 
 
@@ -142,17 +142,17 @@ class Run:
 
     @property
     def series(self) -> str | None:
-        """The name that the run files of one self-test have in common; ``None`` where a run stands alone."""
+        """The id that all run files of one self-test share; ``None`` for other runs."""
         own = self.metadata.get("selftest")
         name = own.get("id") if isinstance(own, dict) else None
         return name if isinstance(name, str) else None
 
 
 def read_run(path: Path) -> Run:
-    """The run that a file holds.
+    """The run that is stored in a file.
 
     Raises:
-        RunFileError: it cannot be read, is no JSON, or is not a run file of a schema known here.
+        RunFileError: the file cannot be read, is not JSON, or is not a run file of schema `SCHEMA`.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -164,11 +164,11 @@ def read_run(path: Path) -> Run:
 
 
 def read_runs(results: Path, folder: str = ".") -> tuple[list[Run], list[str]]:
-    """Every readable run of a kind, oldest first, and a line for each file that is not readable.
+    """The readable runs of a kind, oldest first, and a warning for each file that is not readable.
 
     Args:
         results: the folder that holds `raw`.
-        folder: where runs of that kind lie, under `raw/<machine>`; the suite's lie there directly.
+        folder: subfolder of the kind under `raw/<machine>`; ``.`` for the suite.
     """
     runs, warnings = [], []
     for path in sorted((results / "raw").glob(f"*/{folder}/*.json")):
@@ -180,14 +180,14 @@ def read_runs(results: Path, folder: str = ".") -> tuple[list[Run], list[str]]:
 
 
 def check_extra_info(run: Run, needs: Mapping[str, type]) -> Run:
-    """The run itself; one of another kind is refused.
+    """Check that each row of a run has the extra info of its kind, and return the run.
 
     Args:
-        run: as it was read.
-        needs: what is stored beside every row of that kind, and its type.
+        run: a run as it was read.
+        needs: required keys of `extra_info`, with their types.
 
     Raises:
-        RunFileError: beside a row something is missing, or of another type.
+        RunFileError: a key is missing, or its value has another type.
     """
     for record in run.records:
         for name, kind in needs.items():

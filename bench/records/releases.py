@@ -18,10 +18,10 @@ FOLDER = "versions"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run on one release.
+    """One run of the suite on one release.
 
     Attributes:
-        trouble: why there are no rows, or not all of them; empty where nothing went wrong.
+        trouble: why all or some rows are missing; empty where nothing failed.
     """
 
     release: Release
@@ -30,16 +30,16 @@ class Attempt:
 
 
 def with_release(content: Mapping[str, Any], release: Release, trouble: str) -> dict[str, Any]:
-    """A run file's content with the release that it is of."""
+    """A copy of a run file's content, with its release and the reason for missing rows added."""
     own = {"release": release.name, "trouble": trouble}
     return {**content, "densebench": {**content["densebench"], "versions": own}}
 
 
 def attempt_of(run: Run) -> Attempt:
-    """The run of a release that a stored run is.
+    """The attempt that is stored in a run.
 
     Raises:
-        RunFileError: it is none.
+        RunFileError: the run is not of a known release.
     """
     try:
         own = run.metadata["versions"]
@@ -51,7 +51,7 @@ def attempt_of(run: Run) -> Attempt:
 
 
 def read_attempts(results: Path) -> tuple[list[Attempt], list[str]]:
-    """Every readable run of a release, oldest first, and a line for each file that is not readable."""
+    """The readable runs of releases, oldest first, and a warning for each file that is not readable."""
     runs, warnings = read_runs(results, FOLDER)
     attempts = []
     for run in runs:
@@ -63,10 +63,10 @@ def read_attempts(results: Path) -> tuple[list[Attempt], list[str]]:
 
 
 def select_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Those that the page shows, oldest first.
+    """Select the attempts that the page shows, oldest first.
 
-    Of one machine, data set and device: those of the newest run that is not quick. A release that failed is shown until
-    it has run with the same trainer.
+    They are of the same machine, data set, device, threads and protocol as the newest run, full runs before quick ones.
+    A release that failed is shown until it has run with the same trainer.
     """
     ran = [one for one in attempts if one.run.records]
     newest = max(ran, key=lambda one: (not one.run.quick, one.run.started_at), default=None)

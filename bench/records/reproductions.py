@@ -1,4 +1,4 @@
-"""Where a reproduction is stored: one run file, rewritten whole after each training, from which it can go on."""
+"""Run file of a reproduction: rewritten whole after each training, and read to resume a stopped run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SAME_TO_RESUME = ("commit", "packages", "threads", "dataset_sha256")
 
 
 def case_name(recipe: str) -> str:
-    """``reproduce[t4_mnist_64_32]``."""
+    """The case of a recipe: ``reproduce[t4_mnist_64_32]``."""
     return cases.case_name("reproduce", recipe)
 
 
 def run_content(
     results: Mapping[str, Result], datasets: Mapping[str, Dataset], metadata: Mapping[str, Any], *, complete: bool
 ) -> dict[str, Any]:
-    """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records.record` reads it."""
+    """The content of a reproduction's run file, in the format of `bench.records.record`."""
     rows = [(name, result, _extra_info(name, result, datasets, metadata)) for name, result in results.items()]
     timings = {name: round_timings([one.fit_s for one in result.seed_runs]) for name, result, _ in rows}
     sound = [row for row in rows if row[1].seed_runs and not row[1].faults]
@@ -53,7 +53,7 @@ def run_content(
 
 
 def read_results(run: Run) -> dict[str, Result]:
-    """What a run file knows of each published recipe.
+    """The stored result of each published recipe, by name.
 
     Raises:
         RunFileError: a row cannot be read.
@@ -64,11 +64,11 @@ def read_results(run: Run) -> dict[str, Result]:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A run that was stopped before its end.
+    """A reproduction that was stopped before its end.
 
     Attributes:
-        about: what it stored of itself.
-        recipes: what it was to train.
+        metadata: the stored object `densebench`.
+        recipes: names of the recipes that were planned.
     """
 
     path: Path
@@ -98,10 +98,10 @@ def find_unfinished(folder: Path) -> Stopped:
 
 
 def check_same(stopped: Stopped, now: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run whose trainings would differ from those already made.
+    """Check that further trainings would be made like those of the stopped run.
 
     Raises:
-        DensebenchError: it names what differs.
+        DensebenchError: a field of `SAME_TO_RESUME` differs; the message names it.
     """
     for name in SAME_TO_RESUME:
         before = stopped.metadata.get(name)
@@ -113,7 +113,7 @@ def check_same(stopped: Stopped, now: Mapping[str, Any]) -> None:
 
 
 def count_trainings(results: Mapping[str, Result]) -> int:
-    """How many trainings there are by now."""
+    """The number of trainings in all results."""
     return sum(len(result.seed_runs) for result in results.values())
 
 

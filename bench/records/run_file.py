@@ -1,4 +1,4 @@
-"""Run files: where they lie, and how they are written so that nothing measured is ever lost."""
+"""Run files on disk: paths, encoding, and saving that keeps all measured values if a write fails."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NUMBER_LIST = re.compile(r"\[\n\s+([-+.\deE,\n\s]+?)\n\s+\]")
 
 
 def reserve_run_path(results: Path, machine: str, label: str, started_at: datetime) -> Path:
-    """The path of a new run file, in a folder that can be written to, with a name that no other run has.
+    """The path of a new run file: its folder exists and is writable, its name is unique.
 
     Raises:
         DensebenchError: the folder cannot be made or written to. Better now than after an hour of measuring.
@@ -49,9 +49,9 @@ def reserve_run_path(results: Path, machine: str, label: str, started_at: dateti
 
 
 def encode_run(content: Mapping[str, Any]) -> bytes:
-    """A run as strict JSON that people can read and diff: one line per field, but a list of numbers is one line.
+    """Encode a run as strict JSON with one line per field or list of numbers, for readable diffs.
 
-    What is not a finite number becomes ``null``, since JSON has no NaN. The run gets the schema's number.
+    NaN and infinities become ``null``. The run gets the schema number.
     """
     if "densebench" in content:
         content = {**content, "densebench": {"schema": SCHEMA, **content["densebench"]}}
@@ -60,7 +60,7 @@ def encode_run(content: Mapping[str, Any]) -> bytes:
 
 
 def round_timings(values_s: list[float]) -> list[float]:
-    """Timings in seconds without the digits that lie below the clock's tick."""
+    """Timings in seconds, rounded to the clock's resolution of a nanosecond."""
     return [round(value, CLOCK_DIGITS) for value in values_s]
 
 

@@ -1,4 +1,4 @@
-"""The nouns of a reproduction: a `Repetition` is one training from one seed, a `Result` all of one recipe's."""
+"""Types of a reproduction: a `SeedRun` is one training from one seed, a `Result` all trainings of one recipe."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class SeedRun:
     """One training from one seed, scored.
 
     Attributes:
-        fit_s: seconds of the training alone; trainings from other seeds may have run beside it.
-        first_step_s: seconds of compiling or tracing, apart; ``None`` where nothing compiles.
-        history: metric name to one value per epoch, as Keras's `History` has it; empty for scikit-learn.
-        scores: after training: ``"test loss"``, ``"validation accuracy"`` and so on to its value.
+        fit_s: seconds of the training alone; trainings from other seeds may have run at the same time.
+        first_step_s: seconds of compiling or tracing, not part of `fit_s`; ``None`` where nothing compiles.
+        history: metric name to one value per epoch, as in Keras's `History`; empty for scikit-learn.
+        scores: part and metric (``"test loss"``, ``"validation accuracy"``) to the value after training.
         folds: cross-validation accuracies, one per fold; empty where the recipe does not cross-validate.
-        confusion: test images by label (row) and answer (column).
+        confusion: number of test images by label (row) and predicted class (column).
         probabilities: ``"test:0"`` to that image's class probabilities.
     """
 
@@ -44,14 +44,14 @@ class SeedRun:
 
     @property
     def macro_f1(self) -> float:
-        """The mean over the classes of F1 on the test images."""
+        """The mean of the classes' F1 (0-1) on the test images."""
         scores = [one.f1 for one in class_scores(self.confusion)]
         return sum(scores) / len(scores)
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """Precision, recall and F1 (0-1) of one class, and how many images have its label; 0 where nothing divides."""
+    """Precision, recall and F1 (0-1) of one class, 0 where undefined, and the number of images with its label."""
 
     precision: float
     recall: float
@@ -77,7 +77,7 @@ class Result:
 
 
 def class_scores(confusion: Sequence[Sequence[int]]) -> list[ClassScore]:
-    """One per label of a confusion matrix (labels, answers), whose answers may have more classes than the labels.
+    """The scores of each label of a confusion matrix of shape (labels, predicted classes), with columns >= rows.
 
     F1 is the harmonic mean of precision and recall, 2 x hits / (labelled + answered).
     """
@@ -96,7 +96,7 @@ def class_scores(confusion: Sequence[Sequence[int]]) -> list[ClassScore]:
 
 
 def stored_seed_runs(result: Result) -> list[dict[str, Any]]:
-    """The repetitions as a run file has them; their `fit_s` are the row's timings."""
+    """The trainings as JSON objects for a run file, without `fit_s`, which are the row's timings."""
     rows = [asdict(one) for one in result.seed_runs]
     for row in rows:
         del row["fit_s"]
@@ -104,10 +104,10 @@ def stored_seed_runs(result: Result) -> list[dict[str, Any]]:
 
 
 def read_result(record: Record) -> Result:
-    """The result that a stored row holds.
+    """The result that is stored in a row.
 
     Raises:
-        RunFileError: a field is missing, unknown or of another shape, or there is not one repetition for each timing.
+        RunFileError: a field is missing, unknown or of another shape, or the numbers of trainings and timings differ.
     """
     rows, first_model = record.extra_info.get("repetitions", []), record.extra_info.get("specimen", {})
     try:
@@ -125,7 +125,7 @@ def read_result(record: Record) -> Result:
 
 
 def _check(seed_run: SeedRun, first_model: Mapping[str, Any]) -> None:
-    """Read whatever the pages will read, so that a file of another shape is known before."""
+    """Read all that the pages read, so that data of another shape raises here."""
     classes = len(first_model["class_names"])
     counts = [len(first_model["label_counts"][part]) for part in ("training", "test")]
     if {classes, *counts, len(seed_run.confusion)} != {classes} or len(seed_run.confusion[0]) < classes:

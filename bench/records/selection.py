@@ -1,4 +1,4 @@
-"""Which stored run is shown where nobody has pinned one: one rule for every kind of run."""
+"""Selection of the stored run that is shown where none is pinned, by one rule for all kinds of runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEWEST = {"--seeds": 3, "--rounds": 3, "--blocks": 5}
 
 
 def options(run: Run) -> list[tuple[str, str]]:
-    """The options of the command that made a run, with their values; what is no option has an empty name."""
+    """The options of a run's command with their values; words that are no options have an empty name."""
     try:
         words = shlex.split(run.command)
     except ValueError:
@@ -39,7 +39,7 @@ def options(run: Run) -> list[tuple[str, str]]:
 
 
 def narrowed_by(run: Run) -> list[str]:
-    """Why a run is only part of what its command measures, in a few words each; empty where it is whole."""
+    """The reasons why a run is only part of what its command measures; empty if it is whole."""
     reasons = ["quick"] if run.quick else []
     reasons += [] if run.complete else ["interrupted"]
     reasons += [f"{len(run.missing)} planned rows are missing"] if run.missing else []
@@ -55,14 +55,14 @@ def narrowed_by(run: Run) -> list[str]:
 
 
 def is_whole(run: Run) -> bool:
-    """Whether a run holds all that its command measures."""
+    """True if a run holds all that its command measures."""
     return not narrowed_by(run)
 
 
 def rank(run: Run) -> tuple[bool, bool, int, str]:
-    """What the run to be shown has most of: whole first, then without options, then with more rows, then newest.
+    """The sort key of a run: whole runs above parts, then without options, then with more valid rows, then newer.
 
-    Rows count between parts only: of whole runs the newest is shown, whatever models or runtimes an older one had.
+    Rows count between parts only: of whole runs the newest ranks highest, whatever models or runtimes an older one has.
     """
     whole = is_whole(run)
     plain = all(name == "--dataset" for name, _ in options(run))
@@ -71,5 +71,5 @@ def rank(run: Run) -> tuple[bool, bool, int, str]:
 
 
 def fullest(runs: Iterable[Run]) -> Run | None:
-    """The run that is shown of those of a kind: the newest whole one, or else the fullest part; ``None`` of none."""
+    """The run of highest rank: the newest whole one, or else the fullest part; ``None`` if there are no runs."""
     return max(runs, key=rank, default=None)

@@ -1,4 +1,4 @@
-"""Self-tests as they are stored: a run file per duel, under `results/raw/<machine>/selftest`."""
+"""Stored self-tests: one run file per duel, under `results/raw/<machine>/selftest`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class SelftestDuel:
     """One stored duel of a self-test.
 
     Attributes:
-        about: the object `densebench` of its run file; `selftest` in it has `id`, `number`, `budget_s` and margins.
-        row: its one case with all blocks.
+        metadata: the object `densebench` of its run file; its `selftest` has `id`, `number`, `budget_s` and margins.
+        row: the duel's only case with all blocks.
     """
 
     metadata: Mapping[str, Any]
@@ -52,15 +52,15 @@ class SelftestDuel:
 
     @property
     def counts(self) -> bool:
-        """Whether it ended with something to judge: a case that failed is no answer."""
+        """True if the duel has blocks and its case did not fail."""
         return self.row.measurable and bool(self.row.blocks)
 
 
 def selftest_duel(run: Run) -> SelftestDuel:
-    """The duel of a self-test that a stored run is.
+    """The duel of a self-test that is stored in a run.
 
     Raises:
-        RunFileError: it is none.
+        RunFileError: the run is not a duel of a self-test.
     """
     metadata, rows = duel_of(run)
     if len(rows) != 1 or run.series is None:
@@ -69,7 +69,7 @@ def selftest_duel(run: Run) -> SelftestDuel:
 
 
 def read_selftest_duels(results: Path) -> tuple[list[SelftestDuel], list[str]]:
-    """Every readable duel of every self-test, oldest first, and a line for each file that is not readable."""
+    """The readable duels of all self-tests, oldest first, and a warning for each file that is not readable."""
     runs, warnings = read_runs(results, FOLDER)
     selftest_duels = []
     for run in runs:
@@ -87,7 +87,7 @@ def newest_selftest(selftest_duels: Iterable[SelftestDuel]) -> list[SelftestDuel
 
 
 def by_id(selftest_duels: Iterable[SelftestDuel]) -> dict[str, list[SelftestDuel]]:
-    """The duels of each self-test."""
+    """The duels of each self-test, by its id."""
     tests: dict[str, list[SelftestDuel]] = {}
     for one in selftest_duels:
         tests.setdefault(one.metadata["selftest"]["id"], []).append(one)
@@ -105,10 +105,10 @@ def identity(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_go_on_with(selftest_duels: Sequence[SelftestDuel], metadata: Mapping[str, Any]) -> list[SelftestDuel]:
-    """The duels of the newest self-test that was made with these options.
+    """The duels of the newest self-test with the same options, which `--resume` continues.
 
     Raises:
-        DensebenchError: there is none; the text says in what the newest one differs.
+        DensebenchError: there is none; the message names how the newest one differs.
     """
     now = identity(metadata)
     tests = by_id(selftest_duels)

@@ -1,4 +1,4 @@
-"""The answers of the READMEs: sentences made from stored runs, in English and Korean."""
+"""Answers in the READMEs: sentences made from stored runs, in English and Korean."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 
 
 def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -> str:
-    """Which model and which runtime to ship: the most accurate model, the fastest one, and what runtimes cost."""
+    """The answer on what to ship: the most accurate model, the fastest model, and the cost of other runtimes."""
     models = _models(suite) if suite else {}
     if not models:
         return ""
@@ -178,7 +178,7 @@ def _against(run: Run | None, other: str) -> dict[str, str] | None:
 
 
 def _runtime(run: Run, name: str) -> tuple[float, float] | None:
-    """Median seconds of one image and of the start, on one thread."""
+    """Median seconds of one image and of the start, on one thread; ``None`` if either was not measured."""
     rows: dict[str, Record] = {
         record.stage: record
         for record in run.records
@@ -194,12 +194,12 @@ def _runtime(run: Run, name: str) -> tuple[float, float] | None:
 
 
 def _times(ratio: float) -> str:
-    """A ratio with two digits that count."""
+    """A ratio with two significant digits."""
     return f"{float(f'{ratio:.2g}'):,.0f}" if ratio >= 10 else f"{ratio:.1f}"  # noqa: PLR2004  two digits
 
 
 def _duel_lines(duels: Sequence[StoredDuel], words: Mapping[str, str]) -> list[str]:
-    """A sentence for all duels that have base, case and verdict in common."""
+    """One sentence per base release, case, device and verdict, covering all duels that share them."""
     found: dict[tuple[str, str, str, str], list[tuple[str, str, str]]] = {}
     trained = set()
     for duel in duels:

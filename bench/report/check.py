@@ -1,4 +1,4 @@
-"""Whether what is published is what the stored runs say: every page is made anew and compared, cell by cell."""
+"""Check of published pages, READMEs and pictures against the pinned runs: each is made anew and compared by cell."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MEASURED = re.compile(
 
 
 def check(results: Path, readmes: Sequence[Path]) -> list[str]:
-    """A line for each cell, line, picture or page that is not what the pinned runs give, and whatever else is wrong.
+    """A line for each cell, line, picture or page that differs from the pinned runs, and for each other fault.
 
     Raises:
         DensebenchError: `published.toml` cannot be read.
@@ -75,7 +75,7 @@ def check_readme(readme: Path, text: str, sections: Mapping[str, str]) -> Iterat
 
 
 def check_prose(readme: Path, text: str) -> Iterator[str]:
-    """A line for each figure that looks measured and stands outside of what is made from stored runs."""
+    """Yield a line for each measured figure in a README that is outside of its generated sections."""
     for pattern in (SECTION, CODE, LINK):
         text = pattern.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
     for number, line in enumerate(text.splitlines(), start=1):
@@ -84,7 +84,7 @@ def check_prose(readme: Path, text: str) -> Iterator[str]:
 
 
 def differences(place: str, published: str, made: str, *, first_line: int) -> Iterator[str]:
-    """A line for each cell, and for each other line, in which two texts differ."""
+    """Yield a line for each table cell, and for each other line, in which two texts differ."""
     headers: list[str] = []
     pairs = zip_longest(published.splitlines(), made.splitlines(), fillvalue="")
     for number, (stands, should) in enumerate(pairs, start=first_line):
@@ -116,7 +116,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _start(stands: str, should: str) -> int:
-    """From where two lines are quoted: a little before they begin to differ, or from the start of short ones."""
+    """The index from which two lines are quoted: shortly before they differ, or 0 if both are short."""
     if max(len(stands), len(should)) <= LONGEST:
         return 0
     alike = next(place for place, (a, b) in enumerate(zip_longest(stands, should)) if a != b)

@@ -1,4 +1,4 @@
-"""Text from stored runs as Markdown: tables, captions, and text that cannot do harm."""
+"""Markdown from stored runs: tables, captions and escaped text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: Sequence[int]) -> str:
-    """A table of escaped cells: the columns whose numbers are given to the left, all others to the right."""
+    """A table of escaped cells; columns in `text_columns` (indices) are aligned to the left, others to the right."""
     align = ["left" if column in text_columns else "right" for column in range(len(headers))]
     cells = [[escape(cell) for cell in row] for row in rows]
     return tabulate(
@@ -32,7 +32,7 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, tex
 
 
 def escape(text: str) -> str:
-    """Text from a run file as harmless Markdown: no HTML, no table cell that ends early, one line."""
+    """Text from a run file, escaped for a Markdown table cell: one line without HTML or column separators."""
     one_line = re.sub(r"\s+", " ", text)
     return html.escape(one_line, quote=False).replace("|", "\\|")
 

@@ -27,12 +27,12 @@ STAGES = {"train": "training", "infer": "calls of ONNX Runtime"}
 
 
 def refresh_pages(results: Path, kind: str, run: Run | None = None) -> list[str]:
-    """Make the pages of a kind anew from all runs in a folder; a line for each, as a command tells what it wrote.
+    """Make the pages of a kind anew from all runs in a folder, and return the lines that the command prints.
 
     Args:
         results: the folder that holds `raw`; one with a `published.toml` is left as it is.
         kind: a key of `KINDS`.
-        run: the one that is new; where a fuller run is shown in its place, a line says so.
+        run: the new run; if a fuller run is shown in its place, a line says so.
     """
     shown = read_shown(results)
     if shown.pins is not None:
@@ -52,10 +52,10 @@ def refresh_pages(results: Path, kind: str, run: Run | None = None) -> list[str]
 
 
 def write_pages(results: Path, pages: Mapping[str, str]) -> list[str]:
-    """Write pages of tables, by name, as ``results/tables/<name>.md``; the path of each that changed.
+    """Write pages, given by name, as ``results/tables/<name>.md``, and return the paths of those that changed.
 
     Raises:
-        OSError: one could not be written; what was there before stays.
+        OSError: a page could not be written; its old file is kept.
     """
     folder = results / "tables"
     lines = []
@@ -112,7 +112,7 @@ def _alike(run: Run) -> tuple[Any, ...]:
 
 
 def _ratio(ours: Sequence[Record], theirs: Sequence[Record], stage: str) -> float | None:
-    """The median ratio of the median times of equal rows."""
+    """The median ratio of our median time to theirs over common cases; ``None`` if there are none."""
     known = {one.case: _median_s(one) for one in theirs if one.stage == stage and one.values_s and not one.faults}
     logs = [
         math.log(_median_s(one) / known[one.case])
@@ -123,14 +123,14 @@ def _ratio(ours: Sequence[Record], theirs: Sequence[Record], stage: str) -> floa
 
 
 def _median_s(record: Record) -> float:
-    """The median seconds of a call, or of an epoch: early stopping must not look like speed."""
+    """The median seconds of a call, or of an epoch, since early stopping may shorten a training."""
     if record.stage != "train":
         return statistics.median(record.values_s)
     return statistics.median(value / epochs for value, epochs in zip(record.values_s, record.epochs_run, strict=True))
 
 
 def _disturbance(run: Run) -> str:
-    """The signs of disturbance that the rows of a run have stored, as a sentence."""
+    """The interference that the rows of a run have stored, as a sentence."""
     stored = [known for record in run.records if isinstance(known := record.extra_info.get("contamination"), dict)]
     values = {
         name: [value for known in stored if isinstance(value := known.get(name), (int, float))]

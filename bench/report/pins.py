@@ -1,4 +1,4 @@
-"""Which stored runs are published: `published.toml` in the folder of results, which people may read and review."""
+"""Pins: the list of published runs, `published.toml` in the folder of results."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_pins(results: Path) -> dict[str, Pin] | None:
 
 
 def write_pins(results: Path, pins: Mapping[str, Pin]) -> Path:
-    """Write the file; its path. Raises OSError, and then the old one stays."""
+    """Write `published.toml` and return its path. Raises OSError and keeps the old file if that fails."""
     parts = [HEAD]
     for kind, pin in pins.items():
         parts.append(f"[{kind}]")
@@ -80,5 +80,5 @@ def _pin(path: Path, kind: str, value: Any) -> Pin:
 
 
 def _text(text: str | None) -> str:
-    """A string as TOML has it: JSON's strings are strings of TOML."""
+    """A string in TOML syntax, which includes that of JSON."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Publishing: which runs are pinned, what is written from them, and which run files nothing published needs."""
+"""Publishing: pins runs, writes all pages, pictures and README sections, and lists run files that are not pinned."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ KIND_OF_FOLDER = {kind.folder: name for name, kind in KINDS.items() if name != D
 
 
 def publish(names: Sequence[str], own: Path, published: Path, readmes: Iterable[Path]) -> list[str]:
-    """Pin runs in place of those that are pinned, and make anew whatever is made from them; a line for each file.
+    """Pin runs in place of those that are pinned, write all that is made from them, and return a line per file.
 
     Args:
-        names: paths of run files, or their names, or the name that all run files of a self-test share.
-        own: the folder of results in which names are looked for.
-        published: the folder of what is published; the run files are copied into it.
+        names: paths of run files, or their names, or ids of self-tests.
+        own: the folder of results that is searched for the names.
+        published: the folder of published results; the run files are copied into it.
         readmes: files with sections between markers.
 
     Raises:
-        DensebenchError: there is no such run, it is only part of one, or READMEs would mix machines.
+        DensebenchError: a run is unknown or only part of one, or READMEs would mix machines.
         OSError: something could not be written.
     """
     paths = [path for name in names for path in _find(name, own, published)]
@@ -65,9 +65,9 @@ def _sound(shown: Shown) -> Shown:
 
 
 def write_published(shown: Shown, readmes: Iterable[Path]) -> list[str]:
-    """Write every page, picture and section of READMEs that pinned runs give; a line for each file.
+    """Write all pages, pictures and README sections of the pinned runs, and return a line for each file.
 
-    A page or picture that nothing pinned gives any more is deleted.
+    A page or picture that no pinned run gives any more is deleted.
 
     Raises:
         DensebenchError: a README lacks a marker, or Matplotlib is not installed.
@@ -91,7 +91,7 @@ def write_published(shown: Shown, readmes: Iterable[Path]) -> list[str]:
 
 
 def unpinned(published: Path) -> list[Path]:
-    """The run files below a folder of published results that nothing published is made from."""
+    """The run files below a folder of published results that are not pinned, including unreadable ones."""
     pins = read_pins(published) or {}
     named = {name for pin in pins.values() if not pin.withdrawn for name in pin.runs}
     found = []
@@ -107,7 +107,7 @@ def unpinned(published: Path) -> list[Path]:
 
 
 def _find(name: str, own: Path, published: Path) -> list[Path]:
-    """The run files that a name means. Raises DensebenchError where there is none."""
+    """The run files with this path, name or self-test id. Raises DensebenchError where there is none."""
     path = Path(name)
     if path.is_file():
         return [path.absolute()]
@@ -139,7 +139,7 @@ def _below_raw(path: Path) -> Path:
 
 
 def _pin_all(paths: Sequence[Path], pins: Mapping[str, Pin], published: Path) -> dict[str, Pin]:
-    """The pins with these runs in place of those that they replace."""
+    """A copy of the pins, with these runs in place of those that they replace."""
     found: dict[str, list[Run]] = {}
     for path in paths:
         below = _below_raw(path)
@@ -177,7 +177,7 @@ def _has_only(run: Run, *names: str) -> bool:
 def _replace(
     pins: dict[str, Pin], kind: str, runs: Sequence[Run], published: Path, place: Callable[[Run], str]
 ) -> None:
-    """Pin runs, each in place of the one that has the same place among the runs of its kind; other machines' go."""
+    """Pin runs of a kind, each in place of the pinned run with the same `place`; drop those of other machines."""
     if not runs:
         return
     known: dict[str, Run] = {}

@@ -1,4 +1,4 @@
-"""The sections of the README that are made from stored runs; they stand between markers."""
+"""Generated sections of READMEs: finds and replaces the text between their markers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARKER = re.compile(rf"<!-- densebench: (.*?)(?:{re.escape(BY)})? -->")
 
 
 def markers(name: str) -> tuple[str, str]:
-    """The lines between which a section of that name goes."""
+    """The first and the last marker line of a section."""
     return f"<!-- densebench: {name}{BY} -->", f"<!-- densebench: {END}{name} -->"
 
 
@@ -51,10 +51,10 @@ def find_sections(readme: Path, text: str, sections: Mapping[str, str]) -> dict[
 
 
 def refresh_readme(readme: Path, sections: Mapping[str, str]) -> None:
-    """Put each section between the README's markers of its name.
+    """Replace the text of each section in a README.
 
     Raises:
-        DensebenchError: as `find_sections`; the file is left as it is.
+        DensebenchError: as `find_sections`; the file is not changed.
     """
     before = text = readme.read_text(encoding="utf-8")
     for name, (start, end) in reversed(find_sections(readme, text, sections).items()):

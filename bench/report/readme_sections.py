@@ -1,4 +1,4 @@
-"""The sections of READMEs that are made from stored runs, by the name between their markers. Adding one is one line."""
+"""Registry of README sections by the name in their markers. Adding one is one line in `SECTIONS`."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ README_KINDS = ("suite", "devices", "runtimes", "trainers", "duels", "selftest")
 
 
 def headline(shown: Shown) -> Run | None:
-    """The run of the suite that the results table shows."""
+    """The run of the suite that the results table shows; ``None`` if there is none."""
     return next((run for run in shown.kinds["suite"] if run.dataset == PUBLISHED_DATASET), None)
 
 
 def make_sections(shown: Shown) -> dict[str, str]:
-    """The sections, by name, as far as the runs are enough for them."""
+    """The text of the sections by name, without those that the shown runs do not suffice for."""
     made = {name: make(shown) for name, make in SECTIONS.items()}
     return {name: text for name, text in made.items() if text}
 
 
 def mixed_machines(shown: Shown) -> str | None:
-    """Which kinds of machines the runs come from that READMEs speak of, where it is more than one."""
+    """An error line if the runs in READMEs come from more than one kind of machine, else ``None``."""
     found: dict[str, list[str]] = {}
     for kind in README_KINDS:
         for run in shown.candidates[kind]:

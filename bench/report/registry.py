@@ -42,12 +42,12 @@ class Kind:
     """A kind of stored run.
 
     Attributes:
-        folder: where its run files lie, under `raw/<machine>`.
-        read: what a run of this kind is; raises RunFileError where it is of another kind.
-        choose: which of those are shown, in display order.
-        pages: pages of tables by name, from those that are shown.
-        withdrawn: name and title of the page that says why, where the kind is withdrawn.
-        whole: whether a run must hold all that its command measures to be published.
+        folder: subfolder of its run files under `raw/<machine>`.
+        read: converts a run to the type that the pages need; raises RunFileError for a run of another kind.
+        choose: selects those that are shown, in display order.
+        pages: makes the Markdown pages, by name, from those that are shown.
+        withdrawn: name and title of the page that gives the reason if the kind is withdrawn.
+        whole: true if only runs that hold all that their command measures may be published.
     """
 
     folder: str

@@ -1,4 +1,4 @@
-"""The README's pictures as SVG, light and dark, each with the numbers that it was drawn from inside it."""
+"""Pictures of the README as SVG, in a light and a dark theme, each with its numbers embedded as JSON."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def make_numbers(stored: Stored) -> dict[str, Numbers]:
 
 
 def write_pictures(results: Path, stored: Stored) -> list[Path]:
-    """Write each picture in both themes to `pictures/<name>-<theme>.svg`: their paths.
+    """Write each picture in both themes to `pictures/<name>-<theme>.svg`, and return the paths.
 
     Raises:
         DensebenchError: Matplotlib is not installed.
-        OSError: one could not be written.
+        OSError: a picture could not be written.
     """
     folder = results / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def write_pictures(results: Path, stored: Stored) -> list[Path]:
 
 
 def check_pictures(results: Path, stored: Stored) -> Iterator[str]:
-    """A line for each picture whose numbers are not what the pinned runs give, that is missing, or that has no runs."""
+    """Yield a line for each picture that is missing, has no runs, or shows other numbers than the pinned runs."""
     folder, expected = results / "pictures", make_numbers(stored)
     stored_as = {name: json.loads(json.dumps(numbers)) for name, numbers in expected.items()}
     names = {f"{name}-{theme}": numbers for name, numbers in stored_as.items() for theme in THEMES}
@@ -76,7 +76,7 @@ def check_pictures(results: Path, stored: Stored) -> Iterator[str]:
 
 
 def read_numbers(svg: bytes) -> Any:
-    """The numbers inside a picture; ``None`` where it has none that can be read."""
+    """The numbers embedded in a picture; ``None`` where there are none that can be read."""
     try:
         found = ET.fromstring(svg).find(f".//{DESCRIPTION}")  # noqa: S314  our own file; no entity is resolved outside
         return json.loads(found.text or "") if found is not None else None
@@ -85,7 +85,7 @@ def read_numbers(svg: bytes) -> Any:
 
 
 def _where(shown: Any, expected: Any, place: str = "") -> str:
-    """The first place in which two pieces of JSON differ, for people."""
+    """The first difference between two JSON values, as text that continues a sentence."""
     if isinstance(shown, dict) and isinstance(expected, dict):
         pairs = [(key, shown.get(key), expected.get(key)) for key in dict.fromkeys([*expected, *shown])]
     elif isinstance(shown, list) and isinstance(expected, list) and len(shown) == len(expected):
@@ -96,7 +96,7 @@ def _where(shown: Any, expected: Any, place: str = "") -> str:
 
 
 def draw(name: str, numbers: Numbers, theme: str) -> bytes:
-    """A picture as SVG.
+    """Draw a picture and return it as SVG.
 
     Raises:
         DensebenchError: Matplotlib is not installed.
@@ -163,7 +163,7 @@ def _draw_headline(figure: Any, numbers: Numbers, look: Mapping[str, Any]) -> No
 
 
 def _crowded(point: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a point has another one so close to its right that its name would cover it."""
+    """True if another point lies so close to the right of a point that its name would cover it."""
     times = [one["p50_s"] for one in points]
     return any(0 < time_s - point["p50_s"] < CROWDED * (max(times) - min(times)) for time_s in times)
 

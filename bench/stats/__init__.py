@@ -1,1 +1,1 @@
-"""Statistics: pure functions of numbers, which know nothing of what was measured."""
+"""Statistics: pure functions of numbers, independent of what was measured."""

@@ -36,7 +36,7 @@ class Look:
 
 
 def planned_blocks() -> Iterator[int]:
-    """The numbers of blocks at which a duel is looked at: 8, 11, 15, 20, 27, 36, 48 and on without end."""
+    """Yield the planned numbers of blocks of the interim analyses: 8, 11, 15, 20, 27, 36, 48 and on without end."""
     blocks = FIRST_BLOCKS
     while True:
         yield blocks

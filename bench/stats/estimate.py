@@ -1,13 +1,13 @@
-"""The effect: what one number per block says about BASE against HEAD, with its interval. Pure functions.
+"""Estimate of the effect of HEAD against BASE from one value per block, with its interval. Pure functions.
 
 A block is one sample, whatever the number of rounds in it: rounds of one process share its memory layout and its place
-in the machine's day (Kalibera and Jones, ISMM 2013; Georges et al., OOPSLA 2007). A block's number is the logarithm of
-a ratio, so that slower and faster are mirror images, and so that under equal sides it is as likely to be +x as -x: both
-sides ran interleaved, in an order that was drawn.
+in the machine's day (Kalibera and Jones, ISMM 2013; Georges et al., OOPSLA 2007). A block's value is the logarithm of
+a ratio, so that slower and faster are symmetric, and so that between equal sides it is as likely to be +x as -x: both
+sides ran interleaved, in random order.
 
-The centre is the mean without the smallest and the largest sixth of the blocks, its error that of the winsorised
-values, its interval Student's (Tukey and McLaughlin 1963; Yuen, Biometrika 1974).
-`tests/stats/test_error_rates.py` records what was tried instead.
+The centre is the trimmed mean, without the smallest and the largest sixth of the blocks; its standard error comes from
+the winsorised values, its interval from Student's distribution (Tukey and McLaughlin 1963; Yuen, Biometrika 1974).
+`tests/stats/test_error_rates.py` records the alternatives that were tried.
 """
 
 from __future__ import annotations
@@ -44,23 +44,24 @@ class Centre:
     count: int
 
     def interval(self, error_rate: float) -> tuple[float, float]:
-        """The ends of the interval that misses the truth with at most this probability."""
+        """The ends of the confidence interval that misses the true value with at most this probability (0-1)."""
         half = student_quantile(error_rate, self.freedom) * self.error
         return self.value - half, self.value + half
 
     @property
     def p_value(self) -> float:
-        """The probability of a value at least this far from 0 if the truth were 0 (two-sided)."""
+        """The two-sided p-value against a true value of 0."""
         if self.error == 0:
             return 1.0 if self.value == 0 else 0.0
         return student_p(self.value / self.error, self.freedom)
 
 
 def block_ratio(base_s: Sequence[float], head_s: Sequence[float]) -> float | None:
-    """The median of the logarithms of all ratios of a turn of HEAD to one of BASE, the faster half of each side only.
+    """The logarithm of HEAD's time over BASE's in one block; ``None`` if a side has no timings or one is not above 0.
 
-    The shift estimator of Hodges and Lehmann (Annals of Mathematical Statistics, 1963). The slower halves are left out
-    because whatever else uses the machine can only make a turn longer. ``None`` where a side has no usable timings.
+    The median of the logarithms of all ratios of a turn of HEAD to a turn of BASE (shift estimator of Hodges and
+    Lehmann, Annals of Mathematical Statistics, 1963), over the faster half of each side only: other load on the
+    machine can only make a turn longer.
     """
     if not base_s or not head_s or not all(math.isfinite(value_s) and value_s > 0 for value_s in (*base_s, *head_s)):
         return None
@@ -102,7 +103,7 @@ def student_quantile(error_rate: float, freedom: int) -> float:
 
 
 def student_p(errors: float, freedom: int) -> float:
-    """The probability (two-sided) of being this many standard errors away from the truth, or more."""
+    """The two-sided p-value of an estimate that lies this many standard errors from 0."""
     from scipy import special
 
     return 2 * float(special.stdtr(freedom, -abs(errors)))

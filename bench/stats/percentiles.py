@@ -1,4 +1,4 @@
-"""Percentiles, and how many timings it takes before one may be claimed."""
+"""Percentiles, and the number of timings that each one requires."""
 
 from __future__ import annotations
 

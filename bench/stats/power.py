@@ -1,7 +1,7 @@
-"""Shares of duels with their exact intervals, and the smallest slowdown that a budget lets a duel see. Pure functions.
+"""Rates of duels with exact intervals, and the smallest slowdown that a duel detects within a budget. Pure functions.
 
-The interval is that of Clopper and Pearson (Biometrika, 1934): it holds the truth at least 95 times in 100 whatever
-the truth is, also where nothing was seen at all.
+The interval is that of Clopper and Pearson (Biometrika, 1934): it covers the true rate with at least 95 % probability
+whatever that rate is, also where the count is 0.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Rate:
     of: int
 
     def interval(self) -> tuple[float, float]:
-        """The ends of the exact 95 % interval of the true share."""
+        """The ends of the exact 95 % interval of the true rate (0-1)."""
         from scipy import special
 
         rest = self.of - self.count
@@ -42,7 +42,7 @@ class Rate:
 
 
 def mean_split(splits: Sequence[Split]) -> Split | None:
-    """The noise of several duels in one: the root of the mean variance at each level; ``None`` without any."""
+    """The pooled noise of several duels: the root of the mean variance at each level; ``None`` without any."""
     if not splits:
         return None
     rounds, processes, blocks = (
@@ -55,15 +55,15 @@ def mean_split(splits: Sequence[Split]) -> Split | None:
 def detectable_slowdown(split: Split, *, rounds: int, blocks: int, margin: float, family: int) -> float | None:
     """The smallest slowdown (0.05 is 5 %) that 19 of 20 duels call `slower` at the end of their budget.
 
-    By the duel's own rule: the alarm's share of the error at that look, Bonferroni's where there are several series,
-    and a best estimate beyond the margin. For noise that is normal at each level; ``None`` for too few blocks to say.
+    By the duel's own rule: the alarm's share of the error at that analysis, divided by Bonferroni among several series,
+    and a best estimate beyond the margin. Assumes normal noise at each level; ``None`` for fewer than `FIRST_BLOCKS`.
 
     Args:
-        split: the noise.
+        split: standard deviations by level.
         rounds: turns per process.
-        blocks: how many the budget holds.
-        margin: of the logarithm of the ratio.
-        family: how many series are judged together.
+        blocks: number of blocks within the budget.
+        margin: largest logarithm of the ratio that counts as the same.
+        family: number of series that are judged together.
     """
     if blocks < FIRST_BLOCKS:
         return None

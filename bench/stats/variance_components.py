@@ -23,12 +23,12 @@ ENOUGH_BLOCKS = 3
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Standard deviations by level, as shares of the time: 0.01 is 1 %.
+    """Standard deviations of the time by level, relative: 0.01 is 1 %.
 
     Attributes:
-        rounds: of rounds within a process.
-        processes: of processes of one side within a block, beyond what their rounds explain.
-        blocks: of what both sides of a block have in common; it cancels in their ratio.
+        rounds: between rounds within a process.
+        processes: between processes of one side within a block, beyond what their rounds explain.
+        blocks: between blocks, of what both sides have in common; it cancels in their ratio.
     """
 
     rounds: float
@@ -37,7 +37,7 @@ class Split:
 
 
 def split_noise(base_s: Sequence[Sequence[float]], head_s: Sequence[Sequence[float]]) -> Split | None:
-    """The noise by level; ``None`` before three blocks.
+    """The noise by level; ``None`` for fewer than three blocks.
 
     Rounds by their quartiles and the other levels by variances of process medians: the difference of the two sides
     holds twice what processes add, their covariance what blocks add. Estimates below 0 count as 0.
@@ -78,7 +78,7 @@ def select_rounds(split: Split, *, round_s: float, process_s: float, fewest: int
 
 
 def _round_variance(processes: Sequence[Sequence[float]]) -> float:
-    """The variance of rounds around their processes' means, from quartiles: a burst in a few rounds does not count."""
+    """The variance of rounds around their processes' means, from quartiles, which a few slow rounds do not change."""
     left = []
     for values in processes:
         if len(values) > 1:

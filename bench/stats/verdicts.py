@@ -1,18 +1,18 @@
-"""Verdicts: series of block values go in, findings with their words come out. Pure functions.
+"""Verdicts on series of block values, with sequential control of the error rates. Pure functions.
 
 Two error rates are held, whenever the duel stops (see `bench.stats.alpha_spending`):
 
-- an interval misses the truth at most 5 times in 100; ``same`` and ``non-inferior`` rest on it;
+- an interval misses the true value at most 5 times in 100; ``same`` and ``non-inferior`` rest on it;
 - an alarm (``slower``, ``faster``, ``worse``) is raised in at most 1 of 100 duels in which nothing has changed, over
   all rows and both time and accuracy together. Holm's procedure (Scandinavian Journal of Statistics, 1979) holds that
   for any dependence between rows, which share a machine, a library and often a process, and it never finds less than
-  Bonferroni's. Procedures that bound the share of false alarms instead (Benjamini and Hochberg 1995) are no answer to
+  Bonferroni's. Procedures that bound the share of false alarms instead (Benjamini and Hochberg 1995) do not answer
   "may I upgrade": there, one false alarm is enough.
 
-A difference that is certain but lies wholly inside the margin is ``same``. One that is certain and whose best estimate
-lies beyond the margin is ``slower`` or ``faster``. Asking the whole interval to be beyond the margin would leave a true
-5 % at a margin of 3 % untold until the interval is 2 % to either side; asking no more than certainty would raise an
-alarm over 1 %, were the noise just too large to say ``same``.
+A significant difference whose interval lies wholly inside the margin is ``same``. A significant one whose best estimate
+lies beyond the margin is ``slower`` or ``faster``. Were the whole interval required to be beyond the margin, a true
+5 % at a margin of 3 % would stay undecided until the interval is 2 % to either side; were significance alone enough,
+1 % could raise an alarm whenever the noise is just too large for ``same``.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ WORSE, NON_INFERIOR = "worse", "non-inferior"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One thing that is judged: a value per block, 0 where the sides are equal.
+    """A series of values to be judged, one per block; 0 means that the sides are equal.
 
     Attributes:
         kind: ``time`` (logarithms of ratios, more is slower) or ``accuracy`` (HEAD's minus BASE's, less is worse).
         values: one per block, oldest first.
-        margin: how far from 0 is still the same, in the values' own unit.
-        ends: at how many blocks a time budget ran out, each time that one did.
+        margin: largest distance from 0 that counts as the same, in the values' own unit.
+        ends: number of blocks at each time that a time budget ran out.
     """
 
     kind: str
@@ -77,12 +77,12 @@ class Finding:
 
     @property
     def settled(self) -> bool:
-        """Whether there is a verdict that more blocks are not needed for."""
+        """True unless the verdict is ``cannot tell``."""
         return self.verdict != CANNOT_TELL
 
 
 def judge(family: Sequence[Series]) -> list[Finding]:
-    """A finding for each series, the false alarms held for all of them together."""
+    """A finding for each series; the rate of false alarms holds for all of them together."""
     p_values = [sequential_p(series) for series in family]
     rejected = holm([1.0 if p is None else p for p in p_values], ALARM_ERROR)
     found = zip(family, p_values, rejected, strict=True)
@@ -100,7 +100,7 @@ def sequential_p(series: Series) -> float | None:
 
 
 def holm(p_values: Sequence[float], error_rate: float) -> list[bool]:
-    """Which hypotheses are rejected when at most `error_rate` of families may have a false one (Holm 1979)."""
+    """Tell for each hypothesis if Holm's procedure (1979) rejects it at this family-wise error rate (0-1)."""
     rejected = [False] * len(p_values)
     known = [1.0 if math.isnan(p) else p for p in p_values]
     for rank, index in enumerate(sorted(range(len(p_values)), key=known.__getitem__)):
@@ -138,14 +138,14 @@ def _finding(series: Series, p_value: float | None, *, certain: bool, family: in
 
 
 def select_word(kind: str, margin: float, value: float, interval: tuple[float, float], *, certain: bool) -> str:
-    """The verdict on a value and its interval.
+    """The verdict on an estimate and its interval.
 
     Args:
-        kind: as `Series` has it, like `margin`.
-        margin: how far from 0 is still the same.
+        kind: ``time`` or ``accuracy``, as in `Series`.
+        margin: largest distance from 0 that counts as the same.
         value: the best estimate.
         interval: the ends of its 95 % interval.
-        certain: whether the alarm's error rate allows one.
+        certain: true if the difference is significant at the alarm's error rate.
     """
     low, high = interval
     if kind == "accuracy":

@@ -1,7 +1,7 @@
-"""The deep MLP (tutorial 002, section 18), with the 10 outputs that it means to have and the 100 that it had.
+"""The deep MLP (tutorial 002, section 18), with the intended 10 outputs and with the 100 of the published code.
 
-The code that printed the figures has 100 output units, a slip: the same section's `model.summary()` shows 10. Both are
-held against what was printed.
+The code that printed the figures has 100 output units by mistake: the same section's `model.summary()` shows 10. Both
+are compared with the published figures.
 """
 
 from __future__ import annotations

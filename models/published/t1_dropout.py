@@ -1,4 +1,4 @@
-"""Dropout against over-fitting: all 20 epochs, then stopped early (tutorial 002, section 19)."""
+"""Dropout against over-fitting: with all 20 epochs, and with early stopping (tutorial 002, section 19)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logistic regression, cross-validated (tutorial 002, section 17): the headline's baseline, as it was published."""
+"""Logistic regression with cross-validation (tutorial 002, section 17): the baseline as it was published."""
 
 from __future__ import annotations
 

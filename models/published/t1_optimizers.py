@@ -1,4 +1,4 @@
-"""One MLP, four optimizers (tutorial 002, section 18)."""
+"""The deep MLP with four optimizers (tutorial 002, section 18)."""
 
 from __future__ import annotations
 

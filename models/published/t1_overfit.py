@@ -1,4 +1,4 @@
-"""The deep MLP for 20 epochs: where its validation loss turns (tutorial 002, section 19)."""
+"""The deep MLP over-fitted for 20 epochs, in which its validation loss begins to rise (tutorial 002, section 19)."""
 
 from __future__ import annotations
 

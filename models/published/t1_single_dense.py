@@ -1,4 +1,4 @@
-"""One Dense layer on what two splits leave over (tutorial 002, section 17)."""
+"""One Dense layer, trained on the images that two successive splits leave (tutorial 002, section 17)."""
 
 from __future__ import annotations
 

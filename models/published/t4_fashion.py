@@ -1,4 +1,4 @@
-"""A first and a deeper second model on Fashion-MNIST, and where their curves part (tutorial 003, chapter 4)."""
+"""Two models of different depth on Fashion-MNIST, whose learning curves diverge (tutorial 003, chapter 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three ways to scale pixels under the same MLP (tutorial 003, chapter 4)."""
+"""The same MLP with three scalings of the pixels (tutorial 003, chapter 4)."""
 
 from __future__ import annotations
 

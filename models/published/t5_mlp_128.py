@@ -1,8 +1,8 @@
 """A hidden layer of 128 units on all 60,000 training images (tutorial 004, its Fashion-MNIST network).
 
-The loss is told of logits and gets a softmax's outputs, the tutorial's mistake, kept as published beside the corrected
-loss. Keras sees through it: it takes the logits from before the softmax, with a warning, and so trains what the
-tutorial meant to.
+The tutorial declares the outputs of a softmax to be logits (`from_logits=True`) by mistake; this is kept as published,
+beside a recipe with the corrected loss. Keras detects it: it warns, takes the logits from before the softmax, and so
+trains the intended model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from models.recipe import Recipe, Training
 
 
 def build(keras: Any) -> Any:
-    """An uncompiled Keras model of 101,770 parameters; its `Flatten` finds the images flat already."""
+    """An uncompiled Keras model of 101,770 parameters; its `Flatten` has no effect, since the images are flat."""
     return keras.Sequential(
         [
             keras.Input((784,)),

@@ -1,4 +1,4 @@
-"""The nouns of reproduction: what a tutorial trained, and what it printed."""
+"""Types of published results: the recipes of a tutorial and the figures that it printed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Figure:
     """One published number.
 
     Attributes:
-        metric: what was measured.
-        part: on which images.
-        text: the number as it was printed, every digit of it.
-        epoch: after which epoch, from 1; ``None`` is after the whole training.
-        image: of a probability: the image's place in its part, from 0.
-        label: of a probability: the class that it is the probability of.
+        metric: the metric of the number.
+        part: the images that it was computed on.
+        text: the number as it was printed, with all digits.
+        epoch: the epoch after which it was computed, from 1; ``None`` is after the whole training.
+        image: for a probability, the image's index in its part, from 0.
+        label: for a probability, the class that it belongs to.
     """
 
     metric: Metric
@@ -34,31 +34,31 @@ class Figure:
 
     @property
     def value(self) -> float:
-        """The number."""
+        """The number as a float."""
         return float(self.text)
 
     @property
     def rounding(self) -> float:
-        """Half a unit of the last printed digit: how far off the printed number may be from what was computed."""
+        """Half a unit of the last printed digit, the largest rounding error of the printed number."""
         return 0.5 * 10.0 ** -len(self.text.partition(".")[2])
 
     @property
     def higher_is_better(self) -> bool:
-        """False for losses only."""
+        """True for all metrics but the loss."""
         return self.metric != "loss"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A recipe of a tutorial, with what the tutorial printed about it.
+    """A recipe of a tutorial with its published figures.
 
     Attributes:
-        recipe: its name is what users type.
+        recipe: the recipe; users select it by its name.
         dataset: the data set that the tutorial trained on.
         source: the tutorial's file number and section.
-        figures: all that it printed; empty where it showed pictures only.
-        deviations: what is done otherwise here than there, each with its reason, and what else a reader must know.
-        cross_validation_folds: 0 where the tutorial does not cross-validate.
+        figures: all printed numbers; empty where the tutorial shows pictures only.
+        deviations: differences from the tutorial, each with its reason, and other remarks for readers.
+        cross_validation_folds: number of folds; 0 where the tutorial does not cross-validate.
     """
 
     recipe: Recipe
@@ -70,5 +70,5 @@ class Published:
 
 
 def epochs_of(metric: Metric, part: Part, *texts: str) -> tuple[Figure, ...]:
-    """One figure per epoch, from the first on."""
+    """Figures of successive epochs, the first text being of epoch 1."""
     return tuple(Figure(metric, part, text, epoch) for epoch, text in enumerate(texts, start=1))

@@ -1,1 +1,1 @@
-"""The HTML report: stored runs go in, one self-contained page comes out. No framework is imported."""
+"""HTML report: one self-contained page, made from stored runs. Imports no framework."""

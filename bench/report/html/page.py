@@ -1,4 +1,4 @@
-"""The page itself: sections as JSON, the script that draws them, Plotly and the style, all in one file."""
+"""HTML page of the report: its sections as JSON, the script that draws them, Plotly and the style in one file."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ LICENCE = "Charts: plotly.js (MIT licence). Fashion-MNIST: Zalando SE (MIT licen
 
 
 def write_report(stored: Stored, folder: Path) -> tuple[Path, list[str]]:
-    """Write `index.html` into a folder: its path, and a line for each chapter that could not be made.
+    """Write `index.html` into a folder; return its path and a warning for each chapter that could not be made.
 
     Raises:
         DensebenchError: Plotly is not installed.
-        OSError: the page could not be written; the old one stays.
+        OSError: the page could not be written; the old one is kept.
     """
     sections, warnings = make_sections(stored)
     page = build_page(stored, sections, plotly_script())
@@ -80,7 +80,7 @@ def make_sections(stored: Stored) -> tuple[list[Section], list[str]]:
 
 
 def plotly_script() -> str:
-    """plotly.js, as the Python package brings it along.
+    """The source of plotly.js from the Python package.
 
     Raises:
         DensebenchError: the package is not installed.
@@ -94,7 +94,7 @@ def plotly_script() -> str:
 
 
 def build_page(stored: Stored, sections: Sequence[Section], plotly: str) -> str:
-    """The whole page as HTML."""
+    """The complete page as HTML."""
     run = stored.headline
     metadata = f"Newest headline run: {run.started_at[:10]}, commit {run.commit}, {run.command}." if run else ""
     data = {
@@ -134,6 +134,6 @@ results/tables/.</noscript></main>
 
 
 def embed(data: Any) -> str:
-    """Data as JSON that can stand inside a script element, whatever text it holds."""
+    """Data as JSON, escaped for use inside a script element."""
     text = json.dumps(plain(data), separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,4 +1,4 @@
-"""Everything that the page is made of: the published runs, and the reader's own beside them."""
+"""Data of the HTML page: the published runs and the reader's own."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def make_stored(published: Shown, own: Shown | None = None, *, page: Path | None
 
 
 def newest_of_each(runs: Sequence[Run]) -> list[Run]:
-    """Of runs that differ in nothing but when they were made the newest whole one; newest first, never a quick one."""
+    """The newest whole run of each machine, data set, device and so on, without quick runs; newest first."""
     shown: dict[tuple[str, ...], Run] = {}
     for run in sorted(runs, key=lambda one: (is_whole(one), one.started_at)):
         release = str(run.packages.get("tensorflow"))
@@ -95,7 +95,7 @@ def newest_of_each(runs: Sequence[Run]) -> list[Run]:
 
 
 def _chosen(kind: str, published: Shown, own: Shown | None) -> Sequence[Any]:
-    """The reader's own runs of a kind where there are whole ones, or else the published ones, or else what there is."""
+    """The reader's own runs of a kind if they are whole, or else the published ones, or else any own ones."""
     mine = own.kinds[kind] if own else []
     public = published.kinds[kind]
     if mine and (not public or all(not hasattr(one, "command") or is_whole(one) for one in mine)):

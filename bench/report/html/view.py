@@ -40,11 +40,11 @@ FACETS = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table's cell.
+    """A cell of a table.
 
     Attributes:
-        text: as people read it.
-        sort: what it is ordered by; the text where it is ``None``.
+        text: the text shown.
+        sort: the number that it is sorted by; ``None`` sorts by the text.
     """
 
     text: str
@@ -56,12 +56,12 @@ Cells = list[Cell | str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A table's row.
+    """A row of a table.
 
     Attributes:
-        file: the run file that its numbers come from.
-        pick: the choice of its panel under which it is shown; always where it is ``None``.
-        mark: ``invalid`` or ``unsure``, where it is no result, or none that can be told.
+        file: the run file of its numbers.
+        pick: the choice of its panel for which it is shown; ``None`` for all.
+        mark: ``invalid`` for an invalid result, ``unsure`` for one without a verdict, else empty.
     """
 
     cells: Sequence[Cell | str]
@@ -73,7 +73,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Headers, and lines with as many cells; the columns given hold text and stand to the left."""
+    """A table: headers, lines with as many cells, and the indices of text columns, which are aligned to the left."""
 
     headers: Sequence[str]
     lines: Sequence[Line]
@@ -82,12 +82,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """A trace of a plot, as Plotly takes it; a colour ``@3`` is the theme's fourth, ``@3/20`` the same,
-    hardly opaque.
+    """A trace of a plot, in Plotly's format; a colour ``@3`` is the theme's fourth, ``@3/20`` nearly transparent.
 
     Attributes:
-        files: the run file of each point, or of all of them; a click opens it.
-        second: whether it is drawn for the second of two picks, too.
+        plot: the trace as a JSON object of Plotly.
+        pick: the choice of its panel for which it is drawn; ``None`` for all.
+        files: the run files of the points, or one for all of them; a click opens it.
     """
 
     plot: Mapping[str, Any]
@@ -98,17 +98,17 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """A figure of the page.
+    """A panel of the page, such as a plot or a table.
 
     Attributes:
         key: its name in permalinks.
-        sentence: what it shows, for those who see it and those who do not.
-        kind: ``plot``, ``table``, ``answers``, ``samples`` or ``layers``: which function of `report.js` draws it.
-        pick: the label of the choice above it, where it shows one thing at a time.
-        pick_two: whether a second thing can be put beside the first.
-        first: what is chosen until the reader chooses, as far as there is such a thing.
-        pareto: the better direction of each axis where the front is to be marked: ``{"x": "min", "y": "max"}``.
-        data: what else the drawing function needs.
+        sentence: description of its content, also for screen readers.
+        kind: ``plot``, ``table``, ``answers``, ``samples`` or ``layers``: the function of `report.js` that draws it.
+        pick: the label of its selection box, if it shows one item at a time.
+        pick_two: true if a second item can be selected for comparison.
+        first: items selected at the start, as far as they exist.
+        pareto: the better direction of each axis if the Pareto front is marked: ``{"x": "min", "y": "max"}``.
+        data: further data for the drawing function.
     """
 
     key: str
@@ -150,28 +150,28 @@ def facets_of(run: Run, model: str | None = None) -> dict[str, str]:
 
 
 def facets_of_recipe(run: Run, name: str) -> dict[str, str]:
-    """The same for a published recipe, which has a data set of its own."""
+    """The facets of a published recipe, which has a data set of its own."""
     return {**facets_of(run, name), "dataset": PUBLISHED[name].dataset}
 
 
 def release_of(run: Run) -> str:
-    """TensorFlow's release: ``2.21`` for version 2.21.0."""
+    """The run's TensorFlow release: ``2.21`` for version 2.21.0."""
     version = shorten(str(run.packages.get("tensorflow") or "none"))
     return ".".join(version.split(".")[:2])
 
 
 def shorten(text: str) -> str:
-    """A text of bearable length."""
+    """The text, cut to `LONGEST_TEXT` characters."""
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
 def plot_text(text: str) -> str:
-    """A text that Plotly shows as it is, whatever tags it seems to hold."""
+    """The text, shortened and with HTML escaped, for use in Plotly."""
     return html.escape(shorten(text), quote=False)
 
 
 def time_axis(title: str, seconds: Sequence[float]) -> dict[str, Any]:
-    """A logarithmic axis for values in seconds, with ticks at 1, 2 and 5 that people can read."""
+    """A logarithmic axis for values in seconds, with ticks at 1, 2 and 5 of each decade in readable units."""
     low, high = min(seconds, default=1.0), max(seconds, default=1.0)
     ticks = [digit * 10.0**power for power in range(-8, 5) for digit in (1, 2, 5)]
     near = [tick for tick in ticks if low / 3 <= tick <= high * 3]
@@ -179,7 +179,7 @@ def time_axis(title: str, seconds: Sequence[float]) -> dict[str, Any]:
 
 
 def rate_axis(title: str) -> dict[str, Any]:
-    """A logarithmic axis for things per second, likewise."""
+    """A logarithmic axis for rates per second, with ticks at 1, 2 and 5 of each decade."""
     ticks = [digit * 10**power for power in range(2, 8) for digit in (1, 2, 5)]
     return {"title": {"text": title}, "type": "log", "tickvals": ticks, "ticktext": [f"{tick:,}" for tick in ticks]}
 
@@ -192,7 +192,7 @@ def _tick(seconds: float) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Nested data without what JSON lacks: numbers that are none become ``None``, tuples lists."""
+    """Convert nested data to JSON types: NaN and infinities become ``None``, tuples become lists."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

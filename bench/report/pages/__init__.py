@@ -1,1 +1,1 @@
-"""One module per page of tables: a stored run goes in, Markdown comes out."""
+"""Markdown pages, one module each, made from stored runs."""

@@ -15,13 +15,13 @@ HEADERS = ("Duel", "BASE", "HEAD", "HEAD against BASE (95 % interval)", "Verdict
 
 
 def bisection_page(case: str, found: Found) -> str:
-    """The answer, how sure it is, and every duel that led there."""
+    """The result of a bisection, its error probability and all duels, as a Markdown page."""
     parts = [f"**{escape(case)} {answer(found)}**", sureness(found), skipped(found), steps_table(found)]
     return "\n\n".join(part for part in parts if part)
 
 
 def answer(found: Found) -> str:
-    """The sentence that the user asked for."""
+    """The result as a sentence without its subject: "became slower in 2.16: ..."."""
     first = found.steps[0]
     good, bad = first.base.name, first.head.name
     if first.word in UNCHANGED:
@@ -50,7 +50,7 @@ def sureness(found: Found) -> str:
 
 
 def skipped(found: Found) -> str:
-    """The releases that told nothing, and why; empty where there is none."""
+    """The releases without a verdict, with reasons; empty where there are none."""
     silent = [one for one in found.steps if one.word not in (*CHANGED, *UNCHANGED) and one is not found.last]
     return escape("; ".join(f"skipped {step.head.name}: {step.reason or step.word}" for step in silent))
 

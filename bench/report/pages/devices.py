@@ -29,7 +29,7 @@ EXPLANATION = (
 
 
 def devices_page(runs: Sequence[Run]) -> str:
-    """A row per model and device, from one run per device."""
+    """The page of all devices, from one run per device."""
     parts = [
         "# Across backends and devices",
         *devices_notices(runs),
@@ -52,7 +52,7 @@ def devices_notices(runs: Sequence[Run]) -> list[str]:
 
 
 def devices_table(runs: Sequence[Run]) -> str:
-    """One row per model and device, in the order of the runs."""
+    """A table with a row per model and device, in the order of the runs."""
     base = {record.case: record for run in runs if (run.backend, run.device) == BASE for record in run.records}
     headers = [
         "Model",
@@ -102,7 +102,7 @@ def _commands(runs: Sequence[Run]) -> list[str]:
 
 
 def select_device_runs(runs: Iterable[Run]) -> list[Run]:
-    """The newest whole run of each backend and device, of the machine that has most; fewer threads first, GPUs last."""
+    """The newest whole run of each backend and device on the machine with most of them, in display order."""
     shown: dict[str, dict[tuple[str, str], Run]] = {}
     for run in sorted(runs, key=lambda one: one.started_at):
         if run.dataset == PUBLISHED_DATASET and is_whole(run):
@@ -112,7 +112,7 @@ def select_device_runs(runs: Iterable[Run]) -> list[Run]:
 
 
 def devices_pages(runs: Sequence[Run]) -> dict[str, str]:
-    """The page `devices`, where there are runs of several devices."""
+    """The page `devices` by its name; empty without runs of several devices."""
     return {"devices": devices_page(runs)} if len(runs) >= FEWEST_DEVICES else {}
 
 
@@ -136,7 +136,7 @@ def _row(recipe: str, run: Run, base: dict[str, Record]) -> list[str]:
 
 
 def _find(run: Run, recipe: str, stage: str, batch_size: int | None) -> Record | None:
-    """A record of a run; of latency rows the one with all the device's threads."""
+    """A record of a run, if there is one; of latency rows the one with the run's number of threads."""
     return next(
         (
             record

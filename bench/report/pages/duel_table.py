@@ -1,4 +1,4 @@
-"""The table of a duel: rows and outcomes go in, Markdown comes out. Pure functions."""
+"""Markdown table of a duel, from its rows and outcomes. Pure functions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def duel_page(rows: Sequence[Row], found: Sequence[Outcome], margins: Margins, m
 
 
 def duel_table(rows: Sequence[Row], found: Sequence[Outcome]) -> str:
-    """A row per case: both medians, the ratio, verdicts, and what it would take where they are open."""
+    """A table with a row per case: both medians, the ratio, verdicts and the forecast of undecided ones."""
     cells = [[escape(cell) for cell in _cells(row, known)] for row, known in zip(rows, found, strict=True)]
     align = ["left" if header in TEXT else "right" for header in HEADERS]
     return tabulate(cells, HEADERS, tablefmt="pipe", colalign=align if cells else None, disable_numparse=True)
@@ -74,7 +74,7 @@ def explanation(margins: Margins) -> str:
 
 
 def packages_table(metadata: Mapping[str, Any]) -> str:
-    """The packages that differ between the sides; empty where none does."""
+    """A table of the packages that differ between the sides; empty where none does."""
     base, head = (metadata["packages_by_side"].get(side, {}) for side in SIDES)
     differing = [name for name in {**base, **head} if base.get(name) != head.get(name)]
     cells = [[name, *(str(side.get(name) or "not installed") for side in (base, head))] for name in differing]
@@ -121,7 +121,7 @@ def _missing(row: Row) -> str:
 
 
 def _median(row: Row, side: str) -> str:
-    """The median over blocks of a side's process medians."""
+    """A side's median over blocks of the process medians, as text."""
     values_s = [statistics.median(block.base_s if side == SIDES[0] else block.head_s) for block in row.blocks]
     return format_duration(statistics.median(values_s)) if values_s else NOT_MEASURED
 
@@ -158,7 +158,7 @@ def _points(accuracy: float) -> str:
 
 
 def verdicts(rows: Sequence[Row], found: Sequence[Outcome]) -> list[tuple[str, str]]:
-    """Each case with each word that was found about it, as ``--fail-on`` names them."""
+    """Pairs of a case and each of its verdicts, as ``--fail-on`` names them."""
     words: list[tuple[str, str]] = []
     for row, known in zip(rows, found, strict=True):
         if row.missing:

@@ -1,4 +1,4 @@
-"""The page of stored duels: what pairs of environments said of each other, one after the other."""
+"""Markdown page of all stored duels."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MARGINS = Margins(0.03, 0.01)
 
 @dataclass(frozen=True, slots=True)
 class StoredDuel:
-    """A duel as it was stored, with what its blocks say.
+    """A stored duel with its outcomes.
 
     Attributes:
-        about: the object `densebench` of its run file.
+        metadata: the object `densebench` of its run file.
     """
 
     run: Run
@@ -32,10 +32,10 @@ class StoredDuel:
 
 
 def stored_duel(run: Run) -> StoredDuel:
-    """The duel that a stored run is.
+    """The duel that is stored in a run.
 
     Raises:
-        RunFileError: it is none.
+        RunFileError: the run is not a duel.
     """
     metadata, rows = duel_of(run)
     return StoredDuel(run, metadata, rows, outcomes(rows, MARGINS))

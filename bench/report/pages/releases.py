@@ -1,4 +1,4 @@
-"""The table across releases: stored runs go in, Markdown comes out. Pure functions but for the one that writes it."""
+"""Markdown page that compares TensorFlow releases, from stored runs. Pure functions."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ FIGURES = {"train": "epoch", "infer": "call", "import": "time", "process": "firs
 
 
 def versions_page(attempts: Sequence[Attempt]) -> str:
-    """All that the stored runs say about the releases."""
+    """The page of all releases."""
     parts = ["# TensorFlow's releases", *versions_notices(attempts), versions_table(attempts), EXPLANATION]
     return "\n\n".join([*parts, versions_caption(attempts)]) + "\n"
 
@@ -78,7 +78,7 @@ def versions_notices(attempts: Sequence[Attempt]) -> list[str]:
 
 
 def versions_table(attempts: Sequence[Attempt], only: Sequence[str] | None = None) -> str:
-    """A row per case and figure, or those named; a column per release, the base (the earliest that ran) first."""
+    """A table with a row per case and figure (or those named) and a column per release, earliest (base) first."""
     by_release = runs_by_release(attempts)
     measured = [release for release, runs in by_release.items() if runs]
     if not measured:
@@ -125,10 +125,10 @@ class Extra:
     """A figure that is stored beside a row's timings and compared like them.
 
     Attributes:
-        label: what the table calls it.
-        value: of one run's record; ``None`` where it has none.
-        shown: the figure for people.
-        words: verdicts that read otherwise here.
+        label: its name in the table.
+        value: returns the figure of one run's record; ``None`` where there is none.
+        shown: formats the figure as text.
+        words: verdicts that have another name for this figure.
     """
 
     label: str
@@ -144,7 +144,7 @@ def _first_step_s(record: Record) -> float | None:
 
 
 def _peak_bytes(record: Record) -> float | None:
-    """The peak memory of a probe."""
+    """The peak memory of a probe in bytes; ``None`` if it is not stored."""
     value = record.extra_info.get("peak_bytes")
     return float(value) if isinstance(value, (int, float)) and value > 0 else None
 
@@ -157,7 +157,7 @@ EXTRAS = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A release against the base: a comparison per case, and the findings on extra figures by case and label."""
+    """A release compared with the base: comparisons by case, and findings on extra figures by case and label."""
 
     compared: Sequence[Comparison]
     extras: Mapping[tuple[str, str], Finding]
@@ -183,7 +183,7 @@ def compare_release(by_release: ByRelease, base: Release, head: Release) -> Colu
 
 
 def _extra_finding(extra: Extra, found: Centre, family: int) -> Finding:
-    """The verdict on such a figure; false alarms are held for the `family` of all in the column (Bonferroni)."""
+    """The verdict on an extra figure, with Bonferroni's correction over the `family` of all figures in its column."""
     if math.isinf(found.error):
         return nothing_told(found)
     low, high = found.interval(INTERVAL_ERROR)

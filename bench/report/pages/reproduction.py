@@ -1,4 +1,4 @@
-"""The reproduction's page: a stored run goes in, Markdown comes out. No framework is imported."""
+"""Markdown page of the reproduction of the tutorials, from a stored run. Imports no framework."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXPLANATION = (
 
 
 def reproduction_page(run: Run) -> str:
-    """Published figures beside ours, and what is done otherwise than in the tutorials."""
+    """The page with the published figures, ours, and the deviations from the tutorials."""
     results = read_results(run)
     parts = [
         "# The tutorials' figures, reproduced",
@@ -43,7 +43,7 @@ def reproduction_page(run: Run) -> str:
 
 
 def reproduction_table(results: dict[str, Result]) -> str:
-    """A row per published figure, and one for each recipe of which none was published."""
+    """A table with a row per published figure, and one for each recipe without published figures."""
     headers = ["Recipe", "Parameters", "Figure", "Published", "Ours (mean ± sd)", "Seeds", "A single new run", "Answer"]
     rows = [row for name, result in results.items() for row in _rows(PUBLISHED[name], result)]
     return markdown_table(headers, rows, text_columns=(0, 2, 7))
@@ -65,7 +65,7 @@ def reproduction_notices(run: Run, results: dict[str, Result]) -> list[str]:
 
 
 def deviations(results: dict[str, Result]) -> str:
-    """One line per remark, with the recipes that it is true of."""
+    """A list of the deviations from the tutorials, each with its recipes."""
     found: dict[str, list[str]] = {}
     for name in results:
         for text in PUBLISHED[name].deviations:
@@ -83,10 +83,10 @@ def reproduction_caption(run: Run) -> str:
 
 
 def check_reproduction(run: Run) -> Run:
-    """The run itself, once all of its rows have been read.
+    """Check that all rows of a run can be read, and return the run.
 
     Raises:
-        RunFileError: one cannot be read.
+        RunFileError: a row cannot be read.
     """
     try:
         read_results(run)
@@ -96,7 +96,7 @@ def check_reproduction(run: Run) -> Run:
 
 
 def reproduction_pages(run: Run) -> dict[str, str]:
-    """The pages `reproduction` and `reproduction_details`."""
+    """The pages `reproduction` and `reproduction_details`, by name."""
     return {"reproduction": reproduction_page(run), DETAILS: details_page(run)}
 
 
@@ -118,7 +118,7 @@ def _our_cells(figure: Figure, text: str, result: Result) -> list[str]:
 
 
 def _headline_figures(published: Published) -> list[Figure]:
-    """All figures but those of epochs before the last one that has any."""
+    """The figures of whole trainings and of the last epoch that has any."""
     last = max((figure.epoch for figure in published.figures if figure.epoch), default=None)
     return [figure for figure in published.figures if figure.epoch in (None, last)]
 

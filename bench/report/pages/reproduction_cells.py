@@ -1,4 +1,4 @@
-"""A figure, and what our repetitions gave for it, as the cells of a table."""
+"""Table cells of a published figure and of our own values."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PROBABILITY_DIGITS = 6
 
 
 def figure_name(figure: Figure) -> str:
-    """``test accuracy``, ``training loss, epoch 5``, ``probability of class 7, test image 0``."""
+    """A figure's name: ``test accuracy``, ``training loss, epoch 5``, ``probability of class 7, test image 0``."""
     if figure.metric == "probability":
         return f"probability of class {figure.label}, {figure.part} image {figure.image}"
     return f"{figure.part} {figure.metric}" + (f", epoch {figure.epoch}" if figure.epoch else "")
 
 
 def spread(figure: Figure, ours: Sample | None) -> str:
-    """Mean and standard deviation: ``0.8591 ± 0.0031``."""
+    """The mean and standard deviation as text: ``0.8591 ± 0.0031``."""
     if ours is None:
         return NOT_MEASURED
     return _number(figure, ours.mean) + (f" ± {_number(figure, ours.sd)}" if ours.sd is not None else "")

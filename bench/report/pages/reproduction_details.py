@@ -1,4 +1,4 @@
-"""All that the tutorials show beyond a number, from a stored run: Markdown, without any framework."""
+"""Markdown page with the tutorials' comparisons and per-recipe details, from a stored run. Imports no framework."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMPARED_AFTER = (("test", "accuracy"),)
 
 
 def details_page(run: Run) -> str:
-    """Comparisons, curves, cross-validation, saving and loading, and then recipe by recipe."""
+    """The page: comparisons, curves, cross-validation, saving and loading, classes, and a section per recipe."""
     results = {name: result for name, result in read_results(run).items() if result.seed_runs and not result.faults}
     parts = ["# The tutorials, in detail", f"From run file `{escape(run.file)}`; means ± sd over the seeds."]
     parts += [text for title, names in COMPARISONS.items() for text in compare(title, names, results)]
@@ -43,7 +43,7 @@ PARTING = (
 
 
 def compare(title: str, names: Sequence[str], results: Mapping[str, Result]) -> list[str]:
-    """A section of recipes side by side; empty where fewer than two of them were trained."""
+    """The lines of a section that compares recipes; empty where fewer than two of them were trained."""
     chosen = [name for name in names if name in results]
     if len(chosen) < 2:  # noqa: PLR2004  one alone is no comparison
         return []
@@ -62,7 +62,7 @@ def compare(title: str, names: Sequence[str], results: Mapping[str, Result]) -> 
 
 
 def parting_table(results: Mapping[str, Result]) -> str:
-    """A row per recipe that validates after each epoch."""
+    """A table of the epoch of least validation loss, with a row per recipe that validates after each epoch."""
     where = ["Epoch of least validation loss", "Validation loss there", "at the end", "Gap at the end"]
     headers = ["Recipe", "Epochs", *where]
     rows = []
@@ -85,7 +85,7 @@ def parting_table(results: Mapping[str, Result]) -> str:
 
 
 def cross_validation_table(results: Mapping[str, Result]) -> str:
-    """A row per seed of each recipe that is cross-validated."""
+    """A table of cross-validation accuracies, with a row per seed of each recipe that is cross-validated."""
     seed_runs = [(name, one) for name, result in results.items() for one in result.seed_runs if one.folds]
     folds = max((len(one.folds) for _, one in seed_runs), default=0)
     headers = ["Recipe", "Seed", *[f"fold {fold + 1}" for fold in range(folds)], "mean"]
@@ -97,7 +97,7 @@ def cross_validation_table(results: Mapping[str, Result]) -> str:
 
 
 def saving_table(results: Mapping[str, Result]) -> str:
-    """A row per format: how often the loaded model answered bit for bit as before, and what Keras refuses."""
+    """A table with a row per file format: recipes with bit-identical and with other outputs after loading, refusals."""
     found: dict[str, list[Mapping[str, str]]] = {}
     for result in results.values():
         for one in result.first_model.get("saving", []):
@@ -130,7 +130,7 @@ def label_table(results: Mapping[str, Result]) -> str:
 
 
 def describe(name: str, result: Result) -> list[str]:
-    """A recipe's own section: layers, epochs beside the published ones, classification report, confusion, answers."""
+    """The lines of a recipe's section: layers, figures by epoch, classification report, confusions, predictions."""
     published, first_model, first = PUBLISHED[name], result.first_model, result.seed_runs[0]
     parts = [f"## {name}", f"{published.recipe.summary}. Tutorial {published.source}."]
     if layers := first_model.get("layers"):
@@ -148,7 +148,7 @@ def describe(name: str, result: Result) -> list[str]:
 
 
 def layer_table(layers: Sequence[Mapping[str, Any]]) -> str:
-    """The layers as `model.summary()` shows them."""
+    """A table of the layers, like that of `model.summary()`."""
     rows = [
         [layer["name"], layer["kind"], " x ".join(map(str, layer["output_shape"])), format_count(layer["parameters"])]
         for layer in layers
@@ -157,7 +157,7 @@ def layer_table(layers: Sequence[Mapping[str, Any]]) -> str:
 
 
 def epoch_table(name: str, result: Result) -> str:
-    """The published figures of single epochs beside ours; empty where there are none."""
+    """A table of the published figures of single epochs and ours; empty where there are none."""
     figures = [figure for figure in PUBLISHED[name].figures if figure.epoch]
     rows = [
         [figure.metric, str(figure.epoch), figure.text, spread(figure, sample(figure, result.seed_runs))]
@@ -167,7 +167,7 @@ def epoch_table(name: str, result: Result) -> str:
 
 
 def report_table(seed_run: SeedRun, names: Sequence[str]) -> str:
-    """Precision, recall and F1 of each class, and their means."""
+    """A table of the precision, recall and F1 of each class, and their means."""
     scores = class_scores(seed_run.confusion)
     rows = [
         [name, *map(format_accuracy, (one.precision, one.recall, one.f1)), format_count(one.images)]
@@ -179,7 +179,7 @@ def report_table(seed_run: SeedRun, names: Sequence[str]) -> str:
 
 
 def confusion_table(seed_run: SeedRun, names: Sequence[str]) -> str:
-    """Labels by row, answers by column; a model's further outputs have numbers for names."""
+    """The confusion matrix: labels by row, predicted classes by column; outputs without a label show their number."""
     columns = len(seed_run.confusion[0])
     headers = ["Label", *names, *[str(column) for column in range(len(names), columns)]]
     rows = [[name, *map(format_count, row)] for name, row in zip(names, seed_run.confusion, strict=True)]
@@ -187,7 +187,7 @@ def confusion_table(seed_run: SeedRun, names: Sequence[str]) -> str:
 
 
 def answers_table(seed_run: SeedRun, first_model: Mapping[str, Any]) -> str:
-    """The images that the tutorials show: what each is, what the model takes it for, and how sure it is."""
+    """A table of the images that the tutorials show: label, predicted class and its probability."""
     names, labels = first_model["class_names"], first_model["shown_labels"]
     rows = []
     for image, row in seed_run.probabilities.items():
@@ -198,7 +198,7 @@ def answers_table(seed_run: SeedRun, first_model: Mapping[str, Any]) -> str:
 
 
 def _score(result: Result, part: Any, metric: Any) -> str:
-    """Mean and spread of a score after training; of training images, after the last epoch that was run."""
+    """The mean and standard deviation of a score after training, as text; on training images, of the last epoch."""
     if part == "training":
         values = [one.history[metric][-1] for one in result.seed_runs if one.history.get(metric)]
     else:
@@ -207,7 +207,7 @@ def _score(result: Result, part: Any, metric: Any) -> str:
 
 
 def _span(counts: Sequence[int]) -> str:
-    """The median, and the range where there is one: ``7 (5-9)``."""
+    """The median of counts, with the range if they differ, as text: ``7 (5-9)``."""
     low, high = min(counts), max(counts)
     middle = f"{statistics.median(counts):g}"
     return middle if low == high else f"{middle} ({low}–{high})"

@@ -1,4 +1,4 @@
-"""The runtimes' page: a stored run goes in, Markdown comes out. No framework is imported."""
+"""Markdown page that compares inference runtimes, from a stored run. Imports no framework."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EXPLANATION = (
 
 
 def runtimes_page(run: Run) -> str:
-    """All that a run measured, a table per model."""
+    """The page of all runtimes, with a table per model."""
     recipes = list(dict.fromkeys(record.recipe for record in run.records))
     parts = ["# What to deploy: runtimes side by side", *runtimes_notices(run)]
     for recipe in recipes:
@@ -49,7 +49,7 @@ def runtimes_page(run: Run) -> str:
 
 
 def runtimes_section(run: Run) -> str:
-    """The README's part of it: one model on one thread, in a narrow table."""
+    """The README's section on runtimes: one model on one thread, in a narrow table."""
     records = [record for record in run.records if record.recipe == HEADLINE and record.threads == 1]
     layers = RECIPES[HEADLINE].layers
     title = f"`{HEADLINE}` ({layers}) on one thread, by runtime:"
@@ -57,7 +57,7 @@ def runtimes_section(run: Run) -> str:
 
 
 def readme_table(records: Sequence[Record]) -> str:
-    """A row per runtime, of one model on one thread: single calls, large batches, the start, and what it takes."""
+    """A table with a row per runtime, of one model on one thread: speed, start, memory, size, accuracy."""
     headers = [
         "Runtime",
         "One image, p50",
@@ -111,7 +111,7 @@ def runtimes_notices(run: Run, records: Sequence[Record] | None = None) -> list[
 
 
 def runtimes_table(records: Sequence[Record]) -> str:
-    """A row per runtime and number of threads, of one model."""
+    """A table of one model with a row per runtime and number of threads."""
     headers = [
         "Runtime",
         "Threads",
@@ -147,7 +147,7 @@ def runtimes_caption(run: Run) -> str:
 
 
 def _by_runtime(records: Sequence[Record]) -> dict[tuple[str, int], list[Record]]:
-    """The records of each runtime and number of threads that was there, in the table's order."""
+    """The available records by runtime and number of threads, in the table's order."""
     cases: dict[tuple[str, int], list[Record]] = {}
     for record in sorted(records, key=lambda one: one.position):
         if record.extra_info["status"] != "unavailable":

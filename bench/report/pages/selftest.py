@@ -1,4 +1,4 @@
-"""The self-test's page: stored duels go in, Markdown comes out. Pure functions but for the one that writes it."""
+"""Markdown page of the self-test, from its stored duels. Pure functions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RULES_EXPLANATION = (
 
 
 def selftest_page(selftest_duels: Sequence[SelftestDuel]) -> str:
-    """All that a self-test says about the duels of a machine."""
+    """The page of a self-test."""
     parts = [
         "# How far duels can be trusted on this machine",
         *selftest_notices(selftest_duels),
@@ -123,7 +123,7 @@ def false_alarms(selftest_duels: Sequence[SelftestDuel]) -> Rate:
 
 
 def rate_text(rate: Rate) -> str:
-    """The count with its exact 95 % interval in percent, in brackets; a dash where there is nothing to count."""
+    """A rate with its exact 95 % interval in percent, as text; a dash for no trials."""
     if not rate.of:
         return NOT_MEASURED
     low, high = rate.interval()
@@ -177,7 +177,7 @@ def by_case(selftest_duels: Sequence[SelftestDuel]) -> dict[str, list[SelftestDu
 
 
 def _place(case: Case) -> tuple[int, bool, bool, int, int]:
-    """A case's place in display order: by model, trainings first, then by batch size and threads."""
+    """The sort key of a case: by model, trainings first, then by batch size and threads."""
     model = list(RECIPES).index(case.recipe) if case.recipe in RECIPES else len(RECIPES)
     return model, case.stage != "train", case.trainer == "compiled", case.batch_size, case.threads
 
@@ -202,7 +202,7 @@ def noise(duels: Sequence[SelftestDuel]) -> Split | None:
 
 
 def _detectable(duels: Sequence[SelftestDuel], split: Split | None) -> str:
-    """The smallest slowdown that would be caught within the budget, as text."""
+    """The smallest slowdown that is detectable within the budget, as text."""
     if split is None:
         return NOT_MEASURED
     one, blocks = duels[0], [block for one in duels for block in one.row.blocks]

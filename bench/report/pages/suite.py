@@ -1,4 +1,4 @@
-"""The suite's page: the newest stored run of a data set as tables. Records go in, Markdown comes out."""
+"""Markdown page of the suite on one data set, from a stored run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 def headline_table(run: Run) -> str:
-    """The results table: a row per model, in the order in which the models were measured."""
+    """The results table with a row per model, in the order in which the models were measured."""
     seeds = max((len(record.test_accuracies) for record in run.records), default=0)
     headers = [
         "Model",
@@ -51,7 +51,7 @@ def headline_table(run: Run) -> str:
 
 
 def readme_table(run: Run) -> str:
-    """The results table's narrow form: a row per model with its layers, accuracy, speed of training and of answers."""
+    """The README's narrow results table: a row per model with its layers, accuracy, training speed and latency."""
     seeds = max((len(record.test_accuracies) for record in run.records), default=0)
     headers = [
         "Model",
@@ -170,7 +170,7 @@ def _train_time(train: Record | None) -> str:
 
 
 def latency(record: Record | None) -> str:
-    """The median and the 99th percentile of single calls."""
+    """The median and the 99th percentile of a record's calls, as text."""
     if record is None or record.faults or not record.values_s:
         return invalid_or_missing(record)
     return f"{_p50(record)} / {_p99(record)}"
@@ -192,7 +192,7 @@ def _p99(record: Record) -> str:
 
 
 def rate(record: Record | None) -> str:
-    """Images per second of a training or of calls."""
+    """The images per second of a training or of calls, as text."""
     if record is None or record.faults or record.images_per_s is None:
         return invalid_or_missing(record)
     return format_rate(record.images_per_s)
@@ -240,17 +240,17 @@ def _maybe(value: _T | None, text: Callable[[_T], str]) -> str:
 
 
 def readme_section(run: Run) -> str:
-    """The README's part of it: what the models are, how accurate, how fast; all else is on the page of the data set."""
+    """The README's section on the models: layers, accuracy and speed; the data set's page has the rest."""
     return "\n\n".join([*notices(run), readme_table(run), caption(run)])
 
 
 def headline_section(run: Run) -> str:
-    """The results table with its caption and whatever must be known before believing it."""
+    """The results table with its notices and caption."""
     return "\n\n".join([*notices(run), headline_table(run), caption(run)])
 
 
 def tables_page(run: Run) -> str:
-    """All tables of one run as a Markdown page."""
+    """The page with all tables of one run."""
     return (
         "\n\n".join(
             [

@@ -105,7 +105,7 @@ def trainer_explanation(run: Run) -> str:
 
 
 def _targets(run: Run) -> str:
-    """The sentence about the last column."""
+    """The explanation of the last column, time to accuracy."""
     recipes = dict.fromkeys(record.recipe for record in run.records)
     floors = [
         f"{RECIPES[name].accuracy_floors[run.dataset]} for {name}"
@@ -132,7 +132,7 @@ def trainer_caption(run: Run) -> str:
 
 
 def flops_per_image(widths: Sequence[int]) -> int:
-    """Floating-point operations of the matrix products that training a stack of Dense layers on an image needs.
+    """The floating-point operations of the matrix products that training a stack of Dense layers takes per image.
 
     A product over a kernel of w weights takes 2w: forward and the kernel's gradient in each layer, the gradient of the
     inputs in each but the first.
@@ -181,7 +181,7 @@ def time_to_accuracy(record: Record) -> str:
 
 
 def rates(record: Record) -> Blocks:
-    """Images per second in each block."""
+    """The images per second in each block."""
     if record.trainer == PRODUCT_LIMIT:
         rate = record.extra_info["facts"]["flops"] / flops_per_image(record.extra_info["widths"])
         return {
@@ -202,7 +202,7 @@ def rates_of(run: Run, like: Record, trainer: str) -> Blocks:
 
 
 def _compare(rates: Blocks, others: Blocks, text: Callable[[list[float]], str]) -> str:
-    """The ratios of the blocks that both were measured in, as text."""
+    """The ratios of the rates in common blocks, formatted by `text`; a dash without common blocks."""
     ratios = [rate / others[block] for block, rate in rates.items() if block in others]
     return text(ratios) if ratios else NOT_MEASURED
 

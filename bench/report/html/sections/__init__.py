@@ -1,1 +1,1 @@
-"""The page's chapters, a file each."""
+"""Chapters of the HTML page, one file each."""

@@ -1,4 +1,4 @@
-"""Confusion matrices and the scores of each class."""
+"""Chapter on classes: confusion matrices and per-class scores."""
 
 from __future__ import annotations
 

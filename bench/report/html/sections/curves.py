@@ -1,4 +1,4 @@
-"""Learning curves with their spread over the seeds, and the epoch from which training and validation part."""
+"""Chapter on learning curves, with their range over the seeds and the epoch of least validation loss."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Histories = tuple[str, str, dict[str, str], list[dict[str, list[float]]]]
 
 
 def make_section(stored: Stored) -> Section:
-    """A panel for the loss, and one for the accuracy."""
+    """The chapter with a panel for the loss and one for the accuracy."""
     found = histories(stored)
     return Section(
         key="curves",
@@ -52,7 +52,7 @@ def make_section(stored: Stored) -> Section:
 
 
 def histories(stored: Stored) -> list[Histories]:
-    """Whatever has curves: the headline run's models, then the tutorials' recipes."""
+    """The histories of the headline run's models, then of the tutorials' recipes."""
     found: list[Histories] = []
     if run := stored.headline:
         for record in run.records:
@@ -70,7 +70,7 @@ def histories(stored: Stored) -> list[Histories]:
 
 
 def sound(history: Any) -> dict[str, list[float]]:
-    """A history's known metrics, each a list of numbers; what is stored otherwise is left out."""
+    """The known metrics of a history as lists of numbers, without entries of another type."""
     if not isinstance(history, dict):
         return {}
     known = {name: history.get(name) for part in PARTS for name in (f"{part}loss", f"{part}accuracy")}
@@ -82,7 +82,7 @@ def sound(history: Any) -> dict[str, list[float]]:
 
 
 def parting(curves: Sequence[Mapping[str, Sequence[float]]]) -> float | None:
-    """The epoch of least validation loss, counted from 1: the median over the seeds; ``None`` without validation."""
+    """The epoch of least validation loss, from 1, as the median over the seeds; ``None`` without validation."""
     turns = [min(range(len(loss)), key=loss.__getitem__) + 1 for one in curves if (loss := one.get("val_loss"))]
     return statistics.median(turns) if turns else None
 
@@ -133,7 +133,7 @@ def _longest(curves: Sequence[Mapping[str, Sequence[float]]]) -> int:
 def _band_and_line(
     name: str, file: str, facets: Facets, values: Sequence[Sequence[float]], style: Mapping[str, Any]
 ) -> list[Trace]:
-    """The range over the seeds, and their mean, as far as all of them trained."""
+    """The traces of the range and of the mean over the seeds, at each epoch over those that reached it."""
     epochs = list(range(1, max(map(len, values)) + 1))
     known = [[one[epoch - 1] for one in values if len(one) >= epoch] for epoch in epochs]
     mean = [round(statistics.fmean(at), 5) for at in known]

@@ -1,4 +1,4 @@
-"""The headline: every model of every run, and what its accuracy costs in latency and in training."""
+"""Headline chapter: all models of all runs, with accuracy against latency and against training time."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexag
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """One model of one run: its training, its single calls on one thread, its large batches on all."""
+    """One model of one run: its records of training, of single calls on one thread and of large batches on all."""
 
     run: Run
     model: str
@@ -99,7 +99,7 @@ def _summary(run: Run, model: str) -> ModelSummary:
 
 
 def make_section(stored: Stored) -> Section:
-    """The headline table and the two pictures of what accuracy costs."""
+    """The chapter with the headline table and the two plots of accuracy against time."""
     found = model_summaries(sorted(stored.main, key=lambda run: run is not stored.headline))
     return Section(
         key="models",
@@ -164,12 +164,12 @@ def _line(one: ModelSummary) -> Line:
 
 
 def measured(value: _T | None, text: Callable[[_T], str]) -> Cell:
-    """A number as a cell, a dash where there is none."""
+    """A cell with a number formatted by `text`; a dash for ``None``."""
     return Cell(NOT_MEASURED) if value is None else Cell(text(value), value)
 
 
 def accuracy_cell(train: Record | None) -> Cell:
-    """The mean and the standard deviation over the seeds."""
+    """A cell with the mean accuracy and its standard deviation over the seeds."""
     if train is None or not train.test_accuracies:
         return Cell(invalid_or_missing(train))
     mean = statistics.fmean(train.test_accuracies)
@@ -178,14 +178,14 @@ def accuracy_cell(train: Record | None) -> Cell:
 
 
 def _time_cell(train: Record | None) -> Cell:
-    """The median time of a training."""
+    """A cell with the median time of a training."""
     if train is None or train.faults or not train.values_s:
         return Cell(invalid_or_missing(train))
     return measured(statistics.median(train.values_s), format_duration)
 
 
 def duration_cell(record: Record | None, fraction: float) -> Cell:
-    """The median (0.5) or another percentile of single calls; without enough timings, how many it needs."""
+    """A cell with the median (0.5) or another percentile of calls, or the number of timings that it requires."""
     if record is None or record.faults or not record.values_s:
         return Cell(invalid_or_missing(record))
     if fraction == 0.5:  # noqa: PLR2004  the median
@@ -198,13 +198,13 @@ def duration_cell(record: Record | None, fraction: float) -> Cell:
 
 
 def rate_cell(record: Record | None) -> Cell:
-    """Images per second of a training or of calls."""
+    """A cell with the images per second of a training or of calls."""
     reached = record.images_per_s if record and not record.faults else None
     return Cell(invalid_or_missing(record)) if reached is None else Cell(format_rate(reached), reached)
 
 
 def _trade_panels(found: Sequence[ModelSummary]) -> list[Panel]:
-    """Accuracy against latency, and against the time of a training, with the front of those that nothing beats."""
+    """The panels of accuracy against latency and against training time, with the Pareto front."""
     valid = [one for one in found if not one.faults and one.train and one.train.test_accuracies]
     by_latency = [(one, _latency_s(one)) for one in valid if one.single and one.single.values_s]
     by_training = [(one, statistics.median(one.train.values_s)) for one in valid if one.train and one.train.values_s]
@@ -255,7 +255,7 @@ def _trade_panel(key: str, title: str, axis: str, points: Sequence[tuple[ModelSu
 
 
 def pareto(points: Sequence[tuple[ModelSummary, float, float]]) -> list[tuple[ModelSummary, float]]:
-    """The points (seconds, accuracy) that no other one equals or beats on both; fastest first."""
+    """The Pareto front of points (model, seconds, accuracy) as pairs of model and seconds, fastest first."""
     front: list[tuple[ModelSummary, float]] = []
     best = -1.0
     for one, seconds, accuracy in sorted(points, key=lambda point: (point[1], -point[2])):

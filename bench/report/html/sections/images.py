@@ -1,4 +1,4 @@
-"""The data sets' images, what models make of them, how many there are of each class, and the models' layers."""
+"""Chapter on images: predictions, samples, class counts and the models' layers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DIGITS = 4
 
 
 def make_section(stored: Stored) -> Section:
-    """Predictions, samples, classes, layers: what the tutorials draw beside their curves."""
+    """The chapter with predictions, samples, class counts and layers, like the tutorials' figures."""
     run = stored.reproduction
     results = {name: one for name, one in read_results(run).items() if one.seed_runs} if run else {}
     if run is None or not results:
@@ -39,7 +39,7 @@ def make_section(stored: Stored) -> Section:
 
 
 def sound_gallery(stored: Any) -> dict[str, dict[str, Any]]:
-    """Data set to class names and images, as far as they are stored as they should be."""
+    """Data set to class names and images, without entries in another format."""
     found: dict[str, dict[str, Any]] = {}
     for dataset, content in (stored if isinstance(stored, dict) else {}).items():
         names = content.get("class_names") if isinstance(content, dict) else None

@@ -49,7 +49,7 @@ def _call_cells(record: Record) -> list[Cell]:
 
 
 def thin(values_s: Sequence[float]) -> list[float]:
-    """The timings at each of `SHARES`, by nearest rank, so that each is one that was measured."""
+    """The percentiles of timings at `SHARES`, in seconds, by nearest rank, so that each is a measured value."""
     ordered = sorted(values_s)
     return [ordered[max(0, math.ceil(share * len(ordered)) - 1)] for share in SHARES]
 

@@ -1,4 +1,4 @@
-"""The trend across TensorFlow's releases: speed above, accuracy below, with intervals and verdicts."""
+"""Chapter on TensorFlow releases: trends of speed and accuracy, with intervals and verdicts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OTHER_MARK = ("x", 1)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One release's finding on one row of the table."""
+    """The finding on one release for one row of the table."""
 
     release: Release
     row: str
@@ -48,7 +48,7 @@ class Point:
 
     @property
     def ratio(self) -> tuple[float, float, float] | None:
-        """The value with its interval: a ratio, or a difference of accuracies."""
+        """The value, and the low and high ends of its interval: a ratio, or a difference of accuracies (0-1)."""
         found = self.found
         if found is None or found.value is None or found.low is None or found.high is None:
             return None
@@ -58,7 +58,7 @@ class Point:
 
 
 def make_section(stored: Stored) -> Section:
-    """Ratios to the base release, and differences of accuracy, one row of the table at a time."""
+    """The chapter with ratios to the base release and differences of accuracy, selectable by row of the table."""
     by_release = runs_by_release(stored.attempts)
     measured = [release for release, runs in by_release.items() if runs]
     found = list(points(by_release, measured[0])) if measured else []

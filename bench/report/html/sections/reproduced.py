@@ -1,4 +1,4 @@
-"""The tutorials' published figures against where a single new run of ours is expected."""
+"""Chapter on reproduction: the tutorials' figures against the prediction interval of one new run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROW_PX = 26
 
 
 def make_section(stored: Stored) -> Section:
-    """A panel of accuracies and one of losses: the published dot, and our interval."""
+    """The chapter with a panel of accuracies and one of losses: published figures and our intervals."""
     run = stored.reproduction
     results = read_results(run) if run else {}
     rows = [(name, figure, result) for name, result in results.items() for figure in _figures(name, result)]
