@@ -112,7 +112,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """The exit status of one command; the user's mistakes are one line on standard error."""
+    """Run one command and return its exit status; a user error is one line on standard error."""
     words = sys.argv[1:] if words is None else words
     if not words or words[0] in {"-h", "--help"}:
         print(overview())

@@ -1,4 +1,4 @@
-"""pytest's side of the suite: options, fixtures, and when a run begins, is saved and ends."""
+"""pytest hooks and fixtures of the suite: options, cases, the run file and the closing table."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RECORDER = pytest.StashKey[Recorder]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The suite's own options."""
+    """Register the suite's own options."""
     add_options(parser)
 
 
@@ -72,7 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A row per model, and for latency per batch size and thread count."""
+    """Make one case per model, and for latency one per model, batch size and thread count."""
     settings = metafunc.config.stash[OPTIONS]
     threads = sorted({1, settings.device.threads})
     choices: dict[str, dict[str, Any]] = {  # the labels take part in -k, which allows no "="
@@ -87,13 +87,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Training before inference: what is timed there is trained here."""
+    """Sort training before inference, which uses the models that training leaves in the model store."""
     items.sort(key=lambda item: STAGES.index(_stage(item)))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Begin the run: everything that can fail for an outside reason does so here, before the first measurement."""
+    """Load the data, reserve the run file and start Keras: outside failures end the run before any measurement."""
     config = session.config
     if config.option.collectonly or not session.items or session.testsfailed:
         return
@@ -125,7 +125,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 @pytest.fixture
 def recipe(recipe_name: str) -> Recipe:
-    """The recipe of this row."""
+    """The recipe that the case measures."""
     return RECIPES[recipe_name]
 
 
@@ -137,23 +137,23 @@ def case(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def model_store(pytestconfig: pytest.Config) -> ModelStore:
-    """The models of this process."""
+    """The trained models of this process."""
     return pytestconfig.stash[MODELS]
 
 
 @pytest.fixture
 def recorder(pytestconfig: pytest.Config) -> Recorder:
-    """The rows of this process."""
+    """The recorder of this process, which writes the run file."""
     return pytestconfig.stash[RECORDER]
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """No dots and no F: each case says in a line of its own what came out of it."""
+    """Suppress pytest's dots and letters; each case prints its own result line."""
     return (report.outcome, "", "") if report.when == "call" else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Save the run for the last time; where its folder cannot take it, in the temporary folder."""
+    """Save the run file for the last time; if its folder cannot be written, save to the temporary folder."""
     recorder = session.config.stash.get(RECORDER, None)
     session.config.stash[PROGRESS].clear()
     session.exitstatus = OWN_STATUS.get(session.exitstatus, session.exitstatus)
@@ -167,7 +167,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """The results table and the paths of what was written, last of all."""
+    """Print the results table and the paths of the files that were written."""
     recorder = config.stash.get(RECORDER, None)
     if recorder is None:
         return
@@ -280,7 +280,7 @@ def _case(item: pytest.Item) -> str:
 
 @contextlib.contextmanager
 def _usage_errors() -> Iterator[None]:
-    """The user's mistakes end the run with one clear message and no traceback."""
+    """Turn a DensebenchError into pytest's usage error: one message, no traceback."""
     try:
         yield
     except DensebenchError as error:

@@ -33,17 +33,17 @@ SIMILAR = 0.6
 
 
 class DensebenchError(Exception):
-    """Something that the user can mend. Its text names the wrong value, where it came from and what would be right.
+    """An error that the user can correct. The message names the wrong value, its origin and a right value.
 
     Attributes:
-        status: what a command that ends with it exits with.
+        status: the exit status of a command that ends with this error.
     """
 
     status = USAGE
 
 
 class NotSavedError(DensebenchError):
-    """Something that was measured and could not be written. Its text says what is kept."""
+    """A measurement that could not be written to disk. The message says what is saved."""
 
     status = FAILED
 
@@ -83,15 +83,19 @@ def close_names(name: str, known: Iterable[str], most: int = 2) -> list[str]:
 
 
 class InvalidRow(DensebenchError):
-    """A row that must not be published as a result, with every reason why."""
+    """A measured row that must not be published as a result.
+
+    Attributes:
+        faults: the reasons, one line each.
+    """
 
     def __init__(self, faults: Sequence[str]) -> None:
-        """Args: faults: one line each, at least one."""
+        """The error for `faults`: one line each, at least one."""
         super().__init__("; ".join(faults))
         self.faults = list(faults)
 
 
 def gravest(statuses: Iterable[int]) -> int:
-    """The one status that stands for several; one without a meaning here counts as `FAILED`."""
+    """The most severe of several exit statuses; one without a meaning here counts as `FAILED`."""
     found = {status if status in MEANINGS else FAILED for status in statuses}
     return next((status for status in GRAVEST_FIRST if status in found), FINE)

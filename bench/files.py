@@ -1,4 +1,4 @@
-"""The checkout, and files in it that are written whole or not at all."""
+"""The checkout's folder, atomic writes, and paths as they are printed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Put `content` at `path`, whole or not at all; what was there before stays until then.
+    """Write `content` to `path` atomically: the old file stays until the new one is complete.
 
     Raises:
         OSError: it could not be written (a full disk, say), with the path; the old file is untouched and nothing
@@ -34,7 +34,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def short(path: Path) -> str:
-    """A path as people read it: seen from where they are, if it lies below."""
+    """A path as it is printed: relative to the current directory if it lies below, absolute otherwise."""
     here = Path.cwd()
     whole = path.absolute()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)

@@ -1,4 +1,4 @@
-"""The one place that turns numbers into text for people."""
+"""Numbers as text: durations, counts, rates, sizes, shares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ MINUTE_S = 60.0
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as people read them, with three digits that count: ``7.25 µs``, ``12.5 s``, ``2 min 5 s``."""
+    """Seconds with a unit, to three significant digits: ``7.25 µs``, ``12.5 s``, ``2 min 5 s``."""
     for limit, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (MINUTE_S, 1.0, "s")):
         if seconds < limit * (1 - 5e-4):
             return f"{_three_digits(seconds * scale)} {unit}"
@@ -26,7 +26,7 @@ def format_counted(count: int, noun: str) -> str:
 
 
 def format_rate(per_second: float) -> str:
-    """A rate with three digits that count: ``24,300`` for 24,312.4 per second."""
+    """A rate to three significant digits: ``24,300`` for 24,312.4 per second."""
     if per_second <= 0:
         return "0"
     digits = len(str(int(per_second)))
@@ -52,7 +52,7 @@ def format_percent(fraction: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent with two digits that count: ``4.3 %``."""
+    """A share (0-1) in percent, to two significant digits: ``4.3 %``."""
     return f"{share * 100:.2g} %"
 
 

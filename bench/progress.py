@@ -16,7 +16,7 @@ PLAIN_INTERVAL_S = 10.0
 
 
 class Progress:
-    """Says what is being done and what is left, seldom enough to stay out of the measurement.
+    """Shows the current step, at a limited rate, so that output does not disturb timing.
 
     Args:
         stream: where lines go. A terminal gets one line that is rewritten, anything else gets whole lines.
@@ -35,7 +35,7 @@ class Progress:
         self._line_open = False
 
     def update(self, text: str) -> None:
-        """Show `text` as what is being done now, unless something was shown a moment ago."""
+        """Show `text` as the current step, unless something was shown less than the interval ago."""
         now = self._clock()
         interval = LIVE_INTERVAL_S if self._live else PLAIN_INTERVAL_S
         if self._shown_at is not None and now - self._shown_at < interval:
@@ -49,13 +49,13 @@ class Progress:
             self._write(f"{text}\n")
 
     def done(self, text: str) -> None:
-        """Show `text` for good, on a line of its own."""
+        """Print `text` on a line of its own, which stays."""
         self.clear()
         self._write(f"{text}\n")
         self._shown_at = self._clock()
 
     def clear(self) -> None:
-        """Take the live line away, so that others may write."""
+        """Erase the live line, so that other output can be written."""
         if self._line_open:
             self._write("\r\x1b[K")
             self._line_open = False
@@ -67,7 +67,7 @@ class Progress:
 
 @contextmanager
 def kept_on_interrupt(progress: Progress, kept: Callable[[], str]) -> Iterator[None]:
-    """On Ctrl-C one last line says what is kept and how to go on, which `kept` returns; the interrupt goes on."""
+    """On Ctrl-C print what `kept` returns (what is saved, and how to resume) and raise the interrupt again."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 """Latency of the exported models in ONNX Runtime: each timed round is one single call.
 
-The session on which a row is timed first answers the whole test set; without its parity certificate nothing is timed.
+Each timed session first predicts the whole test set; a session that fails the parity check is not timed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def test_infer(  # noqa: PLR0913, PLR0917  pytest passes fixtures by name
     recorder: Recorder,
     case: str,
 ) -> None:
-    """Single calls of one batch size with one thread count."""
+    """Time single calls of one batch size with one thread count."""
     timings = (onnx_session.QUICK_TIMINGS if model_store.quick else onnx_session.TIMINGS)[batch_size]
     with recorder.measuring(
         benchmark, case, stage="infer", recipe=recipe.name, batch_size=batch_size, threads=threads

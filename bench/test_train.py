@@ -1,7 +1,7 @@
 """Training: each timed round is one whole fit from a fresh seed.
 
 Building, compiling, tracing, data preparation and scoring stay outside the clock; the first steps' seconds are stored
-apart, and every test image is scored.
+separately, and every test image is scored.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Outcome:
 
 
 def test_train(benchmark: Any, recipe: Recipe, model_store: ModelStore, recorder: Recorder, case: str) -> None:
-    """One whole training per seed."""
+    """Time one whole training per seed."""
     with recorder.measuring(
         benchmark,
         case,

@@ -1,4 +1,4 @@
-"""The nouns of training: a `Fit` that is ready to run, and the `Trained` model that comes out of it."""
+"""Data types of training (`Fit`, ready to run, and `Trained`, its result) and the accuracy of a trained model."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Trained:
     """A trained model and what is known about its training.
 
     Attributes:
-        trainer: the key in `bench.training.TRAINERS` of what trained it.
-        backend: what computed the training.
+        trainer: a key of `bench.training.TRAINERS`.
+        backend: the Keras backend, or ``scikit-learn``.
         model: the framework's own object.
         predict: images float32 (n, 784) to probabilities (n, 10), in the precision that the model computes in.
         parameters: trainable parameters, counted from the model.
-        epochs_run: fewer than the protocol's where early stopping ended it.
+        epochs_run: epochs trained; fewer than the protocol's where early stopping ended it.
         history: metric name to one value per epoch.
-        placed_on: where the model's output was computed, as the framework says: ``CPU:0``.
+        placed_on: the device that computed the model's output, as the framework reports it: ``CPU:0``.
         converged: whether the optimizer says that it reached its tolerance; ``None`` where it does not say.
     """
 
@@ -51,11 +51,11 @@ class Fit:
     """A training that is ready to run.
 
     Attributes:
-        run: one whole training; this is what the clock surrounds.
-        finish: what `run` trained, gathered outside the clock. Raises Diverged.
-        first_step_s: seconds of the first steps, with their tracing and compilation; ``None`` where nothing compiles.
-        shares_nothing: whether others like it may run beside it, in threads of their own, and none change another's
-            outcome. False where it draws from random numbers of the whole process.
+        run: one whole training; this is the timed region.
+        finish: returns the model that `run` trained; called outside the clock. Raises Diverged.
+        first_step_s: seconds of the first steps, tracing and compilation included; ``None`` where nothing compiles.
+        shares_nothing: whether several of them can run in threads at the same time without changing one another's
+            outcome. False where the training uses the process's global random state.
     """
 
     run: Callable[[], None]
@@ -65,20 +65,20 @@ class Fit:
 
 
 class Diverged(DensebenchError):
-    """A training whose loss or weights are no longer numbers."""
+    """A training whose loss, weights or probabilities are not finite."""
 
 
 def score(trained: Trained, images: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The share of `images` that the model classifies as labelled, with every one of them scored.
+    """The model's accuracy (0-1) on `images` (n, 784); each image is scored.
 
     Raises:
-        Diverged: the model answers something that is not a number.
+        Diverged: a probability is not a number.
     """
     return score_answers(trained, trained.predict(images), labels)
 
 
 def score_answers(trained: Trained, probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """The same, of answers (n, classes) that the model has given already."""
+    """The accuracy (0-1) of `probabilities` (n, classes), computed from the model before. Raises Diverged."""
     if len(probabilities) != len(labels):
         raise AssertionError(f"{len(probabilities)} of {len(labels)} images were scored")
     if not np.isfinite(probabilities).all():

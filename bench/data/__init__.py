@@ -1,1 +1,1 @@
-"""The data sets: where they come from, how they are verified, and how they are split."""
+"""Data sets: their sources, verification and splits."""

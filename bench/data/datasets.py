@@ -1,4 +1,4 @@
-"""The data sets, in display order, and how one of them is loaded."""
+"""The registry of data sets, in display order, and the function that loads one."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Dataset:
 
     Attributes:
         name: its key in `DATASETS`.
-        train_images: uint8, ``(n, 28, 28)``, 0 is the background and 255 full ink; like all four not to be written to.
+        train_images: uint8, ``(n, 28, 28)``, 0 is the background and 255 full ink; read-only, like all four arrays.
         train_labels: uint8, ``(n,)``, indices into ``class_names``.
         test_images: uint8, ``(m, 28, 28)``.
         test_labels: uint8, ``(m,)``.
-        class_names: what each label means.
-        source: where it came from, without a path, since it goes into published run files.
+        class_names: the class of each label.
+        source: title of the source that delivered it; no path, since run files are published.
         sha256: SHA-256 of the hex digests of the four uncompressed IDX files, joined: training images, training
             labels, test images, test labels.
-        fallback_reason: set where this data set stands in for one that nobody could deliver: a line for each source.
+        fallback_reason: set if this data set replaces one that no source could deliver; a line for each source.
     """
 
     name: str
@@ -57,10 +57,10 @@ class Entry:
     """One data set of the registry.
 
     Attributes:
-        title: what a reader calls it.
-        class_names: what each label means.
-        sizes: how many images it has for training and for testing.
-        deliver: its four IDX files; the arguments are those of `bench.data.sources.deliver`.
+        title: its name in texts.
+        class_names: the class of each label.
+        sizes: number of training images and of test images.
+        deliver: returns its four IDX files; takes the arguments of `bench.data.sources.deliver`.
     """
 
     title: str
@@ -71,7 +71,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """Whether one source could deliver a data set now, and what it says about that."""
+    """The availability of a data set from one source, with the source's own message."""
 
     source: str
     available: bool
@@ -102,7 +102,7 @@ def load_dataset(name: str | None, data_dir: Path | None = None) -> Dataset:
 
 
 def probe_sources(name: str, data_dir: Path | None = None) -> list[SourceReport]:
-    """For each source in the order of the chain, whether it could deliver a data set now.
+    """The availability of a data set from each source, in the order in which they are tried.
 
     Downloads nothing and changes nothing; takes seconds where the network is silent. Never raises.
 

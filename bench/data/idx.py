@@ -21,7 +21,7 @@ _DIMENSIONS = {1: "labels", 3: "images"}
 
 
 def parse_idx(raw: bytes) -> NDArray[np.uint8]:
-    """The array that an IDX file holds; it cannot be written to, since it shares the memory of ``raw``.
+    """The array that an IDX file holds; read-only, since it shares the memory of ``raw``.
 
     Args:
         raw: a whole, uncompressed IDX file.
@@ -30,7 +30,7 @@ def parse_idx(raw: bytes) -> NDArray[np.uint8]:
         uint8, ``(n,)`` for labels or ``(n, height, width)`` for images.
 
     Raises:
-        ValueError: the bytes are no such file; the text says what was expected and what was found.
+        ValueError: the bytes are no IDX file of uint8; the message names what was expected and found.
     """
     shape = _parse_shape(raw)
     header_bytes = _header_bytes(len(shape))

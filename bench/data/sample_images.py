@@ -1,4 +1,4 @@
-"""The images that the tutorials show, as a run file holds them, so that a report can draw them without the data set."""
+"""Sample images that the tutorials show, encoded for run files, so that reports draw them without the data set."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ ANSWERED = [f"test:{place}" for place in SHOWCASE["test"]]
 
 
 def show_images(dataset: Dataset) -> dict[str, Any]:
-    """The images of all grids that the data set has: ``"test:0"`` to its label, and its pixels row by row in base64.
+    """Class names, and the sample images that the data set has: ``"test:0"`` to its `label` and `pixels` in base64.
 
-    A pixel is a byte from 0 to 255, as the data set has it; an image has 28 rows of 28.
+    An image is 28 rows of 28 pixels, row by row; a pixel is a byte from 0 to 255, as in the data set.
     """
     parts = {
         "training": (dataset.train_images, dataset.train_labels),

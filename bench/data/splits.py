@@ -1,4 +1,4 @@
-"""The arrays that a recipe trains and is scored on, cut from a data set exactly as its protocol says."""
+"""Training and validation arrays of a recipe, split and scaled as its protocol says."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ class PixelScaling:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Images float32 (n, 784), labels int64 (n,). Validation is empty where the protocol has none.
+    """Training and validation arrays: images float32 (n, 784), labels int64 (n,).
+
+    Validation is empty if the protocol has none.
 
     Attributes:
-        scaling: what was done to images in [0, 1] to get these; ``None``: nothing.
+        scaling: the scaling that was applied to images in [0, 1]; ``None`` if none was.
     """
 
     train_images: NDArray[np.float32]
@@ -93,5 +95,5 @@ def _scale_split(split: Split, kind: str) -> Split:
 
 
 def apply_scaling(scaling: PixelScaling, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Images (n, 784) in [0, 1] as the scaling makes them."""
+    """Images (n, 784) in [0, 1] after the scaling, float32."""
     return (images * scaling.slope + scaling.offset).astype(np.float32)

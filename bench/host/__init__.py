@@ -1,1 +1,1 @@
-"""The machine that is measured on: what it is, what it can do, what disturbs it, and its processes."""
+"""The host: its description, devices, resources, interference, processes and clock."""

@@ -1,4 +1,4 @@
-"""Which device a process measures on, and the proof that it did.
+"""Devices: parsing their names, claiming one for a process, and checking that it is used.
 
 Thread counts and visible devices cannot change once TensorFlow has started, so one process claims one device.
 """
@@ -23,9 +23,9 @@ class Device:
     """A device to measure on.
 
     Attributes:
-        kind: what computes.
-        threads: how many CPU threads TensorFlow, BLAS and ONNX Runtime may use.
-        index: which GPU, from 0; ``None`` on a CPU.
+        kind: ``cpu`` or ``gpu``.
+        threads: CPU threads that TensorFlow, BLAS and ONNX Runtime may use.
+        index: number of the GPU, from 0; ``None`` on a CPU.
     """
 
     kind: Literal["cpu", "gpu"]
@@ -72,9 +72,9 @@ def parse_device(text: str) -> Device:
 
 
 def claim_device(device: Device) -> None:
-    """Give TensorFlow, BLAS and OpenMP the threads and the devices that `device` stands for, and no others.
+    """Restrict TensorFlow, BLAS and OpenMP to the threads and the GPU of `device`, by environment variables.
 
-    Must run before TensorFlow starts; whatever loads OpenMP or BLAS later obeys the environment.
+    Must run before TensorFlow, OpenMP or BLAS are loaded.
 
     Raises:
         DensebenchError: a GPU is asked for and none is visible; nothing falls back to the CPU.
@@ -103,7 +103,7 @@ def start_tensorflow(device: Device) -> Any:
 
 
 def _prove_gpu(tf: Any, device: Device) -> None:
-    """Refuse a GPU that TensorFlow does not see, or has no kernels for. Raises DensebenchError."""
+    """Check that TensorFlow sees the GPU and has kernels for it. Raises DensebenchError."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         raise DensebenchError(
@@ -117,7 +117,7 @@ def _prove_gpu(tf: Any, device: Device) -> None:
 
 
 def import_tensorflow() -> Any:
-    """The `tensorflow` module, without the greetings that it writes to standard error whatever its log level.
+    """The `tensorflow` module, imported with its start-up messages on standard error suppressed.
 
     Raises:
         DensebenchError: it cannot be imported.

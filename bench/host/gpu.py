@@ -1,4 +1,4 @@
-"""Is there a GPU to measure on, and if not, what is missing? Nothing here imports a framework."""
+"""GPU detection: what is missing before a GPU can be used, and its properties. Imports no framework."""
 
 from __future__ import annotations
 

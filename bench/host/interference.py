@@ -1,4 +1,4 @@
-"""Signs that something else used the machine while we measured."""
+"""Interference from other processes: stolen CPU time, context switches and system load."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ STEAL_FIELD = 8  # of the "cpu" line: user nice system idle iowait irq softirq s
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The counters at one moment; only differences between two of them mean anything.
+    """The counters at one moment, to be compared with a second snapshot.
 
     Attributes:
-        steal_s: CPU seconds that the hypervisor gave to others, over all CPUs; ``None`` where Linux does not tell.
-        involuntary_switches: how often this process lost a CPU that it still wanted.
-        load_1min: runnable processes, averaged over the last minute.
+        steal_s: CPU seconds that the hypervisor gave to others, over all CPUs; ``None`` where Linux does not report it.
+        involuntary_switches: involuntary context switches of this process.
+        load_1min: load average of the last minute.
     """
 
     steal_s: float | None

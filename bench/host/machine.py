@@ -29,12 +29,12 @@ BUILDS = {
 
 
 def package_versions() -> dict[str, str | None]:
-    """Version by package name, for every package that can move a result; ``None`` for one that is missing."""
+    """Version by package name, for the packages that can affect results; ``None`` for one that is not installed."""
     return {name: _first_version(BUILDS.get(name, (name,))) for name in PACKAGES}
 
 
 def describe_machine() -> dict[str, Any]:
-    """The machine as its rows carry it: processor, CPUs, memory, system. No host name, no path."""
+    """The machine as stored with each row: processor, CPUs, memory, system; no host name and no paths."""
     return {
         "name": machine_name(),
         "cpu": cpu_model(),
@@ -53,7 +53,7 @@ def machine_name() -> str:
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's name as its maker wrote it."""
+    """The processor's model name."""
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -68,13 +68,13 @@ def memory_gib() -> int:
 
 
 def process_memory(field: str, status: Path = Path("/proc/self/status")) -> int | None:
-    """The memory of this process in bytes, from Linux (proc(5)); ``None`` where the system does not tell.
+    """The memory of this process in bytes, from Linux (proc(5)); ``None`` where the system does not report it.
 
     Not from `getrusage`, whose peak begins with the size of the process that started this one.
 
     Args:
         field: `PEAK` (the largest resident memory so far) or `RESIDENT` (now).
-        status: where it is told.
+        status: the process's status file.
     """
     try:
         lines = status.read_text(encoding="ascii").splitlines()

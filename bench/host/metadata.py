@@ -23,14 +23,14 @@ MADE_FROM_RESULTS = (":(exclude)results", ":(exclude)README*.md")
 def collect_metadata(
     device: Device, started_at: datetime, *, command: str, more_packages: Sequence[str] = (), **facts: Any
 ) -> dict[str, Any]:
-    """Machine, packages, commit, time and command, and with them whatever else the run wants to be known by.
+    """The metadata of a run: machine, packages, commit, time, command and `facts`.
 
     Args:
-        device: what was measured on.
+        device: the device that was measured.
         started_at: in UTC.
-        command: what a reader types to do the same.
-        more_packages: names of packages that matter here beside those that always do.
-        facts: `dataset`, `trainer`, `quick` and so on (schema: `bench.records.record`).
+        command: the command line that repeats the run.
+        more_packages: packages whose versions are stored besides `bench.host.machine.PACKAGES`.
+        facts: further entries: `dataset`, `trainer`, `quick` and so on (schema: `bench.records.record`).
     """
     from pytest_benchmark.utils import get_commit_info
 
@@ -49,12 +49,12 @@ def collect_metadata(
 
 
 def commit_text(commit: Mapping[str, Any], root: Path = ROOT) -> str:
-    """A commit's first digits, and ``+`` where the checkout has changes that a measurement could depend on.
+    """A commit's first seven digits, and ``+`` if the checkout has changes that can affect a measurement.
 
-    Tables, pictures and READMEs are made from results, the next run's figures from none of them.
+    Changes to results and READMEs are ignored, since no measurement depends on them.
 
     Args:
-        commit: its `id` and whether the checkout is `dirty`, as pytest-benchmark tells them.
+        commit: its `id` and whether the checkout is `dirty`, from pytest-benchmark.
         root: the checkout.
     """
     short = str(commit["id"])[:7]

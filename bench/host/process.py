@@ -1,4 +1,4 @@
-"""A worker process as its parent sees it: questions go in, answers come out, and its death is an answer too."""
+"""Processes as their parent sees them: workers that answer requests, commands run to the end, CPUs and environment."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL
 
 
 class WorkerError(Exception):
-    """A worker that is gone or does not answer; it will answer nothing else either."""
+    """A worker that ended or timed out; it answers no further requests."""
 
 
 class Worker:
-    """A process that holds one backend.
+    """A worker process that answers one JSON line per request.
 
     Args:
-        command: what to start; it answers each JSON line with one.
-        timeout_s: how long an answer may take.
+        command: the command line; no shell reads it.
+        timeout_s: longest time for one answer.
         environment: its environment variables; this process's where not given.
     """
 
@@ -85,9 +85,9 @@ class Worker:
         return self._errors.read().decode(errors="replace").strip()
 
     def move(self, cpus: Collection[int]) -> None:
-        """Let all threads of the process run on these CPUs only, where the system can do that.
+        """Pin all threads of the process to these CPUs, where the system supports it.
 
-        Its thread pools keep the size that they were made with.
+        Thread pools keep their size.
         """
         if not hasattr(os, "sched_setaffinity"):
             return
@@ -143,13 +143,13 @@ def run_to_end(
 
 
 def own_cpus() -> list[int]:
-    """The CPUs that this process may use, by number; empty where the system does not tell."""
+    """Numbers of the CPUs that this process may use, sorted; empty where the system does not report them."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 @contextmanager
 def on_cpus(cpus: Collection[int]) -> Iterator[None]:
-    """Let processes that are started meanwhile use only these CPUs; any where there are none."""
+    """Pin this thread, and processes started in the block, to `cpus`; no change if `cpus` is empty."""
     if not cpus:
         yield
         return
@@ -162,5 +162,5 @@ def on_cpus(cpus: Collection[int]) -> Iterator[None]:
 
 
 def side_environment() -> dict[str, str]:
-    """This process's environment without what would make a side's Python something else than it is."""
+    """The environment variables for a measured process: this process's own without `NOT_INHERITED`."""
     return {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}

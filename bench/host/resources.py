@@ -1,4 +1,4 @@
-"""Disk and memory that a command will need: said before it starts, and refused where they are not there."""
+"""Disk and memory that a command needs: printed, and checked, before it starts."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ MEMINFO, CGROUP_LIMIT = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Something that a command takes.
+    """A resource that a command needs.
 
     Attributes:
-        text: what it is, for people: ``makes 2 environments: about 3.60 GB of disk in ~/.cache``.
-        size_bytes: how much.
-        free_bytes: how much of it there is; ``None`` where the system does not tell.
+        text: description of the need: ``makes 2 environments: about 3.60 GB of disk in ~/.cache``.
+        size_bytes: the bytes needed.
+        free_bytes: the bytes free; ``None`` where the system does not report them.
     """
 
     text: str
@@ -45,21 +45,21 @@ class Need:
 
     @property
     def met(self) -> bool:
-        """Whether there is enough; held to be so where nobody knows."""
+        """True if enough is free, or if the free amount is unknown."""
         return self.free_bytes is None or self.size_bytes <= self.free_bytes
 
 
 def say_needs(progress: Progress, *, memory_bytes: int, results: Path, environments: Sequence[Path] = ()) -> None:
-    """Say what a command needs, before it starts.
+    """Print what a command needs, and check that it is free.
 
     Args:
-        progress: where it is said.
-        memory_bytes: of all its processes together.
+        progress: receives the lines.
+        memory_bytes: memory of all its processes together.
         results: the folder of results.
-        environments: the folders of those that it will make, as `missing_environments` finds them.
+        environments: folders of the environments that it will make, as `missing_environments` finds them.
 
     Raises:
-        DensebenchError: there is not enough of something; the text says of what.
+        DensebenchError: there is too little disk or memory; the text names the need.
     """
     needs = [_environments(folder, environments) for folder in dict.fromkeys(one.parent for one in environments)]
     needs.append(Need(f"needs about {format_bytes(memory_bytes)} of memory", memory_bytes, free_memory_bytes()))
@@ -72,7 +72,7 @@ def say_needs(progress: Progress, *, memory_bytes: int, results: Path, environme
 
 
 def _environments(folder: Path, environments: Sequence[Path]) -> Need:
-    """Room for the environments that lie in a folder."""
+    """The disk space needed by the environments in a folder."""
     count = sum(one.parent == folder for one in environments)
     size_bytes = count * ENVIRONMENT_BYTES
     counted = f"makes {format_counted(count, 'environment')}: about {format_bytes(size_bytes)} of disk"
@@ -80,19 +80,19 @@ def _environments(folder: Path, environments: Sequence[Path]) -> Need:
 
 
 def short_path(path: Path) -> str:
-    """A path as it is printed: the home folder is ``~``."""
+    """A path as it is printed, with the home folder as ``~``."""
     whole, home = path.absolute(), Path.home()
     return f"~/{whole.relative_to(home)}" if whole.is_relative_to(home) else str(path)
 
 
 def free_disk_bytes(folder: Path) -> int:
-    """The bytes that are free where a folder is, or will be."""
+    """The free bytes of the file system where a folder is, or will be."""
     whole = folder.absolute()
     return shutil.disk_usage(next(one for one in (whole, *whole.parents) if one.is_dir())).free
 
 
 def free_memory_bytes(meminfo: Path = MEMINFO, limit: Path = CGROUP_LIMIT) -> int | None:
-    """The bytes of memory that are available, within a container's limit; ``None`` where the system does not tell."""
+    """The bytes of memory that are available, within a container's limit; ``None`` if unknown."""
     try:
         match = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:

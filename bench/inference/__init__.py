@@ -1,1 +1,1 @@
-"""Trained models as they are deployed: exported, certified, and run by every runtime."""
+"""Inference: ONNX export, ONNX Runtime sessions, parity checks and the runtimes."""

@@ -43,7 +43,7 @@ class OnnxModel:
     """An exported model.
 
     Attributes:
-        content: the file's bytes, as ONNX Runtime loads them.
+        content: the file's bytes.
         operators: the graph's operators, in order.
     """
 
@@ -58,10 +58,10 @@ class OnnxModel:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A model that has earned its latency rows: trained above its floor, and exported.
+    """A trained model whose accuracy reached its floor, and its ONNX export.
 
     Attributes:
-        probabilities: the trained model's own answers on every test image, (n, 10).
+        probabilities: the trained model's probabilities on all test images, (n, 10).
     """
 
     trained: Trained
@@ -71,10 +71,10 @@ class Exported:
 
 
 def export(trained: Trained, metadata: Mapping[str, str]) -> OnnxModel:
-    """The model as a checked ONNX file that carries `metadata` as its properties.
+    """The model as a checked ONNX file with `metadata` as its metadata properties.
 
     Raises:
-        DensebenchError: the exporter left something that is not valid ONNX.
+        DensebenchError: the exported graph is not valid ONNX.
     """
     import onnx
 
@@ -94,9 +94,9 @@ def export(trained: Trained, metadata: Mapping[str, str]) -> OnnxModel:
 
 
 def _export_keras(trained: Trained) -> Any:
-    """By tf2onnx from a concrete function: the one way that works on all of TensorFlow 2.12-2.21.
+    """Export by tf2onnx from a function, the one way that works on all of TensorFlow 2.12-2.21.
 
-    Models of the other backends are written layer by layer.
+    Models of other backends are exported by `_export_layers`.
     """
     if trained.backend != DEFAULT_BACKEND:
         return _export_layers(trained.model)
@@ -115,7 +115,7 @@ def _export_keras(trained: Trained) -> Any:
 
 
 def _export_layers(model: Any) -> Any:
-    """A product and an activation per layer, from the weights alone."""
+    """Export a Keras model by hand: a product and an activation per layer."""
     import onnx
 
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
@@ -146,9 +146,9 @@ def _export_layers(model: Any) -> Any:
 
 
 def _export_sklearn(trained: Trained) -> Any:
-    """By skl2onnx, in float64 between float32 ends, cut down to the probabilities (it adds the label as an output).
+    """Export by skl2onnx, in float64 between float32 ends; its second output, the label, is removed.
 
-    The scores of an unconverged logistic regression run into the hundreds, where float32 cannot hold them: its
+    The scores of an unconverged logistic regression run into the hundreds, where float32 is too coarse: its
     probabilities were measured to be off by 6e-6 after five passes over 60,000 images, and by 0.9 after two over
     12,000.
     """
@@ -168,7 +168,7 @@ def _export_sklearn(trained: Trained) -> Any:
 
 
 def _cast_ends(graph: Any) -> None:
-    """Make a graph that computes in float64 take and return float32."""
+    """Add casts, so that a float64 graph takes and returns float32."""
     import onnx
 
     wide_input, wide_output = graph.input[0].name, f"{OUTPUT_NAME}_float64"
@@ -186,7 +186,7 @@ _EXPORTERS = {"keras": _export_keras, "scikit-learn": _export_sklearn}
 
 
 def _fuse_products(graph: Any) -> None:
-    """Make a product and the bias that is added to it one `Gemm`, as a graph written by hand would have it."""
+    """Replace each matrix product followed by a bias with one `Gemm`."""
     import onnx
 
     constants = {constant.name: len(constant.dims) for constant in graph.initializer}
@@ -211,7 +211,10 @@ def _fuse_products(graph: Any) -> None:
 
 
 def _declare_shapes(graph: Any, *, classes: int) -> None:
-    """The exporters call the batch ``unk__N`` with a process-wide counter, or leave the output's type open."""
+    """Set the types and shapes of input and output.
+
+    Exporters name the batch ``unk__N``, with a process-wide counter, or leave the output's type open.
+    """
     import onnx
 
     for value, size in ((graph.input[0], PIXELS), (graph.output[0], classes)):
@@ -223,7 +226,7 @@ def _declare_shapes(graph: Any, *, classes: int) -> None:
 
 
 def _drop_unused_initializers(graph: Any) -> None:
-    """Cutting an output off leaves constants behind that nothing reads any more."""
+    """Remove constants that no node reads, as removed outputs leave them behind."""
     used = {name for node in graph.node for name in node.input}
     kept = [constant for constant in graph.initializer if constant.name in used]
     del graph.initializer[:]

@@ -1,4 +1,4 @@
-"""ONNX Runtime: sessions that run where they claim to, with the threads that they claim."""
+"""ONNX Runtime sessions with explicit threads, and checks of the device that they run on."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def open_session(model: OnnxModel, device: Device, *, threads: int) -> Iterator[
     Only one may be open while something is measured: idle worker threads of a second one spin and slow the first.
 
     Args:
-        model: what to load.
-        device: where it runs; falling back to the CPU is an error.
+        model: the model to load.
+        device: the device to run on; falling back to the CPU is an error.
         threads: worker threads inside an operator, set explicitly. Operators run one after the other.
 
     Raises:
@@ -93,13 +93,13 @@ def device_faults(nodes: Mapping[str, int], device: Device) -> list[str]:
 
 
 def make_session(content: bytes, provider: str, *, threads: int, profile: str | None = None) -> Any:
-    """A session with the suite's settings: so many threads inside an operator, set explicitly, and operators in turn.
+    """A session with the suite's settings: explicit threads inside an operator, operators one after the other.
 
     Args:
         content: an ONNX file.
         provider: the execution provider; on a GPU, a node that would fall back to the CPU is an error.
         threads: worker threads; they spin while they wait (`SPINNING`).
-        profile: where ONNX Runtime puts its profile; the beginning of the file's path.
+        profile: prefix of the path of ONNX Runtime's profile; ``None`` for no profile.
     """
     import onnxruntime as ort
 
@@ -125,15 +125,15 @@ def run_in_batches(session: Any, images: NDArray[np.float32], batch_size: int = 
 
 
 def make_batch(images: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """The first `size` images, from the start again where there are fewer; contiguous, (size, 784)."""
+    """The first `size` images, repeated from the start if there are fewer; contiguous, (size, 784)."""
     batch: NDArray[np.float32] = images[np.arange(size) % len(images)]
     return batch
 
 
 def primed_call(session: Any, images: NDArray[np.float32]) -> Callable[[], Any]:
-    """One inference on `images` as a function without arguments, called often enough to be warm.
+    """A function without arguments that runs one inference on `images`, after `PRIME_CALLS` warm-up calls.
 
-    It takes a NumPy array and returns one: copies in and out are part of what is timed.
+    Input and output are NumPy arrays, so the timing includes copies in and out.
     """
     run, feed, outputs = session.run, {INPUT_NAME: images}, [OUTPUT_NAME]
 

@@ -1,4 +1,4 @@
-"""The parity certificate: does the exported model answer what the trained one answers?"""
+"""The parity check: an exported model's probabilities against the trained model's."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TIE_WIDTH = float(np.finfo(np.float32).eps)
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """ONNX Runtime's answers against the trained model's, over a whole test set.
+    """The result of a parity check over a whole test set.
 
     Attributes:
-        images: how many images both answered.
+        images: number of images compared.
         max_abs_diff: the largest absolute difference between two probabilities.
-        changed_predictions: images whose most probable class differs, ties left out.
-        ties: images whose most probable class differs although the trained model gave both classes the same
+        changed_predictions: number of images whose most probable class differs, ties excluded.
+        ties: number of images whose most probable class differs although the trained model gave both classes the same
             probability, to the resolution of float32.
     """
 
@@ -42,7 +42,7 @@ class Certificate:
         return faults
 
     def as_dict(self) -> dict[str, Any]:
-        """The certificate as it is stored, with the limits that it was judged by."""
+        """The certificate as it is stored, with its limit."""
         return {**asdict(self), "allowed_abs_diff": MAX_ABS_DIFF}
 
 

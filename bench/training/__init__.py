@@ -1,7 +1,7 @@
-"""The ways to train, in display order: one file and one entry each.
+"""The trainers: their registry, in display order, and the protocol that each implements.
 
-A trainer has two steps, so that only training is inside the clock: preparing builds, compiles and primes the model and
-returns a `Fit`; running that is one whole training.
+A trainer builds, compiles and primes the model and returns a `Fit`; running the `Fit`, which is what the clock
+surrounds, is one whole training.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Trainer(Protocol):
-    """A way to train: everything that is not training happens here, before the clock starts."""
+    """Prepares a training: does everything that precedes the timed region."""
 
     def __call__(
         self, recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
@@ -48,7 +48,7 @@ KERAS_TRAINERS = tuple(name for name in TRAINERS if name != SCIKIT_LEARN)
 
 
 def find_trainer(recipe: Recipe, keras_trainer: str) -> Trainer:
-    """The trainer of a recipe, where Keras recipes are trained by `keras_trainer`."""
+    """The trainer of a recipe; for a Keras recipe the one that `keras_trainer` names."""
     if recipe.framework != "keras":
         return TRAINERS[SCIKIT_LEARN]
     if keras_trainer == "compiled" and backend_name() in COUNTERPARTS:

@@ -27,11 +27,11 @@ class Backend:
     """A backend of Keras 3; `tensorflow` also stands for the Keras 2 of TensorFlow up to 2.15.
 
     Attributes:
-        packages: what must be installed, by the names that Python imports.
-        start: Keras's namespace, with the backend on its device and with its threads. Raises DensebenchError.
-        placement: where a tensor lives, from the tensor itself: ``CPU:0`` or ``GPU:0``.
-        to_numpy: a tensor as a NumPy array.
-        jit_compile: what a model is compiled with: JAX is never used without its compiler.
+        packages: import names of the packages that must be installed.
+        start: starts the backend with a device and its threads; returns Keras's namespace. Raises DensebenchError.
+        placement: returns the device that holds a tensor: ``CPU:0`` or ``GPU:0``.
+        to_numpy: converts a tensor to a NumPy array.
+        jit_compile: value of Keras's `jit_compile`; true for JAX, which is always used with its compiler.
     """
 
     packages: tuple[str, ...]
@@ -47,7 +47,7 @@ def missing_packages(name: str) -> list[str]:
 
 
 def claim_backend(name: str) -> None:
-    """Make `name` the backend of this process; before Keras is imported.
+    """Make `name` the backend of this process; must be called before Keras is imported.
 
     Raises:
         DensebenchError: there is no such backend, or its packages are not installed.
@@ -86,7 +86,7 @@ def _start_tensorflow(device: Device) -> Any:
 
 
 def _start_jax(device: Device) -> Any:
-    """JAX has no setting for its threads: it takes one for each CPU that the process may use when it starts."""
+    """Start JAX on as many CPUs as it may use threads: it makes one thread per CPU and has no setting for it."""
     os.environ["JAX_PLATFORMS"] = "cpu" if device.kind == "cpu" else "cuda"
     try:
         with on_cpus(own_cpus()[: device.threads]):

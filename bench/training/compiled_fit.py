@@ -29,7 +29,7 @@ Data = tuple["NDArray[np.float32]", "NDArray[np.int64]"]
 def prepare_compiled_fit(
     recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
 ) -> Fit:
-    """The recipe's training as a compiled program; where it has none, Keras's `fit`, and a warning that says why."""
+    """The recipe's training as a compiled program; if it cannot be compiled, Keras's `fit`, with a warning."""
     model = build_model(recipe, training, seed)
     validation = (split.validation_images, split.validation_labels) if training.validate_each_epoch else None
     try:
@@ -60,9 +60,9 @@ def prepare_compiled_fit(
 class CompiledFit:
     """A training that is ready to run: compiled, with the data on the device.
 
-    What Keras's `fit(images, labels, batch_size, epochs, validation_data, callbacks)` would train, up to float32
-    rounding: its update rules, losses and metrics, its last smaller batch. Two things are drawn otherwise, and both are
-    fixed by `seed`: the order of the images, and which units dropout drops.
+    It trains as Keras's `fit(images, labels, batch_size, epochs, validation_data, callbacks)` does, up to float32
+    rounding: same update rules, losses, metrics and smaller last batch. Two random choices differ, and both are
+    fixed by `seed`: the order of the images, and the units that dropout drops.
 
     Args:
         model: a Keras Sequential that `compile` was called on; it is trained in place.
@@ -71,11 +71,11 @@ class CompiledFit:
         epochs: passes over the images, at most.
         seed: decides the order of the images and the dropped units; the initial weights are the model's own.
         validation: scored after each epoch, as `val_loss` and `val_accuracy`.
-        callbacks: Keras callbacks, told of the begin and end of training and of epochs, never of batches.
-        shuffle: whether each epoch takes the images in an order of its own.
+        callbacks: Keras callbacks, called at the begin and end of training and of epochs, never for batches.
+        shuffle: whether each epoch takes the images in a new order.
 
     Raises:
-        CannotCompile: the model has something that the program does not know; nothing was trained.
+        CannotCompile: the model has a feature that the program does not support; nothing was trained.
     """
 
     def __init__(  # noqa: PLR0913  the arguments of Keras's fit
@@ -107,7 +107,7 @@ class CompiledFit:
         self.compile_s = self._compile(tf)
 
     def run(self) -> dict[str, list[float]]:
-        """Train; metric name to one value per epoch, as Keras's `History` has it."""
+        """Train, and return metric name to one value per epoch, as in Keras's `History`."""
         import tensorflow as tf
 
         state = self._read(tf)
@@ -127,7 +127,7 @@ class CompiledFit:
         return run_epochs(self._model, self._callbacks, self._epochs, run_epoch)
 
     def _compile(self, tf: Any) -> float:
-        """Compile both programs by running them on nothing; the seconds that it took."""
+        """Compile both programs by calling them with zero steps, and return the seconds that it took."""
         start = time.perf_counter()
         (parameters, slots), zero = self._read(tf), tf.constant(0)
         order = tf.zeros([self._count], tf.int32)
@@ -149,13 +149,13 @@ class CompiledFit:
         return {name: float(score) for name, score in zip(names, scores, strict=True)}
 
     def _read(self, tf: Any) -> tuple[list[Any], list[list[Any]]]:
-        """The model's weights and its optimizer's memory of each, as the program carries them."""
+        """The model's weights and the optimizer's variables of each, in the program's layout."""
         parameters = [_turned(tf, weight) for weight in self._model.trainable_weights]
         slots = [[_turned(tf, slot) for slot in memory] for memory in self._memory()]
         return parameters, slots
 
     def _write(self, tf: Any, parameters: Sequence[Any], slots: Sequence[Sequence[Any]], iteration: int) -> None:
-        """Leave the model and its optimizer as Keras's fit would, so that either may go on from there."""
+        """Write weights and optimizer variables back to the model, as Keras's `fit` leaves them."""
         self._model.optimizer.iterations.assign(iteration)
         for weight, value in zip(self._model.trainable_weights, parameters, strict=True):
             weight.assign(_turned(tf, value))
@@ -171,6 +171,6 @@ class CompiledFit:
 
 
 def _turned(tf: Any, value: Any) -> Any:
-    """Kernels change between Keras's (inputs, units) and the program's (units, inputs); biases stay as they are."""
+    """A kernel transposed between Keras's (inputs, units) and the program's (units, inputs); a bias unchanged."""
     tensor = tf.convert_to_tensor(value)
     return tf.transpose(tensor) if len(tensor.shape) > 1 else tf.identity(tensor)

@@ -1,4 +1,4 @@
-"""Whether a compiled Keras model can be trained by one XLA program, and the description of that program."""
+"""The description from which a Keras model's XLA epoch program is compiled, or the reason why there is none."""
 
 from __future__ import annotations
 

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 def run_epochs(
     model: Any, callbacks: Sequence[Any], epochs: int, run_epoch: Callable[[], dict[str, float]]
 ) -> dict[str, list[float]]:
-    """Metric name to one value per epoch, as Keras's `History` has it.
+    """Train epoch by epoch, and return metric name to one value per epoch, as in Keras's `History`.
 
     Args:
-        model: what is trained; `stop_training` on it ends the loop after the epoch.
-        callbacks: Keras callbacks, told of the begin and end of training and of each epoch.
-        epochs: how many, at most.
-        run_epoch: trains one, leaves its weights in the model, and returns its metrics.
+        model: the Keras model; setting its `stop_training` ends the loop after the epoch.
+        callbacks: Keras callbacks, called at the begin and end of training and of each epoch.
+        epochs: largest number of epochs.
+        run_epoch: trains one epoch, writes the weights to the model, and returns the metrics.
     """
     history: dict[str, list[float]] = {}
     model.stop_training = False

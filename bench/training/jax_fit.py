@@ -1,6 +1,6 @@
 """The compiled trainer's counterpart on JAX: an epoch of a Keras model is one jitted scan over its batches.
 
-Keras's own stateless calls make the step, so whatever layers, losses and optimizers Keras has on JAX can be trained.
+A step uses Keras's stateless calls, so it supports all layers, losses and optimizers that Keras has on JAX.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ State = tuple[list[Any], list[Any], list[Any]]
 def prepare_jax_fit(
     recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
 ) -> Fit:
-    """The recipe's training with every epoch compiled ahead, and the data on the device."""
+    """The recipe's training, with the epoch compiled ahead of time and the data on the device."""
     import jax  # in its own process only
 
     from bench.training.keras_fit import targets
@@ -115,7 +115,7 @@ def _programs(jax: Any, model: Any, training: Training, count: int) -> tuple[Any
 
 
 def _read(model: Any) -> State:
-    """Copies of the model's and the optimizer's variables: an epoch may write over what it is given."""
+    """Copies of the model's and the optimizer's variables; an epoch overwrites the buffers that it is given."""
     lists = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
     trainable, others, slots = ([variable.value + 0 for variable in one] for one in lists)
     return trainable, others, slots

@@ -1,4 +1,4 @@
-"""Keras's own `fit`, as the tutorials call it."""
+"""The trainer that calls Keras's own `fit`, as the tutorials do."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def prepare_keras_fit(
 
 
 def targets(labels: NDArray[np.int64], loss: str) -> NDArray[Any]:
-    """Labels (n,) as the loss wants them: one-hot float32 (n, 10) for the categorical one, else as they are."""
+    """Labels (n,) as the loss takes them: one-hot float32 (n, 10) for categorical cross-entropy, else unchanged."""
     return np.eye(CLASSES, dtype=np.float32)[labels] if loss == "categorical_crossentropy" else labels
 
 
 def _prime(model: Any, training: Training, split: Split, arguments: dict[str, Any]) -> float:
-    """Trace and compile every step that the fit will take, then put the model back; the seconds that it took.
+    """Trace and compile all steps of the fit, restore the model, and return the seconds of tracing and compilation.
 
-    One full batch and, where the training images do not divide, one of the last batch's size; likewise for validation.
+    Runs one full batch and, if the images do not divide evenly, one of the last batch's size; also for validation.
     """
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]

@@ -38,7 +38,7 @@ def make_optimizer(keras: Any, training: Training) -> Any:
 
 
 def make_loss(keras: Any, training: Training) -> Any:
-    """The protocol's loss as Keras's `compile` takes it: its name, or an object where it is told of logits."""
+    """The protocol's loss for Keras's `compile`: its name, or an object if the model's outputs are logits."""
     if not training.from_logits:
         return training.loss
     losses = {
@@ -49,12 +49,12 @@ def make_loss(keras: Any, training: Training) -> Any:
 
 
 def accept_published_losses() -> None:
-    """Switch off Keras's warning of a loss that is told of logits and given probabilities: a tutorial does that."""
+    """Suppress Keras's warning of a `from_logits` loss that gets probabilities, as in one of the tutorials."""
     warnings.filterwarnings("ignore", message=".*received `from_logits=True`", category=UserWarning)
 
 
 def make_callbacks(training: Training, on_epoch: Callable[[int], None]) -> list[Any]:
-    """Keras's callbacks for the protocol's early stopping, and one that tells how many epochs are over."""
+    """Keras callbacks: one that calls `on_epoch` with the finished epochs, and the protocol's early stopping."""
     callbacks = import_keras().callbacks
     chosen: list[Any] = [callbacks.LambdaCallback(on_epoch_end=lambda epoch, _logs: on_epoch(epoch + 1))]
     if training.early_stopping:
@@ -108,8 +108,8 @@ def as_trained(  # noqa: PLR0913  what a training was, and what it left
 
 
 def fold_scaling(model: Any, scaling: PixelScaling) -> None:
-    """Put what was done to the pixels into the first Dense layer's weights: ``(x * s + o) @ k + b`` is the same as
-    ``x @ (s * k) + (o @ k + b)``, computed here in float64.
+    """Fold the pixel scaling into the first Dense layer's weights, in float64: ``(x * s + o) @ k + b`` equals
+    ``x @ (s * k) + (o @ k + b)``.
     """
     first = next(layer for layer in model.layers if layer.weights)
     kernel, bias = (np.asarray(weight, np.float64) for weight in first.get_weights())

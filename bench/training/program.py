@@ -1,23 +1,23 @@
-"""One training epoch as one XLA program: the description that it is compiled from, and the program.
+"""One training epoch as one XLA program, and the description from which it is compiled.
 
-Everything that a step needs is carried through the loop as tensors; nothing returns to Python between steps. Kernels
-are carried transposed, (units, inputs): at small batches XLA's matrix product on a CPU is about twice as fast that way.
-Update rules and defaults are Keras's own (`keras/src/optimizers/{sgd,rmsprop,adam}.py`), and so are the activation and
-loss functions, which are called as they are.
+The loop carries all state of a step as tensors; nothing returns to Python between steps. Kernels are carried
+transposed, (units, inputs): at small batches XLA's matrix product on a CPU is about twice as fast that way. Update
+rules and defaults are Keras's own (`keras/src/optimizers/{sgd,rmsprop,adam}.py`), and so are the activation and loss
+functions, which are called as they are.
 
-Where a step of the deep MLP goes at batch 32 (784-100-10, Adam; TensorFlow 2.21, two cores of one Intel Xeon, AVX-512),
+Time of one step of the deep MLP at batch 32 (784-100-10, Adam; TensorFlow 2.21, two cores of one Intel Xeon, AVX-512),
 each part timed alone in a loop of its own: 60 µs for the forward product of the first layer, 31 µs for its gradient,
 44 µs for Adam, 19 µs for gathering 32 images; about 150 µs in all. The products run on one core: XLA finds them too
 small to share out, and NumPy takes as long for them.
 
-What helped there, in images/s on the deep MLP at batch 32: kernels transposed, from 132,000 to 186,000 (the forward
-product takes 107 µs otherwise; at batch 128 transposing costs 7 %); Adam's moments in one tensor, to 195,000; five
-steps in one turn of the loop, to 210,000, for 0.6 s more of compilation.
+Optimizations that helped, in images/s on the deep MLP at batch 32: kernels transposed, from 132,000 to 186,000 (the
+forward product takes 107 µs otherwise; at batch 128 transposing costs 7 %); Adam's moments in one tensor, to 195,000;
+five steps per loop iteration, to 210,000, for 0.6 s more of compilation.
 
-What did not: the hidden layer in two or four parts, so that two cores have work (128,000 and 120,000 from 175,000);
-images kept as bytes, gradients written by hand, no accuracy inside the step, batches without gathering, complex numbers
-for Adam's moments, XLA's flags for oneDNN, XNNPACK, fast maths, single-threaded products, 512-bit vectors (all within
-4 %, or slower).
+Optimizations that did not help: the hidden layer in two or four parts, so that two cores have work (128,000 and 120,000
+from 175,000); images kept as bytes, gradients written by hand, no accuracy inside the step, batches without gathering,
+complex numbers for Adam's moments, XLA's flags for oneDNN, XNNPACK, fast maths, single-threaded products, 512-bit
+vectors (all within 4 %, or slower).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ UNROLLED = 5
 
 @dataclass(frozen=True, slots=True)
 class DenseLayer:
-    """A matrix product, with a bias where it has one, and an activation that Keras knows by name."""
+    """A matrix product, an optional bias, and an activation by Keras's name."""
 
     activation: str
     use_bias: bool
@@ -42,14 +42,14 @@ class DenseLayer:
 
 @dataclass(frozen=True, slots=True)
 class DropoutLayer:
-    """Each value is dropped with probability `rate` while training, and the others are scaled up."""
+    """Dropout: in training each value is dropped with probability `rate`, and the others are scaled up."""
 
     rate: float
 
 
 @dataclass(frozen=True, slots=True)
 class FlattenLayer:
-    """(n, a, b) becomes (n, a * b)."""
+    """Reshapes (n, a, b) to (n, a * b)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +64,16 @@ Layer = DenseLayer | DropoutLayer | FlattenLayer | ActivationLayer
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """All that a program is compiled from: equal descriptions share one program, whatever their seeds.
+    """The input of `compile_program`; equal descriptions share one program, whatever their seeds.
 
     Attributes:
         layers: in order, from the input on.
         optimizer: a key of `UPDATES`.
         hyperparameters: the optimizer's, by Keras's names, sorted.
         loss: ``sparse_categorical_crossentropy`` or ``categorical_crossentropy``; labels are class numbers in both.
-        from_logits: as Keras takes it.
-        batch_size: images per step; what the training images leave over is a last, smaller step.
-        train_images: how many images an epoch has.
+        from_logits: whether the model's outputs are logits, as in Keras's losses.
+        batch_size: images per step; remaining images make a smaller last step.
+        train_images: images per epoch.
     """
 
     layers: tuple[Layer, ...]
@@ -87,13 +87,13 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Compiled functions over (parameters, slots): kernels (units, inputs) and biases in order, and what the
-    optimizer remembers of each.
+    """Compiled functions over parameters (kernels (units, inputs) and biases, in order) and slots (the optimizer's
+    variables of each parameter).
 
     Attributes:
         epoch: (images, labels, order, steps, parameters, slots, iteration, seed) to (parameters, slots, mean loss,
-            share of right answers). `steps` full batches are taken; an epoch has ``train_images // batch_size``.
-        evaluate: (images, labels, parameters) to (mean loss, share of right answers), without dropout.
+            accuracy). `steps` full batches are taken; an epoch has ``train_images // batch_size``.
+        evaluate: (images, labels, parameters) to (mean loss, accuracy), without dropout.
         traces: one entry per tracing of `epoch`, so that a test can count compilations.
     """
 
@@ -167,7 +167,7 @@ def compile_program(description: Description) -> Program:
 
 
 def slot_names(description: Description) -> tuple[str, ...]:
-    """The attributes of Keras's optimizer that hold what it remembers of each weight, in the update rule's order."""
+    """The attributes of Keras's optimizer that hold its variables of each weight, in the update rule's order."""
     momentum = dict(description.hyperparameters).get("momentum")
     if description.optimizer == "Adam":
         return ("_momentums", "_velocities")
@@ -193,7 +193,7 @@ def _forward(tf: Any, description: Description, parameters: Sequence[Any], x: An
 
 
 def _drop(tf: Any, x: Any, rate: float, layer: int, seed: Any, iteration: Any) -> Any:
-    """Inverted dropout; every layer and every step draws from a stream of its own."""
+    """Inverted dropout, with a separate random stream per layer and step."""
     stream = tf.stack([seed + 1_000_003 * layer, iteration])
     kept = tf.random.stateless_uniform(tf.shape(x), stream) >= rate
     return tf.where(kept, x / (1 - rate), tf.zeros_like(x))
@@ -231,7 +231,7 @@ def _update_rmsprop(tf: Any, hyper: Any, _number: Any, parameter: Any, gradient:
 
 
 def _update_adam(tf: Any, hyper: Any, number: Any, parameter: Any, gradient: Any, slots: Any) -> Any:
-    """Both moments lie in one tensor, since XLA passes once over each tensor that it makes."""
+    """Adam's update. Both moments lie in one tensor, since XLA makes one pass over each tensor that it creates."""
     beta_1, beta_2 = hyper["beta_1"], hyper["beta_2"]
     scale = hyper["learning_rate"] * tf.sqrt(1 - tf.pow(beta_2, number)) / (1 - tf.pow(beta_1, number))
     rates = tf.reshape(tf.constant([1 - beta_1, 1 - beta_2]), [2] + [1] * len(gradient.shape))

@@ -1,4 +1,4 @@
-"""scikit-learn's `fit`, as the tutorials call it."""
+"""The trainer that calls scikit-learn's `fit`, as the tutorials do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def prepare_sklearn_fit(
     recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
 ) -> Fit:
-    """A scikit-learn classifier's `fit`, in float64 as published; nothing is compiled, so nothing is primed."""
+    """A scikit-learn classifier's `fit`, in float64 as published; without priming, since nothing is compiled."""
     from sklearn import linear_model
     from sklearn.exceptions import ConvergenceWarning
 

@@ -1,6 +1,6 @@
 """The compiled trainer's counterpart on PyTorch: a plain loop over the Keras model's own weights.
 
-`torch.compile` is not used: on processors it made steps of this size slower (`python -m bench trainers` shows both).
+`torch.compile` is not used: on CPUs it made steps of this size slower (`python -m bench trainers` measures both).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class CannotLoop(Exception):
 def prepare_torch_fit(
     recipe: Recipe, training: Training, split: Split, *, seed: int, on_epoch: Callable[[int], None]
 ) -> Fit:
-    """The recipe's training as a loop; where it has none, Keras's `fit`, and a warning that says why."""
+    """The recipe's training as a loop; if the loop does not support it, Keras's `fit`, with a warning."""
     import torch  # in its own process only
 
     from bench.training.keras_fit import prepare_keras_fit
@@ -94,13 +94,13 @@ def _loss(scores: Any, wanted: Any) -> Any:
 
 
 def _check_loss(training: Training) -> None:
-    """Raises CannotLoop where the loss is another one."""
+    """Check that the loop supports the protocol's loss. Raises CannotLoop."""
     if training.loss not in LOSSES or training.from_logits:
         raise CannotLoop(f"the loss {training.loss} is none of {', '.join(LOSSES)}, of probabilities")
 
 
 def _warm_up(torch: Any, model: Any, forward: Any, images: Any) -> float:
-    """The seconds of a first step that changes nothing."""
+    """Run one step without an update, and return its seconds."""
     begin_s = time.perf_counter()
     labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
     _loss(forward(images, training=True), labels).backward()
@@ -110,7 +110,7 @@ def _warm_up(torch: Any, model: Any, forward: Any, images: Any) -> float:
 
 
 def _forward(torch: Any, model: Any) -> Callable[..., Any]:
-    """The model's answer, from its own weights. Raises CannotLoop."""
+    """The model's forward function, on the model's own weights. Raises CannotLoop."""
     functional = torch.nn.functional
     stages: list[Callable[[Any, bool], Any]] = []
     for layer in model.layers:

@@ -46,7 +46,7 @@ LOG = logging.getLogger("densebench")
 
 
 def deliver(name: str, data_dir: Path | None) -> Delivery:
-    """A data set from the first source that has it; what was fetched from afar is stored in the cache.
+    """The files of a data set from the first source that has it; downloads are stored in the cache.
 
     Args:
         name: a key of `CHECKSUMS`.

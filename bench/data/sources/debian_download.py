@@ -1,4 +1,4 @@
-"""The Debian package, fetched without root and unpacked without installing it."""
+"""The source that downloads the Debian package with apt-get and unpacks it, without root or installation."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class UnavailableError(Exception):
 
 
 class DamagedError(UnavailableError):
-    """A file is there, but it is not the one that its name promises."""
+    """A file exists, but cannot be read or has another checksum than expected."""
 
     def __init__(self, path: Path, problem: str) -> None:
         """The error for the file at ``path``; ``problem`` completes the sentence "the file ..."."""
@@ -56,7 +56,7 @@ class DamagedError(UnavailableError):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A data set that is asked for, and the directory that the user named for it, if any."""
+    """A request for a data set: its name, and the directory that the user named, if any."""
 
     name: str
     data_dir: Path | None
@@ -64,7 +64,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A data set as it came from one source: the source's title and the four files."""
+    """A delivered data set: the title of its source and the four files."""
 
     source: str
     files: Files
@@ -75,10 +75,10 @@ class Source:
     """One place that may hold a data set.
 
     Attributes:
-        title: what messages and run files call it; it holds no path.
+        title: its name in messages and run files, without a path.
         fetch: delivers the verified files, or raises `UnavailableError`.
         probe: says in one line what `fetch` would find, or raises `UnavailableError`; downloads no data set.
-        keep: whether what it delivers is stored in the cache.
+        keep: whether its files are stored in the cache.
     """
 
     title: str
@@ -88,7 +88,11 @@ class Source:
 
 
 def verify(raw: bytes, digest: str) -> bytes:
-    """The same bytes, when their SHA-256 is ``digest``; otherwise a ValueError that says what they are instead."""
+    """``raw``, if its SHA-256 is ``digest``.
+
+    Raises:
+        ValueError: the checksum is another; the message names the content.
+    """
     found = hashlib.sha256(raw).hexdigest()
     if found == digest:
         return raw
@@ -115,10 +119,10 @@ def unpack(packed: bytes) -> bytes:
 
 
 def read_files(directory: Path, name: str) -> Files:
-    """The four files of a data set out of one directory, as ``.gz`` or unpacked.
+    """The four files of a data set from one directory, where they lie as ``.gz`` or unpacked.
 
     Raises:
-        DamagedError: a file is there, but not as it should be.
+        DamagedError: a file cannot be read or has another checksum.
         UnavailableError: files are missing.
     """
     found = {file: _read_file(directory / file, digest) for file, digest in CHECKSUMS[name].items()}

@@ -1,4 +1,4 @@
-"""The source that Keras uses: its own cache on this machine, or else its server."""
+"""The source that reads Keras's own cache on this machine, or else downloads from Keras's server."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _READ_TIMEOUT_S = 30.0
 
 
 def fetch_keras(wanted: Wanted) -> Files:
-    """The files out of Keras's own cache, or else from its server.
+    """The files from Keras's own cache, or else from its server.
 
     Raises:
-        UnavailableError: neither has them as they should be.
+        UnavailableError: neither has the files with the right checksums.
     """
     try:
         return _unpack_keras(wanted.name, _read_keras_cache)
@@ -53,7 +53,7 @@ def fetch_keras(wanted: Wanted) -> Files:
 
 
 def _unpack_keras(name: str, read: Callable[[str], bytes]) -> Files:
-    """The verified files out of what Keras keeps for a data set, each read by its name there."""
+    """The verified files of a data set in Keras's formats; `read` returns a file by its name there."""
     try:
         if name == "mnist":
             files = _unpack_npz(read("mnist.npz"))
@@ -89,7 +89,7 @@ def _keras_url(file: str) -> str:
 
 
 def probe_keras(wanted: Wanted) -> str:
-    """A line that says which of the two would deliver; the server is only asked whether it answers.
+    """A line that names which of the two would deliver; of the server only its answer to HEAD is checked.
 
     Raises:
         UnavailableError: Keras's own cache lacks the files, and its server does not answer.
@@ -101,7 +101,7 @@ def probe_keras(wanted: Wanted) -> str:
 
 
 def _probe_server(wanted: Wanted) -> str:
-    """A line that says that Keras's server answers.
+    """A line that confirms that Keras's server answers. Raises UnavailableError if it does not.
 
     A name server, or each of a server's many addresses, may be silent for its own time-out. So the request runs in a
     thread, which is left behind when all of them together take too long.

@@ -75,7 +75,7 @@ def cache_dir(name: str) -> Path:
 
 
 def read_cache(wanted: Wanted) -> Files:
-    """The files in the cache, which stays as it is.
+    """The files in the cache; damaged ones are left there.
 
     Raises:
         UnavailableError: files are missing or damaged.
@@ -84,7 +84,7 @@ def read_cache(wanted: Wanted) -> Files:
 
 
 def fetch_cache(wanted: Wanted) -> Files:
-    """The files in the cache; a damaged one is removed, so that it is fetched anew.
+    """The files in the cache; a damaged one is removed, so that it is downloaded again.
 
     Raises:
         UnavailableError: files are missing or damaged.
@@ -98,7 +98,7 @@ def fetch_cache(wanted: Wanted) -> Files:
 
 
 def store(name: str, files: Files) -> None:
-    """Puts verified files into the cache. Where that fails, a warning says so and the run goes on with the data."""
+    """Write verified files to the cache; a failure is logged as a warning."""
     directory = cache_dir(name)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ def read_debian(wanted: Wanted) -> Files:
 
 
 def require_debian_package(wanted: Wanted) -> None:
-    """Raises UnavailableError where Debian has no package of the data set."""
+    """Raise UnavailableError if Debian has no package of the data set."""
     if wanted.name != "fashion_mnist":
         raise UnavailableError(f"Debian has no package of {wanted.name}")
 
@@ -131,5 +131,5 @@ def require_debian_package(wanted: Wanted) -> None:
 
 
 def probe_by_reading(read: Callable[[Wanted], Files]) -> Callable[[Wanted], str]:
-    """A probe for a source on this machine: it reads and verifies everything, since that takes a second."""
+    """A probe for a source on this machine, which reads and verifies all files (about a second)."""
     return lambda wanted: f"{len(read(wanted))} files, checksums verified"

@@ -1,4 +1,4 @@
-"""The runtimes that can answer with a trained model, in display order: one entry each."""
+"""The registry of runtimes that run exported or saved models, in display order."""
 
 from __future__ import annotations
 

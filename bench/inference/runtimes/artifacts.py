@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def write_keras(exported: Exported, path: Path) -> None:
-    """Keras's own format, of a copy that was never compiled: nobody deploys the optimizer's state."""
+    """Write Keras's own format, from an uncompiled copy of the model, so without optimizer state."""
     import tensorflow as tf
 
     trained = exported.trained.model
@@ -26,7 +26,7 @@ def write_keras(exported: Exported, path: Path) -> None:
 
 
 def write_joblib(exported: Exported, path: Path) -> None:
-    """As scikit-learn's documentation saves models."""
+    """Write a joblib file, as scikit-learn's documentation recommends."""
     import joblib
 
     joblib.dump(exported.trained.model, path)
@@ -38,7 +38,7 @@ def write_onnx(exported: Exported, path: Path) -> None:
 
 
 def write_int8(exported: Exported, path: Path) -> None:
-    """Weights in 8 bits, activations quantized call by call, by ONNX Runtime's own tool."""
+    """Write ONNX with dynamic int8 quantization by ONNX Runtime's tool: weights ahead, activations per call."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     plain = path.with_suffix(".plain")
@@ -48,7 +48,7 @@ def write_int8(exported: Exported, path: Path) -> None:
 
 
 def write_fp16(exported: Exported, path: Path) -> None:
-    """Everything between the float32 ends in half precision, by ONNX Runtime's own tool."""
+    """Write ONNX in half precision between float32 input and output, by ONNX Runtime's tool."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -57,7 +57,7 @@ def write_fp16(exported: Exported, path: Path) -> None:
 
 
 def write_tflite(exported: Exported, path: Path) -> None:
-    """By TensorFlow's converter, in float32."""
+    """Write TensorFlow Lite's format in float32, by TensorFlow's converter. Raises Unavailable."""
     import tensorflow as tf
 
     if not hasattr(tf, "lite"):
@@ -66,7 +66,7 @@ def write_tflite(exported: Exported, path: Path) -> None:
 
 
 def write_npz(exported: Exported, path: Path) -> None:
-    """The arrays alone, and the names of the activations."""
+    """Write weights, biases and names of activations as NumPy arrays. Raises Unavailable."""
     layers = _LAYERS[exported.trained.recipe.framework](exported.trained.model)
     arrays = {f"weights_{index}": weights for index, (weights, _, _) in enumerate(layers)}
     arrays |= {f"bias_{index}": bias for index, (_, bias, _) in enumerate(layers)}

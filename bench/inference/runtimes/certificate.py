@@ -1,4 +1,4 @@
-"""May a runtime's figures be published? What it answers is held against the trained model, over the whole test set."""
+"""The check of a runtime's predictions against the trained model's, over the whole test set."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Answers:
 def examine(
     reference: NDArray[np.floating[Any]], answers: NDArray[Any], labels: NDArray[np.int64], *, exact: bool
 ) -> Answers:
-    """Compare answers with the trained model's, both (n, classes), and with the labels (n,)."""
+    """Compare a runtime's probabilities with the trained model's, both (n, classes), and with the labels (n,)."""
     accuracies = [float(np.mean(each.argmax(axis=1) == labels)) for each in (answers, reference)]
     change = accuracies[0] - accuracies[1] if np.isfinite(answers).all() else float("nan")
     return Answers(certify(reference, answers), change, exact)

@@ -1,4 +1,4 @@
-"""Keras and TensorFlow themselves, on the model as Keras saved it."""
+"""Keras and TensorFlow runtimes, on the model in Keras's own format."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 
 def load_predict(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
-    """Keras's `predict`, as its documentation has it: in batches of up to 1000."""
+    """Load the model; answers by Keras's `predict`, in batches of up to 1000."""
     _, model = _load(path, threads, imported)
     return lambda images: np.asarray(model.predict(images, batch_size=1000, verbose=0))
 
 
 def load_call(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
-    """A direct call of the model, layer by layer."""
+    """Load the model; answers by calling it directly, layer by layer."""
     _, model = _load(path, threads, imported)
     return lambda images: np.asarray(model(images, training=False))
 
 
 def load_function(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
-    """One graph for all batch sizes."""
+    """Load the model as a `tf.function`: one graph for all batch sizes."""
     return _traced(path, threads, imported, jit_compile=False)
 
 
 def load_xla(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
-    """One graph, compiled by XLA anew for each batch size."""
+    """Load the model as a `tf.function` with XLA, which compiles it for each batch size."""
     return _traced(path, threads, imported, jit_compile=True)
 
 

@@ -1,4 +1,4 @@
-"""LiteRT, the runtime that was TensorFlow Lite."""
+"""The LiteRT runtime, formerly TensorFlow Lite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
-    """Its interpreter with XNNPACK; the input is made as large as the batch, the answer is a copy."""
+    """Load the model into LiteRT's interpreter; the input is resized to the batch, the answer is a copy."""
     from ai_edge_litert.interpreter import Interpreter  # its import is measured
 
     imported()

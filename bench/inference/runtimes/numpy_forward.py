@@ -1,4 +1,4 @@
-"""Plain NumPy: the yardstick that needs nothing else."""
+"""The plain NumPy runtime, a baseline without a framework."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def load(path: Path, _threads: int, imported: Callable[[], None]) -> Answer:
-    """A product, a sum and an activation per layer; BLAS takes its threads from the environment."""
+    """Load the arrays; answers by a product, a sum and an activation per layer.
+
+    BLAS takes its threads from the environment.
+    """
     import numpy as np  # its import is measured
 
     imported()
@@ -36,7 +39,7 @@ def _softmax(np: Any, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _sigmoid(np: Any, values: NDArray[Any]) -> NDArray[Any]:
-    """Of any score, since nothing overflows: the scores of an unconverged model run into the hundreds."""
+    """The sigmoid, without overflow: the scores of an unconverged model run into the hundreds."""
     answer: NDArray[Any] = np.exp(-np.logaddexp(0, -values))
     return answer
 

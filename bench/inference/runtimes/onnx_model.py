@@ -1,4 +1,4 @@
-"""ONNX Runtime, as an engineer would call it."""
+"""The ONNX Runtime runtimes: plain calls, and IO binding."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
-    """NumPy arrays in and out."""
+    """Load the model; takes and returns NumPy arrays by `session.run`."""
     session = _open(path, threads, imported)
 
     def answer(images: NDArray[Any]) -> NDArray[Any]:
@@ -32,7 +32,7 @@ def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
 
 
 def load_bound(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
-    """Input and output bound to memory that stays; images are copied into it, and the answer is that memory."""
+    """Load the model with IO binding: images are copied to a bound input; the answer is the bound output itself."""
     session = _open(path, threads, imported)
     classes = session.get_outputs()[0].shape[1]
     bound: dict[int, tuple[Any, NDArray[Any], NDArray[Any]]] = {}

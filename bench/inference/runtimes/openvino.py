@@ -1,4 +1,4 @@
-"""OpenVINO, from the same ONNX file."""
+"""The OpenVINO runtime, on the ONNX file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
-    """One request at a time, for latency, in float32 whatever the processor offers."""
+    """Load the model for latency: one request at a time, in float32."""
     import openvino  # its import is measured
 
     imported()

@@ -1,4 +1,4 @@
-"""The nouns of the runtimes: a `Runtime` loads an artifact, and what comes out answers images."""
+"""Data types of the runtimes: `Runtime`, which loads a model file, and `Answer`, the function that it returns."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Answer = Callable[["NDArray[Any]"], "NDArray[Any]"]
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A way to answer with a trained model.
+    """A runtime that can run trained models.
 
     Attributes:
-        name: as tables have it.
-        artifact: what it loads: a key of `bench.inference.runtimes.artifacts.ARTIFACTS`.
-        frameworks: whose models it can answer with.
-        packages: what must be installed, by the names that Python imports.
-        load: takes the artifact's path and the number of CPU threads; imports the runtime first of all. Raises
-            Unavailable.
+        name: its name in tables.
+        artifact: the format that it loads: a key of `bench.inference.runtimes.artifacts.ARTIFACTS`.
+        frameworks: frameworks whose models it can run.
+        packages: import names of the packages that must be installed.
+        load: takes the artifact's path, the number of CPU threads, and a function that it calls once the runtime is
+            imported, which comes first. Raises Unavailable.
         exact: whether it computes in the trained model's precision. Where it does not, predictions may change, but the
             accuracy must hold (`bench.inference.runtimes.certificate`).
     """

@@ -1,4 +1,4 @@
-"""scikit-learn itself, on the model as joblib saved it."""
+"""The scikit-learn runtime, on the model as joblib saved it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def load(path: Path, _threads: int, imported: Callable[[], None]) -> Answer:
-    """Its `predict_proba`; BLAS takes its threads from the environment."""
+    """Load the model; answers by `predict_proba`. BLAS takes its threads from the environment."""
     import joblib  # its import is measured
     import sklearn.linear_model  # noqa: F401  the loaded model is of this module; its import is measured, too
 
