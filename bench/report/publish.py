@@ -16,7 +16,7 @@ from bench.report.pins import Pin, read_pins, write_pins
 from bench.report.readme import refresh_readme
 from bench.report.readme_sections import make_sections, mixed_machines
 from bench.report.registry import KINDS, Shown, make_pages, read_shown
-from bench.report.svg import make_numbers, write_pictures
+from bench.report.svg import write_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -77,17 +77,16 @@ def write_published(shown: Shown, readmes: Iterable[Path]) -> list[str]:
     if warnings:
         raise DensebenchError(" ".join(warnings))
     stored, sections = make_stored(shown), make_sections(shown)
-    for readme in readmes:
-        refresh_readme(readme, sections)
-    kept = {f"{name}.md" for name in pages} | {path.name for path in write_pictures(shown.results, stored)}
+    refreshed = [str(readme) for readme in readmes if refresh_readme(readme, sections)]
+    pictures = write_pictures(shown.results, stored)
+    kept = {f"{name}.md" for name in pages} | {path.name for path in pictures}
     lines = write_pages(shown.results, pages)
     for folder, pattern in (("tables", "*.md"), ("pictures", "*.svg")):
         for path in (shown.results / folder).glob(pattern):
             if path.name not in kept:
                 path.unlink()
                 lines.append(f"{path}: deleted, no pinned run gives it")
-    pictures = ", ".join(make_numbers(stored))
-    return [*lines, f"{shown.results / 'pictures'}: {pictures}", *map(str, readmes)]
+    return [*lines, *map(str, pictures), *refreshed]
 
 
 def unpinned(published: Path) -> list[Path]:

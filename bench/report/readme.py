@@ -50,8 +50,8 @@ def find_sections(readme: Path, text: str, sections: Mapping[str, str]) -> dict[
     return places
 
 
-def refresh_readme(readme: Path, sections: Mapping[str, str]) -> None:
-    """Replace the text of each section in a README.
+def refresh_readme(readme: Path, sections: Mapping[str, str]) -> bool:
+    """Put each section between the README's markers of its name; whether that changed the file.
 
     Raises:
         DensebenchError: as `find_sections`; the file is not changed.
@@ -59,5 +59,7 @@ def refresh_readme(readme: Path, sections: Mapping[str, str]) -> None:
     before = text = readme.read_text(encoding="utf-8")
     for name, (start, end) in reversed(find_sections(readme, text, sections).items()):
         text = f"{text[:start]}\n\n{sections[name]}\n\n{text[end:]}"
-    if text != before:
-        write_atomically(readme, text.encode())
+    if text == before:
+        return False
+    write_atomically(readme, text.encode())
+    return True

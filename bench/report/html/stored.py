@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bench.data.datasets import PUBLISHED_DATASET
+from bench.records.record import Run
 from bench.records.selection import is_whole
 from bench.report.html.view import YOURS
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from bench.records.record import Run
     from bench.records.releases import Attempt
     from bench.records.selftests import SelftestDuel
     from bench.report.registry import Shown
@@ -98,8 +98,8 @@ def _chosen(kind: str, published: Shown, own: Shown | None) -> Sequence[Any]:
     """The reader's own runs of a kind if they are whole, or else the published ones, or else any own ones."""
     mine = own.kinds[kind] if own else []
     public = published.kinds[kind]
-    if mine and (not public or all(not hasattr(one, "command") or is_whole(one) for one in mine)):
-        return [replace(one, origin=YOURS) if hasattr(one, "origin") else one for one in mine]
+    if mine and (not public or all(is_whole(one) for one in mine if isinstance(one, Run))):
+        return [replace(one, origin=YOURS) if isinstance(one, Run) else one for one in mine]
     return public
 
 
