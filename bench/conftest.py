@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +19,12 @@ from bench.files import short
 from bench.formats import format_counted
 from bench.host.devices import claim_device
 from bench.host.gpu import describe_gpu
-from bench.host.machine import describe_machine, machine_name, package_versions
-from bench.host.metadata import commit_text
+from bench.host.machine import machine_name
+from bench.host.metadata import collect_metadata
 from bench.progress import Progress, logging_to
-from bench.records.cases import BATCH_SIZES, SCIKIT_LEARN, case_name
-from bench.records.record import DEFAULT_BACKEND, SCHEMA, RunFileError, read_run
-from bench.records.run_file import reserve_run_path
+from bench.records.cases import BATCH_SIZES, DEFAULT_BACKEND, SCIKIT_LEARN, case_name
+from bench.records.record import RunFileError, RunReader
+from bench.records.run_file import RunWriter, reserve_run_path
 from bench.report.own_pages import beside_published, refresh_pages
 from bench.report.pages.suite import caption, headline_table, notices
 from bench.training.backends import backend, claim_backend
@@ -157,13 +155,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     recorder = session.config.stash.get(RECORDER, None)
     session.config.stash[PROGRESS].clear()
     session.exitstatus = OWN_STATUS.get(session.exitstatus, session.exitstatus)
-    if recorder is None or not recorder.timed:
-        return
-    complete = len(recorder.done) == len(recorder.planned)
-    recorder.save(complete=complete)
-    if recorder.save_error:
+    if recorder and recorder.records and not recorder.finish():
         session.exitstatus = session.exitstatus or FAILED
-        recorder.rescue(Path(tempfile.gettempdir()), complete=complete)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -177,23 +170,24 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         write(f"Ended early: {len(recorder.done)} of {len(recorder.planned)} cases are complete.", red=True)
     for trouble in recorder.troubles:
         write(trouble, red=True)
-    if recorder.timed:
+    if recorder.records:
         _write_summary(write, config.stash[OPTIONS], recorder)
 
 
 def _write_summary(write: Any, settings: SuiteOptions, recorder: Recorder) -> None:
+    reader = RunReader()
     try:
-        run = read_run(recorder.path)
+        run = reader.read(recorder.writer.path)
     except RunFileError as error:
         write(str(error), red=True)
         return
     for paragraph in (*notices(run), headline_table(run), caption(run)):
         write(f"\n{paragraph}")
-    for line in beside_published(run):
+    for line in beside_published(run, reader):
         write(f"\n{line}", yellow=True)
-    written = [short(recorder.path), *(short(file) for file in recorder.files)]
+    written = [short(recorder.writer.path), *(short(file) for file in recorder.files)]
     try:
-        written += refresh_pages(settings.results, "suite", run)
+        written += refresh_pages(settings.results, "suite", reader, run)
     except (OSError, DensebenchError) as error:
         write(f"the tables could not be written: {error}", red=True)
     write("\nWrote:")
@@ -203,43 +197,23 @@ def _write_summary(write: Any, settings: SuiteOptions, recorder: Recorder) -> No
 
 def _begin_recorder(config: pytest.Config, dataset: Dataset, path: Path, started_at: datetime) -> Recorder:
     settings = config.stash[OPTIONS]
-    session: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001  its only way in
-    machine_info = session.get_machine_info()
-    machine_info["node"] = machine_name()  # not the host's own name: run files are published
-    commit_info = config.hook.pytest_benchmark_generate_commit_info(config=config)
-    commit_info["project"] = "densebench"
-    machine, packages = describe_machine(), package_versions()
-    shared = {
-        "dataset": dataset.name,
-        "device": settings.device.name,
-        "quick": settings.quick,
-        "machine": machine,
-        "packages": packages,
-    }
+    facts = collect_metadata(
+        settings.device,
+        started_at,
+        command=settings.command,
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_source=dataset.source,
+        trainer=settings.trainer,
+        backend=settings.backend,
+        quick=settings.quick,
+        fallback_reason=_first_line(dataset.fallback_reason),
+        gpu=describe_gpu(settings.device.index) if settings.device.index is not None else None,
+    )
     return Recorder(
-        path=path,
-        run={
-            "schema": SCHEMA,
-            "started_at": started_at.isoformat(timespec="seconds"),
-            "commit": commit_text(commit_info),
-            "command": settings.command,
-            "threads": settings.device.threads,
-            "trainer": settings.trainer,
-            "backend": settings.backend,
-            "dataset_source": dataset.source,
-            "fallback_reason": _first_line(dataset.fallback_reason),
-            "gpu": describe_gpu(settings.device.index) if settings.device.index is not None else None,
-            **shared,
-        },
-        identity={"dataset_sha256": dataset.sha256, **shared},
-        benchmarks_json=partial(
-            config.hook.pytest_benchmark_generate_json,
-            config=config,
-            benchmarks=session.benchmarks,
-            include_data=True,
-            machine_info=machine_info,
-            commit_info=commit_info,
-        ),
+        writer=RunWriter(path, config.stash[PROGRESS]),
+        facts=facts,
+        identity={name: facts[name] for name in ("dataset", "dataset_sha256", "device")},
         progress=config.stash[PROGRESS],
     )
 

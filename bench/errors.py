@@ -42,12 +42,6 @@ class DensebenchError(Exception):
     status = USAGE
 
 
-class NotSavedError(DensebenchError):
-    """A measurement that could not be written to disk. The message says what is saved."""
-
-    status = FAILED
-
-
 class Unavailable(Exception):
     """Something that this machine, or this build of a framework, does not have, though nothing is broken."""
 

@@ -13,6 +13,7 @@ from bench.formats import format_duration
 from bench.inference import onnx_session
 from bench.inference.export import OPSET, PRECISIONS
 from bench.inference.parity import certify
+from bench.records.schema import InferRecord
 
 if TYPE_CHECKING:
     from bench.commands.suite.model_store import ModelStore
@@ -33,19 +34,19 @@ def test_infer(  # noqa: PLR0913, PLR0917  pytest passes fixtures by name
     """Time single calls of one batch size with one thread count."""
     timings = (onnx_session.QUICK_TIMINGS if model_store.quick else onnx_session.TIMINGS)[batch_size]
     with recorder.measuring(
-        benchmark, case, stage="infer", recipe=recipe.name, batch_size=batch_size, threads=threads
-    ) as extra_info:
+        benchmark, InferRecord, case, recipe=recipe.name, batch_size=batch_size, threads=threads
+    ) as fields:
         exported = model_store.exported(recipe)
-        extra_info.update(export_info(exported))
+        fields.update(export_info(exported))
         recorder.keep_file(f"{recipe.name}.onnx", exported.onnx.content)
         with onnx_session.open_session(exported.onnx, model_store.device, threads=threads) as session:
             certificate = certify(exported.probabilities, onnx_session.run_in_batches(session, model_store.test_images))
-            extra_info["parity"] = certificate.as_dict()
-            extra_info["providers"] = session.get_providers()
-            extra_info["nodes"] = onnx_session.nodes_by_provider(
+            fields["parity"] = certificate.as_dict()
+            fields["providers"] = session.get_providers()
+            fields["nodes"] = onnx_session.nodes_by_provider(
                 exported.onnx, model_store.device, model_store.test_images[:1]
             )
-            if faults := [*certificate.faults, *onnx_session.device_faults(extra_info["nodes"], model_store.device)]:
+            if faults := [*certificate.faults, *onnx_session.device_faults(fields["nodes"], model_store.device)]:
                 raise InvalidRow([f"{case}: {fault}" for fault in faults])
             call = onnx_session.primed_call(session, onnx_session.make_batch(model_store.test_images, batch_size))
             benchmark.pedantic(call, rounds=timings, iterations=1)
@@ -54,7 +55,7 @@ def test_infer(  # noqa: PLR0913, PLR0917  pytest passes fixtures by name
 
 
 def export_info(exported: Exported) -> dict[str, Any]:
-    """The `extra_info` of a model's latency rows."""
+    """The fields that all latency rows of a model share."""
     return {
         "runtime": "onnxruntime",
         "backend": exported.trained.backend,

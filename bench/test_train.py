@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InvalidRow
 from bench.formats import format_accuracy, format_duration
+from bench.records.schema import TrainRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,19 +36,19 @@ def test_train(benchmark: Any, recipe: Recipe, model_store: ModelStore, recorder
     """Time one whole training per seed."""
     with recorder.measuring(
         benchmark,
+        TrainRecord,
         case,
-        stage="train",
         recipe=recipe.name,
         batch_size=model_store.training(recipe).batch_size,
         threads=model_store.device.threads,
-    ) as extra_info:
+    ) as fields:
         try:
             outcomes = train_each_seed(benchmark, recipe, model_store, tell=lambda text: recorder.say(case, text))
         except Exception as error:
             model_store.refuse(recipe, f"{recipe.name} was not trained: {error}")
             raise
         model_store.keep(outcomes[0].trained)
-        extra_info.update(training_info(model_store, recipe, outcomes))
+        fields.update(training_info(model_store, recipe, outcomes))
         if faults := [fault for one in outcomes for fault in model_store.faults(one.trained, one.test_accuracy)]:
             raise InvalidRow(faults)
     if not benchmark.disabled:
@@ -92,7 +93,7 @@ def run(fit: Fit) -> None:
 
 
 def training_info(model_store: ModelStore, recipe: Recipe, outcomes: list[Outcome]) -> dict[str, Any]:
-    """The `extra_info` of a training row."""
+    """The fields of a training row that the trainings tell."""
     trained = [outcome.trained for outcome in outcomes]
     return {
         "trainer": trained[0].trainer,

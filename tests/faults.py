@@ -73,7 +73,7 @@ def fill_the_disk() -> None:
         saved.append(path)
         write_atomically(path, content)
 
-    PATCH.setattr("bench.commands.suite.recorder.write_atomically", write_once)
+    PATCH.setattr("bench.records.run_file.write_atomically", write_once)
 
 
 def stop(number: signal.Signals) -> None:

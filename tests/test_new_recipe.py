@@ -13,7 +13,7 @@ from bench.__main__ import main
 from bench.commands.runtimes.command import plan_cases
 from bench.inference.runtimes import RUNTIMES
 from bench.records.cases import BATCH_SIZES, case_name
-from bench.records.record import read_run, read_runs
+from bench.records.record import RunReader, read_run
 from bench.report.pages.suite import readme_table
 from bench.trials.duels.cases import known_cases, select_cases
 from models import RECIPES
@@ -66,7 +66,7 @@ def test_the_suite_trains_exports_and_times_it_compiled_like_its_own(tmp_path: P
     command = [sys.executable, "-m", "pytest", "bench/", *words, "--models", NEW.name, "--results", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    (run,), _ = read_runs(tmp_path)
+    (run,), _ = RunReader().read_folder(tmp_path)
     assert [record.case for record in run.records] == [
         case_name("train", NEW.name, trainer="compiled"),
         *LATENCIES,

@@ -13,6 +13,7 @@ import pytest
 
 from bench.errors import FAILED, INTERRUPTED
 from bench.records.record import Run, read_run
+from bench.records.schema import InferRecord, TrainRecord
 from models import RECIPES
 
 pytestmark = pytest.mark.slow
@@ -65,15 +66,14 @@ def test_every_row_of_a_run_carries_its_identity_and_its_extra_info(
     sound: tuple[subprocess.CompletedProcess[str], Path],
 ) -> None:
     run = only_run(sound[1])
-    for record in run.records:
-        assert {"dataset_sha256", "device", "packages", "machine", "contamination", "threads"} <= set(record.extra_info)
-        if record.stage == "train":
-            assert len(record.values_s) == len(record.test_accuracies) == 2
-            assert record.extra_info["test_images"] == 360
-        else:
-            assert record.extra_info["parity"]["images"] == 360
-            assert record.extra_info["providers"] == ["CPUExecutionProvider"]
-            assert record.extra_info["spinning"] is True
+    for train in run.of(TrainRecord):
+        assert (len(train.values_s), len(train.test_accuracies), train.test_images) == (2, 2, 360)
+        assert train.dataset_sha256
+        assert train.interference
+    for calls in run.of(InferRecord):
+        assert calls.parity
+        assert (calls.parity.images, calls.providers, calls.spinning) == (360, ("CPUExecutionProvider",), True)
+        assert calls.interference
     batch_one = [record for record in run.records if record.stage == "infer" and record.batch_size == 1]
     assert all(len(record.values_s) >= 1000 for record in batch_one)
 
@@ -83,7 +83,7 @@ def test_pytest_benchmark_reads_a_run_file(sound: tuple[subprocess.CompletedProc
     words = [sys.executable, "-m", "pytest_benchmark", "compare", str(path), "--columns=median,rounds"]
     answer = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert answer.returncode == 0, answer.stderr
-    assert "test_infer[deep_mlp-batch1-1thread]" in answer.stdout
+    assert "infer[deep_mlp,batch=1,threads=1]" in answer.stdout
     assert "test_train[deep_mlp]" in answer.stdout
 
 

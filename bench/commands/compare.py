@@ -17,13 +17,14 @@ from bench.errors import DensebenchError
 from bench.formats import NOT_MEASURED, format_accuracy, format_duration
 from bench.records.comparison import SEVERAL, median_s, obstacle, pair_cases, time_apart
 from bench.records.record import Run, RunFileError, read_run
+from bench.records.schema import TrainRecord
 from bench.report.markdown import escape
 from bench.report.pages.duel_table import packages_table
 from bench.stats.verdicts import INTERVAL_ERROR
 
 if TYPE_CHECKING:
     from bench.records.comparison import Pair
-    from bench.records.record import Record
+    from bench.records.schema import Record
 
 HEADERS = ("Case", "BASE", "HEAD", "HEAD / BASE", "Accuracy BASE → HEAD", "Runs", "")
 TEXT = ("Case", "")
@@ -31,7 +32,7 @@ WORDS = ("missing", "new", "failed", "not comparable")
 """What a case can be called that cannot be set side by side."""
 DEFAULT_FAIL_ON = "missing,failed"
 SAME_IN_ALL: dict[str, Callable[[Run], Any]] = {
-    "machine": lambda run: run.machine.get("name"),
+    "machine": lambda run: run.machine.name,
     "data set": lambda run: run.dataset,
     "device": lambda run: run.device,
     "--quick": lambda run: run.quick,
@@ -148,5 +149,7 @@ def _accuracies(pair: Pair) -> str:
 
 
 def _mean_accuracy(records: Sequence[Record]) -> str:
-    accuracies = [accuracy for record in records for accuracy in record.test_accuracies]
+    accuracies = [
+        accuracy for record in records if isinstance(record, TrainRecord) for accuracy in record.test_accuracies
+    ]
     return format_accuracy(statistics.fmean(accuracies)) if accuracies else NOT_MEASURED

@@ -15,7 +15,8 @@ from bench.host.devices import available_threads, parse_device
 from bench.host.gpu import count_gpus, find_missing
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
-from bench.records.record import DEFAULT_BACKEND, read_runs
+from bench.records.cases import DEFAULT_BACKEND
+from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.devices import devices_page, select_device_runs
@@ -67,10 +68,11 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
             words = [f"--backend={name}", f"--device={device}", f"--results={arguments.results}", *arguments.options]
             progress.done(f"\n=== {name}, {device}: pytest bench/ --benchmark-only {shlex.join(words)}")
             statuses.append((start or _start)([sys.executable, "-m", "pytest", "bench/", "--benchmark-only", *words]))
-    runs, warnings = read_runs(arguments.results)
+    reader = RunReader()
+    runs, warnings = reader.read_folder(arguments.results)
     if shown := select_device_runs(runs):
         progress.done(f"\n{devices_page(shown)}")
-    progress.done("\n  ".join([*warnings, "Wrote:", *refresh_pages(arguments.results, "devices")]))
+    progress.done("\n  ".join([*warnings, "Wrote:", *refresh_pages(arguments.results, "devices", reader)]))
     for (name, device), status in zip(jobs, statuses, strict=True):
         if status:
             progress.done(f"{name}, {device}: the run ended with status {status}")

@@ -23,7 +23,7 @@ from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.duels import FOLDER, SIDES, Margins, Row, outcomes, read_duel, run_content
 from bench.records.injection import parse_injection
-from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
+from bench.records.run_file import DEFAULT_RESULTS, Content, RunWriter, reserve_run_path
 from bench.report.pages.duel_table import VERDICTS, duel_page, verdicts
 from bench.stats.verdicts import CANNOT_TELL
 from bench.trials.duels.arena import SIDE_TIMEOUT_S, ProcessArena, check_packages
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     writer = RunWriter(_reserve(arguments, metadata), progress)
 
-    def content(*, complete: bool) -> dict[str, Any]:
+    def content(*, complete: bool) -> Content:
         return run_content(rows, metadata, complete=complete)
 
     def save() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shlex
 import sys
@@ -16,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench.commands.arguments import add_common, duration_s, names, words_of
 from bench.data.datasets import load_dataset
-from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
-from bench.files import write_atomically
+from bench.errors import ALARM, FAILED, FINE, DensebenchError
 from bench.host.devices import Device, parse_device
 from bench.host.machine import machine_name
 from bench.host.metadata import collect_metadata
@@ -25,8 +23,10 @@ from bench.host.process import run_to_end, side_environment
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.known_releases import Release, find_release, known_releases
+from bench.records.record import RunFileError, RunReader, read_run
 from bench.records.releases import FOLDER, read_attempts, select_attempts, with_release
-from bench.records.run_file import DEFAULT_RESULTS, encode_run, reserve_run_path
+from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
+from bench.records.schema import make_metadata
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.releases import versions_page
 from bench.training import KERAS_TRAINERS
@@ -35,8 +35,9 @@ from bench.trials.releases.probe import PROBE, ProbeRequest
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
+
+    from bench.records.run_file import Content
 
 MEMORY_BYTES = 1_500_000_000
 """Of one run of the suite."""
@@ -74,11 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Run every release, store each run, and print the page.
 
     Returns:
-        `ALARM` where a row is INVALID; else `FAILED` where some release did not run to its end, and `FINE` otherwise.
+        `ALARM` where a row is INVALID; else `FAILED` where some release did not run to its end or could not be
+        stored in its place, and `FINE` otherwise.
 
     Raises:
         DensebenchError: an option is wrong.
-        NotSavedError: a run cannot be stored.
     """
     device, timeout_s = parse_device(arguments.device), duration_s(arguments.time_limit, "--time-limit")
     load_dataset(arguments.dataset, arguments.data_dir)
@@ -101,15 +102,15 @@ def run(arguments: argparse.Namespace) -> int:
     with kept_on_interrupt(progress, kept), _pages_at_the_end(arguments.results, progress):
         for number, job in enumerate(jobs, start=1):
             progress.done(f"[{number}/{len(jobs)}] TensorFlow {job.release.name}, {job.what}")
-            content, trouble = attempt(job, device, arguments, timeout_s)
-            _store(arguments.results, with_release(content, job.release, trouble))
-            stored += 1
+            (metadata, records), trouble = attempt(job, device, arguments, timeout_s)
+            content = with_release(metadata, job.release, trouble), records
+            stored += _store(arguments.results, content, progress)
             troubles += bool(trouble)
-            invalid += bool(content["densebench"]["invalid"])
+            invalid += any(record.faults for record in records)
             progress.done(f"  {trouble or 'done'}")
     if invalid:
         return ALARM
-    return FAILED if troubles else FINE
+    return FAILED if troubles or stored < len(jobs) else FINE
 
 
 @contextmanager
@@ -118,9 +119,10 @@ def _pages_at_the_end(results: Path, progress: Progress) -> Iterator[None]:
     try:
         yield
     finally:
-        if attempts := select_attempts(read_attempts(results)[0]):
+        reader = RunReader()
+        if attempts := select_attempts(read_attempts(results, reader)[0]):
             progress.done(f"\n{versions_page(attempts)}")
-        progress.done("\n  ".join(["Wrote:", *refresh_pages(results, "releases")]))
+        progress.done("\n  ".join(["Wrote:", *refresh_pages(results, "releases", reader)]))
 
 
 def plan_jobs(releases: Sequence[Release], what: Sequence[str], rounds: int) -> list[Job]:
@@ -142,7 +144,7 @@ def select_releases(text: str | None) -> list[Release]:
     return sorted({find_release(word) for word in words_of(text)})
 
 
-def attempt(job: Job, device: Device, arguments: argparse.Namespace, timeout_s: float) -> tuple[Mapping[str, Any], str]:
+def attempt(job: Job, device: Device, arguments: argparse.Namespace, timeout_s: float) -> tuple[Content, str]:
     """The content of a run file, and what went wrong; without a single row where it did not run."""
     try:
         python = find_side(job.release.environment).python
@@ -154,8 +156,11 @@ def attempt(job: Job, device: Device, arguments: argparse.Namespace, timeout_s: 
         paths = sorted(Path(folder).rglob("*.json"))
         if not paths:
             return _nothing(job, device), trouble or "it left no run file"
-        content: dict[str, Any] = json.loads(paths[-1].read_text(encoding="utf-8"))
-        return content, trouble
+        try:
+            run = read_run(paths[-1])
+        except RunFileError as error:
+            return _nothing(job, device), trouble or str(error)
+        return (run.metadata, run.records), trouble
 
 
 def _main_words(arguments: argparse.Namespace, trainer: str, folder: str) -> list[str]:
@@ -187,9 +192,9 @@ def launch(command: Sequence[str], timeout_s: float) -> str:
     return ""
 
 
-def _nothing(job: Job, device: Device) -> dict[str, Any]:
+def _nothing(job: Job, device: Device) -> Content:
     """A run file's content without a row."""
-    metadata = collect_metadata(
+    facts = collect_metadata(
         device,
         datetime.now(timezone.utc),
         command="python -m bench versions",
@@ -197,20 +202,14 @@ def _nothing(job: Job, device: Device) -> dict[str, Any]:
         dataset="none",
         trainer=job.what,
         quick=False,
-        complete=False,
-        cases_planned=[],
-        invalid=[],
     )
-    return {"benchmarks": [], "densebench": metadata}
+    return make_metadata(facts, complete=False, cases_planned=[]), []
 
 
-def _store(results: Path, content: Mapping[str, Any]) -> None:
-    metadata = content["densebench"]
-    label = f"{metadata['versions']['release']}-{metadata['trainer']}-versions"
-    path = reserve_run_path(
-        results, f"{machine_name()}/{FOLDER}", label, datetime.fromisoformat(metadata["started_at"])
-    )
-    try:
-        write_atomically(path, encode_run(content))
-    except OSError as error:
-        raise NotSavedError(f"{path}: {error.strerror or error}. The runs before are saved.") from error
+def _store(results: Path, content: Content, progress: Progress) -> bool:
+    """Store a run; false where it lies elsewhere than it should."""
+    metadata = content[0]
+    label = f"{metadata.release.release if metadata.release else ''}-{metadata.trainer}-versions"
+    started_at = datetime.fromisoformat(metadata.started_at)
+    path = reserve_run_path(results, f"{machine_name()}/{FOLDER}", label, started_at)
+    return RunWriter(path, progress).finish(content)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from bench.commands.arguments import command_line, duration_s, public_word
 from bench.commands.duel import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
 from bench.data.datasets import load_dataset
-from bench.errors import ALARM, FAILED, FINE, DensebenchError, NotSavedError
-from bench.files import write_atomically
+from bench.errors import ALARM, FAILED, FINE, DensebenchError
 from bench.formats import format_counted
 from bench.host.machine import machine_name
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.duels import SIDES, run_content
-from bench.records.run_file import encode_run, reserve_run_path
+from bench.records.record import RunReader
+from bench.records.run_file import RunWriter, reserve_run_path
 from bench.records.selftests import FOLDER, SelftestDuel, by_id, read_selftest_duels, to_go_on_with
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.selftest import false_alarms, selftest_page
@@ -65,10 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         `ALARM` where the false alarms are too many for the promise of at most 1 in 100 to be true; else `FAILED` where
-        a duel failed, and `FINE` where none did.
+        a duel failed or could not be stored in its place, and `FINE` where none did.
 
     Raises:
-        DensebenchError: an option is wrong, the side or the data cannot be had, or a duel cannot be stored.
+        DensebenchError: an option is wrong, the side or the data cannot be had.
     """
     device, margins = duel_device(arguments.device), parse_margins(arguments)
     limits = Limits(duration_s(arguments.budget, "--budget"), duration_s(arguments.total, "--total"))
@@ -84,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     done = {one.key for one in before}
     progress.done(f"{len(trials)} duels, {len(done)} of them done; each one that ends is saved to {_folder(arguments)}")
     known: list[SelftestDuel] = []
+    saved: list[bool] = []
 
     def kept() -> str:
         where = f"{format_counted(len(known), 'duel')} in {_folder(arguments)}"
@@ -98,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
                 margins,
                 limits,
                 drawn=metadata["duel"]["seed"],
-                keep=lambda trial, ground, row: _keep(arguments, metadata, trial, ground, row),
+                keep=lambda *ended: saved.append(_keep(arguments, metadata, *ended, progress=progress)),
                 progress=progress,
             )
             progress.done(f"{left} duels are left; --resume goes on with them." if left else "All duels are done.")
@@ -106,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
             known = _conclude(arguments.results, metadata["selftest"]["id"], progress)
     if false_alarms(known).interval()[0] > ALARM_ERROR:
         return ALARM
-    return FINE if all(one.counts for one in known) else FAILED
+    return FINE if all(one.counts for one in known) and all(saved) else FAILED
 
 
 def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tuple[dict[str, Any], list[SelftestDuel]]:
@@ -121,7 +122,7 @@ def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tup
         "accuracy_margin": margins.accuracy,
     }
     metadata = duel_metadata(device, started_at, dataset, command=command_line(arguments), duel=duel, selftest=own)
-    before = to_go_on_with(read_selftest_duels(arguments.results)[0], metadata) if arguments.resume else []
+    before = to_go_on_with(read_selftest_duels(arguments.results, RunReader())[0], metadata) if arguments.resume else []
     if before:
         first = before[0].metadata
         metadata["selftest"] |= {name: first["selftest"][name] for name in ("id", "drawn")}
@@ -147,11 +148,18 @@ def _arenas(
     return arena
 
 
-def _keep(arguments: argparse.Namespace, metadata: dict[str, Any], trial: Trial, ground: Ground, row: Row) -> None:
-    """Store a duel that has ended.
+def _keep(  # noqa: PLR0913  what ended, and where it goes
+    arguments: argparse.Namespace,
+    metadata: dict[str, Any],
+    trial: Trial,
+    ground: Ground,
+    row: Row,
+    *,
+    progress: Progress,
+) -> bool:
+    """Store a duel that has ended; false where it lies elsewhere than it should.
 
     Raises:
-        NotSavedError: it cannot be written.
         DensebenchError: the side has changed since the first duel.
     """
     check_packages(metadata["packages_by_side"], ground.packages)
@@ -165,19 +173,17 @@ def _keep(arguments: argparse.Namespace, metadata: dict[str, Any], trial: Trial,
         "selftest": {**metadata["selftest"], "number": trial.number},
     }
     label = f"{metadata['dataset']}-{metadata['device'].replace(':', '')}-selftest"
-    path = _reserve(arguments, label, ended_at)
-    try:
-        write_atomically(path, encode_run(run_content([row], own, complete=True)))
-    except OSError as error:
-        raise NotSavedError(f"{path}: {error.strerror or error}. The duels before are saved.") from error
+    writer = RunWriter(_reserve(arguments, label, ended_at), progress)
+    return writer.finish(run_content([row], own, complete=True))
 
 
 def _conclude(results: Path, name: str, progress: Progress) -> list[SelftestDuel]:
     """The duels of this self-test as they are stored; their page is printed, and the stored one made anew."""
-    known = by_id(read_selftest_duels(results)[0]).get(name, [])
+    reader = RunReader()
+    known = by_id(read_selftest_duels(results, reader)[0]).get(name, [])
     if known:
         progress.done(f"\n{selftest_page(known)}")
-        progress.done("\n  ".join(["Wrote:", *refresh_pages(results, "selftest")]))
+        progress.done("\n  ".join(["Wrote:", *refresh_pages(results, "selftest", reader)]))
     return known
 
 

@@ -1,4 +1,4 @@
-"""Run metadata: machine, packages, commit, command, for all commands but the suite."""
+"""Run metadata: machine, packages, commit, command."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def collect_metadata(
         started_at: in UTC.
         command: the command line that repeats the run.
         more_packages: packages whose versions are stored besides `bench.host.machine.PACKAGES`.
-        facts: further entries: `dataset`, `trainer`, `quick` and so on (schema: `bench.records.record`).
+        facts: further entries: `dataset`, `trainer`, `quick` and so on (`bench.records.schema.Metadata`).
     """
     from pytest_benchmark.utils import get_commit_info
 

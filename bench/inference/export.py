@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.data.splits import PIXELS
 from bench.errors import DensebenchError
-from bench.records.record import DEFAULT_BACKEND
+from bench.records.cases import DEFAULT_BACKEND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,6 +6,8 @@ KEYS = ("trainer", "runtime", "batch", "threads")
 """What a name can say beside stage and model, in this order."""
 BATCH_SIZES = (1, 32, 1000)
 """Images per call in latency rows: one at a time, some, in bulk."""
+DEFAULT_BACKEND = "tensorflow"
+"""What Keras computes with, unless a run says otherwise."""
 SCIKIT_LEARN = "scikit-learn"
 """The trainer of scikit-learn's models, whatever trains the networks."""
 

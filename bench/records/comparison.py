@@ -14,6 +14,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.records.schema import TrainRecord
 from bench.stats.estimate import Centre, centre
 from bench.stats.verdicts import ALARM_ERROR, CANNOT_TELL, INTERVAL_ERROR, Finding, holm, select_word
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.duels import Margins
-    from bench.records.record import Record, Run
+    from bench.records.record import Run
+    from bench.records.schema import Record
 
 SEVERAL = 2
 """Runs per side from which on their own spread is used."""
@@ -35,9 +37,11 @@ IDENTITY = (
     "parameters",
     "train_images",
     "precision",
+    "dataset_sha256",
+    "opset",
+    "spinning",
 )
-EXTRA_INFO = ("dataset_sha256", "opset", "spinning")
-"""What must be equal, like these of what is stored beside a row, before two rows are compared."""
+"""What must be equal before two rows are compared."""
 
 Pair = tuple["Sequence[Record]", "Sequence[Record]"]
 
@@ -136,7 +140,7 @@ def obstacle(pair: Pair) -> tuple[str, str]:
 
 def median_s(record: Record) -> float:
     """The median seconds per call, or of a training per epoch, since early stopping may end it sooner."""
-    if record.stage != "train":
+    if not isinstance(record, TrainRecord):
         return statistics.median(record.values_s)
     return statistics.median(
         value_s / epochs for value_s, epochs in zip(record.values_s, record.epochs_run, strict=True)
@@ -187,15 +191,15 @@ def accuracy_apart(pair: Pair) -> Centre | None:
 
 
 def _identity(record: Record) -> dict[str, Any]:
-    attributes = {name: getattr(record, name) for name in IDENTITY}
-    return attributes | {name: record.extra_info.get(name) for name in EXTRA_INFO}
+    return {name: getattr(record, name, None) for name in IDENTITY}
 
 
 def _by_seed(records: Sequence[Record]) -> dict[int, float]:
     found: dict[int, list[float]] = {}
     for record in records:
-        for seed, accuracy in zip(record.seeds, record.test_accuracies, strict=True):
-            found.setdefault(seed, []).append(accuracy)
+        if isinstance(record, TrainRecord):
+            for seed, accuracy in zip(record.seeds, record.test_accuracies, strict=True):
+                found.setdefault(seed, []).append(accuracy)
     return {seed: statistics.fmean(accuracies) for seed, accuracies in found.items()}
 
 

@@ -1,19 +1,19 @@
 """Types of duels and their run files, which hold raw values only; all statistics are computed on reading.
 
-In a run file each case has two benchmarks, one per side. Data of blocks lies in `extra_info` as lists with an entry
-per block: `turns` (number of timings of the block), `firsts`, `seeds`, `test_accuracies`, `process_s`, `turns_s`.
+In a run file each case has two benchmarks, one per side (`bench.records.schema.DuelRecord`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
-from bench.records.record import SCHEMA, RunFileError, read_run
+from bench.records.record import RunFileError, read_run
 from bench.records.run_file import round_timings
+from bench.records.schema import DuelRecord, facts_of, make_metadata
 from bench.stats.estimate import block_ratio
 from bench.stats.verdicts import Finding, Series, judge
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.records.record import Run
-
+    from bench.records.run_file import Content
 
 FOLDER = "duels"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
-SHARED = ("dataset", "dataset_sha256", "device", "machine")
+SHARED = ("dataset", "dataset_sha256", "device")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,36 +170,16 @@ def ratios(row: Row) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def run_content(rows: Sequence[Row], metadata: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
-    """The content of a duel's run file.
+def run_content(rows: Sequence[Row], metadata: Mapping[str, Any], *, complete: bool) -> Content:
+    """The metadata and the rows of a duel's run file.
 
     Args:
         rows: the measured cases.
-        metadata: the object `densebench`, without the fields that are computed from the rows.
+        metadata: what is known before the duel, as `make_metadata` takes it.
         complete: true if the duel was not interrupted.
     """
-    every = [(extra_info, values_s) for row in rows for extra_info, values_s in _extra_info(row, metadata)]
-    return {
-        "benchmarks": [
-            {
-                "name": f"{extra_info['case']} {extra_info['side']}",
-                "extra_info": extra_info,
-                "stats": {"data": values_s},
-            }
-            for extra_info, values_s in every
-            if values_s and not extra_info["faults"]
-        ],
-        "densebench": {
-            **metadata,
-            "complete": complete,
-            "cases_planned": [row.case.name for row in rows],
-            "invalid": [
-                {**extra_info, "values_s": values_s}
-                for extra_info, values_s in every
-                if extra_info["faults"] or not values_s
-            ],
-        },
-    }
+    own = make_metadata(metadata, complete=complete, cases_planned=[row.case.name for row in rows])
+    return own, [record for row in rows for record in _records(row, metadata)]
 
 
 def read_duel(path: Path) -> tuple[dict[str, Any], list[Row]]:
@@ -215,94 +195,89 @@ def read_duel(path: Path) -> tuple[dict[str, Any], list[Row]]:
 
 
 def duel_of(run: Run) -> tuple[dict[str, Any], list[Row]]:
-    """Read a duel from a stored run: its metadata and its rows.
+    """Read a duel from a stored run: its metadata by their stored names, and its rows.
 
     Raises:
         RunFileError: it is not the run of a duel.
     """
+    sides: dict[str, dict[str, DuelRecord]] = {}
+    for record in run.of(DuelRecord):
+        sides.setdefault(record.case, {})[record.side] = record
+    if run.metadata.duel is None or set(sides) != set(run.metadata.cases_planned):
+        raise RunFileError(f"{run.file}: not the run file of a duel")
     try:
-        metadata = run.metadata
-        sides: dict[str, dict[str, Any]] = {}
-        for record in run.records:
-            sides.setdefault(record.case, {})[record.extra_info["side"]] = record
-        rows = [_row(sides[case]) for case in metadata["cases_planned"]]
-        known = {name: metadata[name] for name in (*metadata, "duel", "packages_by_side")}
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunFileError(f"{run.file}: not the run file of a duel: {error!r}") from error
-    return known, rows
+        rows = [_row(case, sides[case]) for case in run.metadata.cases_planned]
+    except ValueError as error:
+        raise RunFileError(f"{run.file}: not the run file of a duel: {error}") from error
+    return facts_of(run.metadata) | {"complete": run.complete}, rows
 
 
-def _extra_info(row: Row, metadata: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]]:
-    """Yield `extra_info` and the timings in seconds of each side of a row."""
-    faults = [*row.missing.values(), *([row.failed] if row.failed else [])]
+def _records(row: Row, metadata: Mapping[str, Any]) -> Iterator[DuelRecord]:
+    """Yield the stored row of each side."""
+    faults = (*row.missing.values(), *([row.failed] if row.failed else []))
     for index, side in enumerate(SIDES):
         timings = [block.head_s if index else block.base_s for block in row.blocks]
-        yield (
-            {
-                **asdict(row.case),
-                **{name: metadata[name] for name in SHARED},
-                "schema": SCHEMA,
-                "case": row.case.name,
-                "kind": row.case.stage,
-                "stage": "duel",
-                "side": side,
-                "packages": metadata["packages_by_side"].get(side, {}),
-                "status": "failed" if faults else "valid",
-                "faults": faults,
-                "quick": False,
-                "epochs": row.epochs,
-                "ends": row.ends,
-                "lost": row.lost,
-                "missing": row.missing,
-                "turns": [len(one) for one in timings],
-                "firsts": [block.first for block in row.blocks],
-                "seeds": [block.seed for block in row.blocks],
-                "test_accuracies": [block.accuracies[index] for block in row.blocks if block.accuracies],
-                "process_s": [round(block.process_s, 3) for block in row.blocks],
-                "turns_s": [round(block.turns_s, 3) for block in row.blocks],
-            },
-            round_timings([value_s for one in timings for value_s in one]),
+        yield DuelRecord(
+            case=row.case.name,
+            case_stage=row.case.stage,
+            recipe=row.case.recipe,
+            trainer=row.case.trainer,
+            batch_size=row.case.batch_size,
+            threads=row.case.threads,
+            **{name: metadata[name] for name in SHARED},
+            side=side,
+            packages=metadata["packages_by_side"].get(side, {}),
+            status="failed" if faults else "valid",
+            faults=faults,
+            epochs=row.epochs,
+            ends=tuple(row.ends),
+            lost=tuple(row.lost),
+            missing=row.missing,
+            turns=tuple(len(one) for one in timings),
+            firsts=tuple(block.first for block in row.blocks),
+            seeds=tuple(block.seed for block in row.blocks),
+            test_accuracies=tuple(block.accuracies[index] for block in row.blocks if block.accuracies),
+            process_s=tuple(round(block.process_s, 3) for block in row.blocks),
+            turns_s=tuple(round(block.turns_s, 3) for block in row.blocks),
+            values_s=round_timings([value_s for one in timings for value_s in one]),
         )
 
 
-def _row(records: Mapping[str, Any]) -> Row:
-    """A row from the records of both its sides."""
+def _row(name: str, records: Mapping[str, DuelRecord]) -> Row:
+    """A row from the records of both its sides. Raises ValueError where they do not fit each other."""
+    if set(records) != set(SIDES):
+        raise ValueError(f"{name} has the sides {', '.join(sorted(records))}")
     base, head = (records[side] for side in SIDES)
-    extra_info = base.extra_info
-    case = Case(base.case, extra_info["kind"], base.recipe, str(base.trainer), base.batch_size, base.threads)
-    cut = [_cut(record.values_s, record.extra_info["turns"]) for record in (base, head)]
+    case = Case(name, base.case_stage, base.recipe, str(base.trainer), base.batch_size, base.threads)
     pairs: list[tuple[float, ...]] = list(zip(base.test_accuracies, head.test_accuracies, strict=True))
     per_block = zip(
-        extra_info["seeds"],
-        extra_info["firsts"],
-        *cut,
-        pairs or [()] * len(cut[0]),
-        extra_info["process_s"],
-        extra_info["turns_s"],
+        base.seeds,
+        base.firsts,
+        _cut(base.values_s, base.turns),
+        _cut(head.values_s, head.turns),
+        pairs or [()] * len(base.turns),
+        base.process_s,
+        base.turns_s,
         strict=True,
     )
     blocks = [
         Block(seed=seed, first=first, base_s=one, head_s=other, accuracies=pair, process_s=process_s, turns_s=turns_s)
         for seed, first, one, other, pair, process_s, turns_s in per_block
     ]
+    if case.stage == "train" and blocks and not pairs:
+        raise ValueError(f"{name} is a training without accuracies")
     return Row(
         case=case,
-        epochs=extra_info["epochs"],
+        epochs=base.epochs,
         blocks=blocks,
-        lost=list(extra_info["lost"]),
-        ends=list(extra_info["ends"]),
-        missing=dict(extra_info["missing"]),
-        failed=next((fault for fault in extra_info["faults"] if fault not in extra_info["missing"].values()), None),
+        lost=list(base.lost),
+        ends=list(base.ends),
+        missing=dict(base.missing),
+        failed=next((fault for fault in base.faults if fault not in base.missing.values()), None),
     )
 
 
 def _cut(values_s: Sequence[float], turns: Sequence[int]) -> list[tuple[float, ...]]:
-    """The timings block by block.
-
-    Raises:
-        ValueError: there are not as many timings as the blocks' turns.
-    """
-    if sum(turns) != len(values_s):
-        raise ValueError(f"{len(values_s)} timings for {sum(turns)} turns")
+    """The timings block by block."""
     rest = iter(values_s)
     return [tuple(next(rest) for _ in range(count)) for count in turns]

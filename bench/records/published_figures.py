@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.records.seed_runs import macro_f1
+
 if TYPE_CHECKING:
-    from bench.records.seed_runs import SeedRun
+    from bench.records.schema import SeedRun
     from models.published import Figure
 
 COVERAGE = 0.95
@@ -79,7 +81,7 @@ def judge(figure: Figure, ours: Sample | None) -> str:
 
 def _value(figure: Figure, seed_run: SeedRun) -> float | None:
     if figure.metric == "macro F1":
-        return seed_run.macro_f1
+        return macro_f1(seed_run)
     if figure.metric == "probability":
         row = seed_run.probabilities.get(f"{figure.part}:{figure.image}", ())
         return row[figure.label] if figure.label is not None and figure.label < len(row) else None

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bench.errors import DensebenchError
 from bench.records.known_releases import Release, find_release
-from bench.records.record import Run, RunFileError, read_runs
+from bench.records.record import Run, RunFileError
+from bench.records.schema import ReleaseOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from bench.records.record import RunReader
+    from bench.records.schema import Metadata
 
 FOLDER = "versions"
 
@@ -29,10 +35,9 @@ class Attempt:
     trouble: str
 
 
-def with_release(content: Mapping[str, Any], release: Release, trouble: str) -> dict[str, Any]:
-    """A copy of a run file's content, with its release and the reason for missing rows added."""
-    own = {"release": release.name, "trouble": trouble}
-    return {**content, "densebench": {**content["densebench"], "versions": own}}
+def with_release(metadata: Metadata, release: Release, trouble: str) -> Metadata:
+    """A copy of a run's metadata, with its release and the reason for missing rows added."""
+    return msgspec.structs.replace(metadata, release=ReleaseOptions(release=release.name, trouble=trouble))
 
 
 def attempt_of(run: Run) -> Attempt:
@@ -41,18 +46,18 @@ def attempt_of(run: Run) -> Attempt:
     Raises:
         RunFileError: the run is not of a known release.
     """
+    own = run.metadata.release
+    if own is None:
+        raise RunFileError(f"{run.file}: not a run of a release")
     try:
-        own = run.metadata["versions"]
-        return Attempt(find_release(own["release"]), run, str(own["trouble"]))
+        return Attempt(find_release(own.release), run, own.trouble)
     except DensebenchError as error:
         raise RunFileError(f"{run.file}: {error}") from error
-    except (KeyError, TypeError) as error:
-        raise RunFileError(f"{run.file}: not a run of a release: {error!r}") from error
 
 
-def read_attempts(results: Path) -> tuple[list[Attempt], list[str]]:
+def read_attempts(results: Path, reader: RunReader) -> tuple[list[Attempt], list[str]]:
     """The readable runs of releases, oldest first, and a warning for each file that is not readable."""
-    runs, warnings = read_runs(results, FOLDER)
+    runs, warnings = reader.read_folder(results, FOLDER)
     attempts = []
     for run in runs:
         try:
@@ -80,4 +85,4 @@ def select_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 
 def _alike(run: Run) -> tuple[Any, ...]:
-    return run.machine.get("name"), run.dataset, run.device, run.threads, run.quick
+    return run.machine.name, run.dataset, run.device, run.threads, run.quick

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bench.errors import DensebenchError
 from bench.records import cases
-from bench.records.record import SCHEMA, Run, RunFileError, read_run
+from bench.records.record import Run, RunFileError, read_run
 from bench.records.run_file import round_timings
-from bench.records.seed_runs import STAGE, Result, read_result, stored_seed_runs
+from bench.records.schema import ReproductionRecord, facts_of, make_metadata
+from bench.records.seed_runs import Result, read_result
 from models.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.data.datasets import Dataset
+    from bench.records.run_file import Content
+    from bench.records.schema import Metadata
 
 FOLDER = "reproduction"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
@@ -32,33 +37,16 @@ def case_name(recipe: str) -> str:
 
 def run_content(
     results: Mapping[str, Result], datasets: Mapping[str, Dataset], metadata: Mapping[str, Any], *, complete: bool
-) -> dict[str, Any]:
-    """The content of a reproduction's run file, in the format of `bench.records.record`."""
-    rows = [(name, result, _extra_info(name, result, datasets, metadata)) for name, result in results.items()]
-    timings = {name: round_timings([one.fit_s for one in result.seed_runs]) for name, result, _ in rows}
-    sound = [row for row in rows if row[1].seed_runs and not row[1].faults]
-    unsound = [row for row in rows if row[1].faults]
-    return {
-        "benchmarks": [
-            {"name": case_name(name), "extra_info": extra_info, "stats": {"data": timings[name]}}
-            for name, _, extra_info in sound
-        ],
-        "densebench": {
-            **metadata,
-            "complete": complete,
-            "cases_planned": [case_name(name) for name in results],
-            "invalid": [{**extra_info, "values_s": timings[name]} for name, _, extra_info in unsound],
-        },
-    }
+) -> Content:
+    """The metadata and the rows of a reproduction's run file."""
+    own = make_metadata(metadata, complete=complete, cases_planned=[case_name(name) for name in results])
+    done = {name: result for name, result in results.items() if result.seed_runs or result.faults}
+    return own, [_record(name, result, datasets, own) for name, result in done.items()]
 
 
 def read_results(run: Run) -> dict[str, Result]:
-    """The stored result of each published recipe, by name.
-
-    Raises:
-        RunFileError: a row cannot be read.
-    """
-    found = {record.recipe: read_result(record) for record in run.records if record.stage == STAGE}
+    """The stored result of each published recipe, by name."""
+    found = {record.recipe: read_result(record) for record in run.of(ReproductionRecord)}
     return {name: found[name] for name in PUBLISHED if name in found}
 
 
@@ -67,7 +55,7 @@ class Stopped:
     """A reproduction that was stopped before its end.
 
     Attributes:
-        metadata: the stored object `densebench`.
+        metadata: what was known before it, as `make_metadata` takes it.
         recipes: names of the recipes that were planned.
     """
 
@@ -89,9 +77,8 @@ def find_unfinished(folder: Path) -> Stopped:
         except RunFileError:
             continue
         if not run.complete:
-            metadata = dict(run.metadata)
-            planned = [name for name in PUBLISHED if case_name(name) in metadata["cases_planned"]]
-            return Stopped(path, run, metadata, planned)
+            planned = [name for name in PUBLISHED if case_name(name) in run.metadata.cases_planned]
+            return Stopped(path, run, facts_of(run.metadata), planned)
     raise DensebenchError(
         f"--resume: {folder} holds no reproduction that was stopped; leave --resume out to begin one."
     )
@@ -117,30 +104,25 @@ def count_trainings(results: Mapping[str, Result]) -> int:
     return sum(len(result.seed_runs) for result in results.values())
 
 
-def _extra_info(
-    name: str, result: Result, datasets: Mapping[str, Dataset], metadata: Mapping[str, Any]
-) -> dict[str, Any]:
+def _record(name: str, result: Result, datasets: Mapping[str, Dataset], metadata: Metadata) -> ReproductionRecord:
     published = PUBLISHED[name]
-    training, first = published.recipe.training, result.seed_runs[0] if result.seed_runs else None
+    first = result.seed_runs[0] if result.seed_runs else None
     dataset = datasets.get(published.dataset)
-    status = "unavailable" if not result.available else "invalid" if result.faults else "valid"
-    return {
-        "schema": SCHEMA,
-        "case": case_name(name),
-        "stage": STAGE,
-        "status": status,
-        "faults": result.faults,
-        "recipe": name,
-        "source": published.source,
-        "dataset": published.dataset,
-        "dataset_sha256": dataset.sha256 if dataset else None,
-        "device": metadata["device"],
-        "threads": metadata["threads"],
-        "quick": metadata["quick"],
-        "batch_size": training.batch_size,
-        "trainer": first.trainer if first else None,
-        "parameters": first.parameters if first else None,
-        "train_images": first.train_images if first else None,
-        "specimen": result.first_model,
-        "repetitions": stored_seed_runs(result),
-    }
+    return ReproductionRecord(
+        case=case_name(name),
+        status="unavailable" if not result.available else "invalid" if result.faults else "valid",
+        faults=tuple(result.faults),
+        values_s=round_timings([one.fit_s or 0 for one in result.seed_runs]),
+        recipe=name,
+        source=published.source,
+        dataset=published.dataset,
+        dataset_sha256=dataset.sha256 if dataset else None,
+        device=metadata.device,
+        threads=metadata.threads,
+        batch_size=published.recipe.training.batch_size,
+        trainer=first.trainer if first else None,
+        parameters=first.parameters if first else None,
+        train_images=first.train_images if first else None,
+        first_model=result.first_model,
+        seed_runs=tuple(msgspec.structs.replace(one, fit_s=None) for one in result.seed_runs),
+    )

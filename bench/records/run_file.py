@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from pytest_benchmark import __version__ as pytest_benchmark_version
+from pytest_benchmark.stats import Stats
+
 from bench.errors import DensebenchError
 from bench.files import ROOT, write_atomically
-from bench.records.record import SCHEMA
+from bench.records.schema import SCHEMA
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bench.progress import Progress
-
+    from bench.records.schema import AnyRecord, Metadata
 
 PUBLISHED = ROOT / "results"
 """The published runs, and what is made of them: part of the project."""
 DEFAULT_RESULTS = PUBLISHED / "local"
 """The user's own runs, and what is made of them: git ignores it."""
+Content = tuple["Metadata", Sequence["AnyRecord"]]
+"""What a run file is made from: what is stored of the whole run, and its rows."""
 CLOCK_DIGITS = 9  # time.perf_counter ticks in nanoseconds
-_NUMBER_LIST = re.compile(r"\[\n\s+([-+.\deE,\n\s]+?)\n\s+\]")
+_NUMBER_LIST = re.compile(rb"\[\n\s+([-+.\deE,\n\s]+?)\n\s+\]")
 
 
 def reserve_run_path(results: Path, machine: str, label: str, started_at: datetime) -> Path:
@@ -48,33 +52,71 @@ def reserve_run_path(results: Path, machine: str, label: str, started_at: dateti
     return folder / f"{started_at:%Y%m%dT%H%M%SZ}-{label}-{secrets.token_hex(3)}.json"
 
 
-def encode_run(content: Mapping[str, Any]) -> bytes:
+def encode_run(metadata: Metadata, records: Sequence[AnyRecord]) -> bytes:
     """Encode a run as strict JSON with one line per field or list of numbers, for readable diffs.
 
-    NaN and infinities become ``null``. The run gets the schema number.
+    NaN and infinities become ``null``.
+
+    Args:
+        metadata: what is stored of the whole run, without its invalid rows.
+        records: all rows; those that have faults or no timings are stored as invalid.
     """
-    if "densebench" in content:
-        content = {**content, "densebench": {"schema": SCHEMA, **content["densebench"]}}
-    text = json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
-    return (_NUMBER_LIST.sub(_on_one_line, text) + "\n").encode()
+    valid = [record for record in records if record.values_s and not record.faults]
+    invalid = tuple(record for record in records if record.faults or not record.values_s)
+    content = {
+        **_header(metadata),
+        "benchmarks": [_benchmark(record) for record in valid],
+        "densebench": msgspec.structs.replace(metadata, schema=SCHEMA, invalid=invalid),
+    }
+    text = msgspec.json.format(msgspec.json.encode(content), indent=1)
+    return _NUMBER_LIST.sub(_on_one_line, text) + b"\n"
 
 
-def round_timings(values_s: list[float]) -> list[float]:
-    """Timings in seconds, rounded to the clock's resolution of a nanosecond."""
-    return [round(value, CLOCK_DIGITS) for value in values_s]
+def round_timings(values_s: Sequence[float]) -> tuple[float, ...]:
+    """Timings in seconds, rounded to the clock's resolution of a nanosecond, and at least that."""
+    return tuple(max(round(value, CLOCK_DIGITS), 10**-CLOCK_DIGITS) for value in values_s)
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _header(metadata: Metadata) -> dict[str, Any]:
+    """What pytest-benchmark stores of a whole run."""
+    machine = metadata.machine
+    return {
+        "machine_info": {
+            "node": machine.name,  # not the host's own name: run files are published
+            "system": machine.system,
+            "python_version": machine.python,
+            "cpu": {"brand_raw": machine.cpu, "count": machine.cpus},
+        },
+        "commit_info": {
+            "id": metadata.commit.rstrip("+"),
+            "dirty": metadata.commit.endswith("+"),
+            "project": "densebench",
+        },
+        "datetime": metadata.started_at,
+        "version": pytest_benchmark_version,
+    }
 
 
-def _on_one_line(match: re.Match[str]) -> str:
-    numbers = re.sub(r",\s+", ", ", match[1])
-    return f"[{numbers}]"
+def _benchmark(record: AnyRecord) -> dict[str, Any]:
+    """A row as pytest-benchmark stores it."""
+    stats: Any = Stats()  # type: ignore[no-untyped-call]  # it ships no types
+    stats.data = list(record.values_s)
+    side = getattr(record, "side", None)
+    name = f"{record.case} {side}" if side else record.case
+    return {
+        "name": name,
+        "fullname": name,
+        "group": None,
+        "param": None,
+        "params": None,
+        "options": {},
+        "extra_info": msgspec.structs.replace(record, values_s=()),
+        "stats": {**stats.as_dict(), "data": stats.data, "iterations": 1},
+    }
+
+
+def _on_one_line(match: re.Match[bytes]) -> bytes:
+    return b"[" + re.sub(rb",\s+", b", ", match[1]) + b"]"
 
 
 @dataclass
@@ -94,16 +136,16 @@ class RunWriter:
     error: str | None = None
     rescued: bool = False
 
-    def save(self, content: Mapping[str, Any]) -> None:
+    def save(self, content: Content) -> None:
         """Write the run, or note why that did not work."""
         try:
-            (self.write or write_atomically)(self.path, encode_run(content))
+            (self.write or write_atomically)(self.path, encode_run(*content))
             self.error = None
         except OSError as error:
             self.error = f"{self.path}: {error.strerror or error}"
             self.progress.done(f"NOT SAVED, will try again: {self.error}")
 
-    def finish(self, content: Mapping[str, Any]) -> bool:
+    def finish(self, content: Content) -> bool:
         """Write the run for the last time; where its folder cannot take it, into the temporary folder.
 
         Returns:

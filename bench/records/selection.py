@@ -43,7 +43,7 @@ def narrowed_by(run: Run) -> list[str]:
     reasons = ["quick"] if run.quick else []
     reasons += [] if run.complete else ["interrupted"]
     reasons += [f"{len(run.missing)} planned rows are missing"] if run.missing else []
-    unavailable = sum(record.extra_info.get("status") == "unavailable" for record in run.records)
+    unavailable = sum(record.status == "unavailable" for record in run.records)
     reasons += [f"{unavailable} rows need packages that were not there"] if unavailable else []
     for name, value in options(run):
         if name in OTHER_PLACE or name == "--quick":

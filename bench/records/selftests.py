@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
 from bench.records.duels import Margins, Outcome, Row, duel_of, outcomes
-from bench.records.record import Run, RunFileError, read_runs
+from bench.records.record import Run, RunFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from bench.records.record import RunReader
 
 FOLDER = "selftest"
 
@@ -68,9 +70,9 @@ def selftest_duel(run: Run) -> SelftestDuel:
     return SelftestDuel(metadata, rows[0])
 
 
-def read_selftest_duels(results: Path) -> tuple[list[SelftestDuel], list[str]]:
+def read_selftest_duels(results: Path, reader: RunReader) -> tuple[list[SelftestDuel], list[str]]:
     """The readable duels of all self-tests, oldest first, and a warning for each file that is not readable."""
-    runs, warnings = read_runs(results, FOLDER)
+    runs, warnings = reader.read_folder(results, FOLDER)
     selftest_duels = []
     for run in runs:
         try:

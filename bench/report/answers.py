@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from bench.formats import format_duration
 from bench.records.duels import SIDES
 from bench.records.other_rules import RULES
+from bench.records.schema import InferRecord, TrainRecord
 from bench.report.markdown import escape
+from bench.report.pages.runtimes import rows_of
 from bench.report.pages.selftest import false_alarms, injected
 from bench.report.pages.suite import HEADLINE_BATCH
 from bench.stats.estimate import student_quantile
@@ -20,7 +22,7 @@ from models import HEADLINE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.records.record import Record, Run
+    from bench.records.record import Run
     from bench.records.selftests import SelftestDuel
     from bench.report.pages.duels import StoredDuel
 
@@ -144,7 +146,7 @@ def _told_apart(one: Sequence[float], other: Sequence[float]) -> bool:
 
 def _quickest(run: Run, words: Mapping[str, str]) -> str:
     """The runtime with the least median time of one image; empty where that is ONNX Runtime itself."""
-    names = dict.fromkeys(str(record.extra_info.get("runtime")) for record in run.records)
+    names = dict.fromkeys(record.runtime for record in rows_of(run))
     found = {name: times[0] for name in names if (times := _runtime(run, name))}
     best = min(found, key=lambda name: found[name], default=RUNTIME)
     return "" if best == RUNTIME else words["quickest"].format(name=best, p50=format_duration(found[best]))
@@ -153,10 +155,10 @@ def _quickest(run: Run, words: Mapping[str, str]) -> str:
 def _models(run: Run) -> dict[str, tuple[float, float, Sequence[float]]]:
     """Mean accuracy (0-1), median seconds of one image on one thread, and accuracies by seed, of each valid model."""
     found: dict[str, tuple[float, float, Sequence[float]]] = {}
+    calls = [one for one in run.of(InferRecord) if one.batch_size == HEADLINE_BATCH and one.values_s]
     for recipe in dict.fromkeys(record.recipe for record in run.records):
-        records = [record for record in run.records if record.recipe == recipe]
-        train = next((one for one in records if one.stage == "train" and one.test_accuracies), None)
-        single = [one for one in records if one.stage == "infer" and one.batch_size == HEADLINE_BATCH and one.values_s]
+        train = next((one for one in run.of(TrainRecord) if one.recipe == recipe and one.test_accuracies), None)
+        single = [one for one in calls if one.recipe == recipe]
         if train and single and not any(one.faults for one in (train, *single)):
             fewest = min(single, key=lambda record: record.threads)
             accuracies = train.test_accuracies
@@ -179,10 +181,10 @@ def _against(run: Run | None, other: str) -> dict[str, str] | None:
 
 def _runtime(run: Run, name: str) -> tuple[float, float] | None:
     """Median seconds of one image and of the start, on one thread; ``None`` if either was not measured."""
-    rows: dict[str, Record] = {
+    rows = {
         record.stage: record
-        for record in run.records
-        if record.extra_info.get("runtime") == name
+        for record in rows_of(run)
+        if record.runtime == name
         and (record.recipe, record.threads) == (HEADLINE, 1)
         and (record.stage == "start" or record.batch_size == HEADLINE_BATCH)
         and record.values_s

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
+from bench.records.record import RunReader
 from bench.report.html.stored import make_stored
 from bench.report.readme import find_sections
 from bench.report.readme_sections import make_sections, mixed_machines
@@ -37,7 +38,7 @@ def check(results: Path, readmes: Sequence[Path]) -> list[str]:
     Raises:
         DensebenchError: `published.toml` cannot be read.
     """
-    shown = read_shown(results)
+    shown = read_shown(results, RunReader())
     pages, warnings = make_pages(shown)
     found = [*shown.warnings, *warnings, *check_pages(results / "tables", pages)]
     found += [mixed] if (mixed := mixed_machines(shown)) else []

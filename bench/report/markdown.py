@@ -59,8 +59,8 @@ def provenance(run: Run, packages: Sequence[str]) -> list[str]:
     machine, found = run.machine, run.packages
     versions = [f"{PACKAGE_NAMES[name]} {found[name]}" for name in packages if found.get(name)]
     return [
-        f"{machine.get('cpu')}, {machine.get('cpus')} CPUs",
-        ", ".join([f"Python {machine.get('python')}", *versions]),
+        f"{machine.cpu}, {machine.cpus} CPUs",
+        ", ".join([f"Python {machine.python}", *versions]),
         run.started_at[:10],
         f"commit {run.commit}",
         f"`{run.command}`",

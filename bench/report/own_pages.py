@@ -7,8 +7,9 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.files import short, write_atomically
-from bench.records.record import Run, RunFileError, read_run
+from bench.records.record import Run, RunFileError
 from bench.records.run_file import PUBLISHED
+from bench.records.schema import InferRecord, TrainRecord
 from bench.records.selection import is_whole
 from bench.report.pins import FILE, Pin, read_pins
 from bench.report.registry import KINDS, read_shown
@@ -17,28 +18,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from bench.records.record import Record
+    from bench.records.record import RunReader
+    from bench.records.schema import Record
 
 NOTABLE = 1.25
 """A factor between a run and the published one that is worth a word."""
-STOLEN_S, SWITCHES, LOAD = "steal_s", "involuntary_context_switches", "load_1min_before"
-"""What a row stores of its disturbance; see `bench.host.interference`."""
 STAGES = {"train": "training", "infer": "calls of ONNX Runtime"}
 
 
-def refresh_pages(results: Path, kind: str, run: Run | None = None) -> list[str]:
+def refresh_pages(results: Path, kind: str, reader: RunReader, run: Run | None = None) -> list[str]:
     """Make the pages of a kind anew from all runs in a folder, and return the lines that the command prints.
 
     Args:
         results: the folder that holds `raw`; one with a `published.toml` is left as it is.
         kind: a key of `KINDS`.
+        reader: what the command reads run files with.
         run: the new run; if a fuller run is shown in its place, a line says so.
     """
-    shown = read_shown(results)
-    if shown.pins is not None:
+    if read_pins(results) is not None:
         return [
             f"{short(results / 'tables')}: unchanged, made from {FILE}; `python -m bench report --publish` changes it"
         ]
+    shown = read_shown(results, reader)
     found, pages = shown.kinds[kind], KINDS[kind].pages
     lines = [f"skipped: {warning}" for warning in shown.warnings] + write_pages(results, pages(found))
     if run is None or kind == "devices":
@@ -70,13 +71,13 @@ def write_pages(results: Path, pages: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def beside_published(run: Run, published: Path = PUBLISHED) -> list[str]:
+def beside_published(run: Run, reader: RunReader, published: Path = PUBLISHED) -> list[str]:
     """Compare a run's times with the published run's on the same kind of machine; lines only where they differ much.
 
     A line each for what differs and for the signs of disturbance that the run has stored; none where the times are
     alike, or where no run was published on such a machine.
     """
-    other = _published_run(run, published)
+    other = _published_run(run, reader, published)
     if other is None or not is_whole(run):
         return []
     ratios = {stage: _ratio(run.records, other.records, stage) for stage in STAGES}
@@ -94,12 +95,12 @@ def beside_published(run: Run, published: Path = PUBLISHED) -> list[str]:
     return [line, f"{_disturbance(run)} `python -m bench doctor` tells what disturbs this machine now."]
 
 
-def _published_run(run: Run, published: Path) -> Run | None:
+def _published_run(run: Run, reader: RunReader, published: Path) -> Run | None:
     pins = read_pins(published) or {}
     for name in pins.get("suite", Pin()).runs:
-        for path in (published / "raw").glob(f"{run.machine.get('name')}/{name}.json"):
+        for path in (published / "raw").glob(f"{run.machine.name}/{name}.json"):
             try:
-                other = read_run(path)
+                other = reader.read(path)
             except RunFileError:
                 continue
             if _alike(other) == _alike(run):
@@ -108,7 +109,7 @@ def _published_run(run: Run, published: Path) -> Run | None:
 
 
 def _alike(run: Run) -> tuple[Any, ...]:
-    return run.machine.get("name"), run.dataset, run.device, run.threads, run.trainer, run.backend
+    return run.machine.name, run.dataset, run.device, run.threads, run.trainer, run.backend
 
 
 def _ratio(ours: Sequence[Record], theirs: Sequence[Record], stage: str) -> float | None:
@@ -124,22 +125,21 @@ def _ratio(ours: Sequence[Record], theirs: Sequence[Record], stage: str) -> floa
 
 def _median_s(record: Record) -> float:
     """The median seconds of a call, or of an epoch, since early stopping may shorten a training."""
-    if record.stage != "train":
+    if not isinstance(record, TrainRecord):
         return statistics.median(record.values_s)
     return statistics.median(value / epochs for value, epochs in zip(record.values_s, record.epochs_run, strict=True))
 
 
 def _disturbance(run: Run) -> str:
     """The interference that the rows of a run have stored, as a sentence."""
-    stored = [known for record in run.records if isinstance(known := record.extra_info.get("contamination"), dict)]
-    values = {
-        name: [value for known in stored if isinstance(value := known.get(name), (int, float))]
-        for name in (STOLEN_S, SWITCHES, LOAD)
-    }
-    stolen_s, switches, load = sum(values[STOLEN_S]), sum(values[SWITCHES]), max(values[LOAD], default=0)
+    rows: list[TrainRecord | InferRecord] = [*run.of(TrainRecord), *run.of(InferRecord)]
+    stored = [row.interference for row in rows if row.interference]
+    stolen_s = sum(one.steal_s or 0 for one in stored)
+    switches = sum(one.involuntary_context_switches for one in stored)
+    load = max((one.load_1min_before for one in stored), default=0)
     signs = [f"{stolen_s:.1f} s of CPU time stolen by the hypervisor"] if stolen_s >= 1 else []
     signs += [f"{switches:,.0f} involuntary context switches"] if switches else []
-    signs += [f"a load of {load:.1f}"] if load > (run.machine.get("cpus") or 1) else []
+    signs += [f"a load of {load:.1f}"] if load > (run.machine.cpus or 1) else []
     if not signs:
         return "The run has no sign of disturbance; a core of a shared machine can still run at half its speed."
     return f"Signs of disturbance in this run: {', '.join(signs)}."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.data.datasets import PUBLISHED_DATASET
 from bench.errors import DensebenchError
-from bench.records.record import Run, RunFileError, read_run
+from bench.records.record import Run, RunFileError, RunReader
 from bench.records.selection import narrowed_by, options
 from bench.report.html.stored import make_stored
 from bench.report.own_pages import write_pages
@@ -40,15 +40,16 @@ def publish(names: Sequence[str], own: Path, published: Path, readmes: Iterable[
         DensebenchError: a run is unknown or only part of one, or READMEs would mix machines.
         OSError: something could not be written.
     """
-    paths = [path for name in names for path in _find(name, own, published)]
-    pins = _pin_all(paths, read_pins(published) or {}, published)
+    reader = RunReader()
+    paths = [path for name in names for path in _find(name, own, published, reader)]
+    pins = _pin_all(paths, read_pins(published) or {}, published, reader)
     places = [published / "raw" / _below_raw(path) for path in paths]
     copies = {place: path for place, path in zip(places, paths, strict=True) if not place.exists()}
     try:
         for place, path in copies.items():
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
-        shown = _sound(read_shown(published, pins))
+        shown = _sound(read_shown(published, reader, pins))
     except BaseException:
         for place in copies:
             place.unlink(missing_ok=True)
@@ -93,10 +94,10 @@ def unpinned(published: Path) -> list[Path]:
     """The run files below a folder of published results that are not pinned, including unreadable ones."""
     pins = read_pins(published) or {}
     named = {name for pin in pins.values() if not pin.withdrawn for name in pin.runs}
-    found = []
+    found, reader = [], RunReader()
     for path in sorted((published / "raw").rglob("*.json")):
         try:
-            run = read_run(path)
+            run = reader.read(path)
         except RunFileError:
             found.append(path)
             continue
@@ -105,7 +106,7 @@ def unpinned(published: Path) -> list[Path]:
     return found
 
 
-def _find(name: str, own: Path, published: Path) -> list[Path]:
+def _find(name: str, own: Path, published: Path, reader: RunReader) -> list[Path]:
     """The run files with this path, name or self-test id. Raises DensebenchError where there is none."""
     path = Path(name)
     if path.is_file():
@@ -114,16 +115,16 @@ def _find(name: str, own: Path, published: Path) -> list[Path]:
         paths = sorted((results / "raw").rglob("*.json"))
         if found := [one for one in paths if one.stem == name]:
             return found[:1]
-        if found := [one for one in paths if _series(one) == name]:
+        if found := [one for one in paths if _series(one, reader) == name]:
             return found
     raise DensebenchError(f"--publish {name!r}: no run file has that name, below {own / 'raw'} or {published / 'raw'}.")
 
 
-def _series(path: Path) -> str | None:
+def _series(path: Path, reader: RunReader) -> str | None:
     if path.parent.name not in KINDS:
         return None
     try:
-        return read_run(path).series
+        return reader.read(path).series
     except RunFileError:
         return None
 
@@ -137,7 +138,7 @@ def _below_raw(path: Path) -> Path:
     return path.relative_to(Path(*parts[: start + 1]))
 
 
-def _pin_all(paths: Sequence[Path], pins: Mapping[str, Pin], published: Path) -> dict[str, Pin]:
+def _pin_all(paths: Sequence[Path], pins: Mapping[str, Pin], published: Path, reader: RunReader) -> dict[str, Pin]:
     """A copy of the pins, with these runs in place of those that they replace."""
     found: dict[str, list[Run]] = {}
     for path in paths:
@@ -146,7 +147,7 @@ def _pin_all(paths: Sequence[Path], pins: Mapping[str, Pin], published: Path) ->
         if folder not in KIND_OF_FOLDER:
             raise DensebenchError(f"{path} lies in a folder of no kind of run. Known: {', '.join(KIND_OF_FOLDER)}.")
         try:
-            run = read_run(path)
+            run = reader.read(path)
         except RunFileError as error:
             raise DensebenchError(str(error)) from error
         kind = KIND_OF_FOLDER[folder]
@@ -157,12 +158,14 @@ def _pin_all(paths: Sequence[Path], pins: Mapping[str, Pin], published: Path) ->
     for kind, runs in found.items():
         if kind == SUITE:
             plain = [run for run in runs if _has_only(run, "--dataset")]
-            _replace(new, SUITE, plain, published, lambda run: run.dataset)
+            pinned = _pinned(new, SUITE, published, reader)
+            _replace(new, SUITE, plain, pinned, lambda run: run.dataset)
             of_devices = [run for run in runs if run.dataset == PUBLISHED_DATASET and _has_only(run, *OF_DEVICES)]
             for run in runs:
                 if run not in plain and run not in of_devices:
                     raise DensebenchError(f"{run.file}: no published page shows runs of `{run.command}`.")
-            _replace(new, DEVICES, of_devices, published, lambda run: f"{run.backend} {run.device}")
+            pinned = _pinned(new, DEVICES, published, reader)
+            _replace(new, DEVICES, of_devices, pinned, lambda run: f"{run.backend} {run.device}")
         else:
             new[kind] = Pin(tuple(dict.fromkeys(run.series or run.name for run in runs)))
     return {kind: new[kind] for kind in KINDS if kind in new}
@@ -173,17 +176,21 @@ def _has_only(run: Run, *names: str) -> bool:
     return all(name in names for name, _ in options(run))
 
 
+def _pinned(pins: Mapping[str, Pin], kind: str, published: Path, reader: RunReader) -> list[Run]:
+    """The runs of a kind that are pinned. Raises DensebenchError where one cannot be read."""
+    paths = [path for name in pins.get(kind, Pin()).runs for path in (published / "raw").glob(f"*/{name}.json")]
+    try:
+        return [reader.read(path) for path in paths]
+    except RunFileError as error:
+        raise DensebenchError(str(error)) from error
+
+
 def _replace(
-    pins: dict[str, Pin], kind: str, runs: Sequence[Run], published: Path, place: Callable[[Run], str]
+    pins: dict[str, Pin], kind: str, runs: Sequence[Run], pinned: Sequence[Run], place: Callable[[Run], str]
 ) -> None:
     """Pin runs of a kind, each in place of the pinned run with the same `place`; drop those of other machines."""
     if not runs:
         return
-    known: dict[str, Run] = {}
-    for name in pins.get(kind, Pin()).runs:
-        for path in (published / "raw").glob(f"*/{name}.json"):
-            old = read_run(path)
-            if old.machine.get("name") == runs[0].machine.get("name"):
-                known[place(old)] = old
+    known = {place(run): run for run in pinned if run.machine.name == runs[0].machine.name}
     known |= {place(run): run for run in runs}
     pins[kind] = Pin(tuple(run.name for run in known.values()))

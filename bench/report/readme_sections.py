@@ -37,7 +37,7 @@ def mixed_machines(shown: Shown) -> str | None:
     found: dict[str, list[str]] = {}
     for kind in README_KINDS:
         for run in shown.candidates[kind]:
-            kinds = found.setdefault(str(run.machine.get("name")), [])
+            kinds = found.setdefault(str(run.machine.name), [])
             kinds += [kind] if kind not in kinds else []
     if len(found) < 2:  # noqa: PLR2004  one machine mixes with nothing
         return None

@@ -8,30 +8,38 @@ from typing import TYPE_CHECKING, Any
 
 from bench.data.datasets import DATASETS, PUBLISHED_DATASET
 from bench.records.duels import FOLDER as DUELS
-from bench.records.record import SHAPE_ERRORS, Run, RunFileError, check_extra_info, read_runs
+from bench.records.record import SHAPE_ERRORS, Run, RunFileError, RunReader
 from bench.records.releases import FOLDER as RELEASES
 from bench.records.releases import attempt_of, select_attempts
 from bench.records.reproductions import FOLDER as REPRODUCTION
+from bench.records.schema import (
+    InferRecord,
+    ReproductionRecord,
+    RuntimeRecord,
+    StartRecord,
+    TrainerRecord,
+    TrainRecord,
+)
 from bench.records.selection import fullest, narrowed_by
 from bench.records.selftests import FOLDER as SELFTEST
 from bench.records.selftests import newest_selftest, selftest_duel
 from bench.report.pages.devices import devices_pages, select_device_runs
 from bench.report.pages.duels import duels_page, stored_duel
 from bench.report.pages.releases import versions_page
-from bench.report.pages.reproduction import check_reproduction, reproduction_pages
+from bench.report.pages.reproduction import reproduction_pages
 from bench.report.pages.runtimes import FOLDER as RUNTIMES
-from bench.report.pages.runtimes import NEEDS as RUNTIMES_NEEDS
 from bench.report.pages.runtimes import runtimes_page
 from bench.report.pages.selftest import selftest_page
 from bench.report.pages.suite import tables_page
 from bench.report.pages.trainers import FOLDER as TRAINERS
-from bench.report.pages.trainers import NEEDS as TRAINERS_NEEDS
 from bench.report.pages.trainers import trainer_page
 from bench.report.pins import FILE, Pin, read_pins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from bench.records.schema import Record
 
 LONGEST = 120
 """Characters of an error that are quoted."""
@@ -58,8 +66,17 @@ class Kind:
     whole: bool = True
 
 
-def _itself(run: Run) -> Run:
+def _with_rows(run: Run, kinds: tuple[type[Record], ...]) -> Run:
+    """The run itself. Raises RunFileError where a row is of another kind."""
+    for record in run.records:
+        if not isinstance(record, kinds):
+            raise RunFileError(
+                f"{run.file}: {record.case[:80]}: a row of the kind {record.stage!r} lies in this folder"
+            )
     return run
+
+
+_of_suite = partial(_with_rows, kinds=(TrainRecord, InferRecord))
 
 
 def _one_per_dataset(runs: Sequence[Run]) -> list[Run]:
@@ -88,17 +105,20 @@ def _page_of_all(name: str, make: Callable[[Sequence[Any]], str], shown: Sequenc
 
 
 KINDS: dict[str, Kind] = {
-    "suite": Kind(".", _itself, _one_per_dataset, lambda runs: {run.dataset: tables_page(run) for run in runs}),
-    "devices": Kind(".", _itself, select_device_runs, devices_pages),
+    "suite": Kind(".", _of_suite, _one_per_dataset, lambda runs: {run.dataset: tables_page(run) for run in runs}),
+    "devices": Kind(".", _of_suite, select_device_runs, devices_pages),
     "trainers": Kind(
-        TRAINERS, partial(check_extra_info, needs=TRAINERS_NEEDS), _one, partial(_page, "trainers", trainer_page)
+        TRAINERS, partial(_with_rows, kinds=(TrainerRecord,)), _one, partial(_page, "trainers", trainer_page)
     ),
     "runtimes": Kind(
-        RUNTIMES, partial(check_extra_info, needs=RUNTIMES_NEEDS), _one, partial(_page, "runtimes", runtimes_page)
+        RUNTIMES,
+        partial(_with_rows, kinds=(RuntimeRecord, StartRecord)),
+        _one,
+        partial(_page, "runtimes", runtimes_page),
     ),
     "reproduction": Kind(
         REPRODUCTION,
-        check_reproduction,
+        partial(_with_rows, kinds=(ReproductionRecord,)),
         _one_reproduction,
         lambda runs: reproduction_pages(runs[0]) if runs else {},
     ),
@@ -142,11 +162,12 @@ class Shown:
         return self.pins[kind].withdrawn if self.pins and kind in self.pins else None
 
 
-def read_shown(results: Path, pins: Mapping[str, Pin] | None = None) -> Shown:
+def read_shown(results: Path, reader: RunReader, pins: Mapping[str, Pin] | None = None) -> Shown:
     """Read a folder of results, and select what is shown of it.
 
     Args:
         results: the folder that holds `raw`.
+        reader: what the command reads run files with.
         pins: what is published of it; that of its `published.toml` where it is ``None``.
 
     Raises:
@@ -156,7 +177,7 @@ def read_shown(results: Path, pins: Mapping[str, Pin] | None = None) -> Shown:
     stored: dict[str, list[Run]] = {}
     warnings: list[str] = []
     for folder in dict.fromkeys(kind.folder for kind in KINDS.values()):
-        stored[folder], more = read_runs(results, folder)
+        stored[folder], more = reader.read_folder(results, folder)
         warnings += more
     kinds, candidates = {}, {}
     for name, kind in KINDS.items():

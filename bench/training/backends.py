@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import DensebenchError, unknown_name
 from bench.host.devices import placement, start_tensorflow
 from bench.host.process import on_cpus, own_cpus
-from bench.records.record import DEFAULT_BACKEND
+from bench.records.cases import DEFAULT_BACKEND
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,6 @@ from bench.errors import (
     UNTOLD,
     USAGE,
     DensebenchError,
-    NotSavedError,
     gravest,
     unknown_name,
 )
@@ -74,7 +73,7 @@ def test_a_name_that_is_not_known_gets_the_closest_whatever_its_case(word: str, 
 
 def test_each_exit_status_has_one_meaning_and_errors_have_theirs() -> None:
     assert list(MEANINGS) == [0, 1, 2, 3, 4, 130]
-    assert (DensebenchError.status, NotSavedError.status) == (USAGE, FAILED)
+    assert DensebenchError.status == USAGE
     assert pytest.ExitCode.USAGE_ERROR == USAGE
 
 

@@ -15,7 +15,7 @@ from bench.commands.bisect import exit_status
 from bench.errors import DensebenchError
 from bench.records.bisections import Found, Step
 from bench.records.known_releases import Release, find_release, known_releases, releases_between
-from bench.records.record import read_runs
+from bench.records.record import RunReader
 from bench.report.pages.bisection import answer, bisection_page
 from bench.trials.duels.sides import Side
 from bench.trials.releases.search import search
@@ -191,7 +191,7 @@ def test_each_duel_is_stored_and_the_answer_is_shown(
     word = "slower" if look_for == "time" else "worse"
     assert f"**train[deep_mlp,trainer=fit] became {word} in 2.19 (2.18 was still as 2.15)" in shown
     assert fake == ["tf215 tf220", "tf215 tf218", "tf215 tf219", "tf218 tf219"]
-    runs, warnings = read_runs(tmp_path, "duels")
+    runs, warnings = RunReader().read_folder(tmp_path, "duels")
     assert (len(runs), warnings) == (4, [])
 
 

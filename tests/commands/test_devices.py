@@ -14,7 +14,7 @@ from bench.commands import devices
 from bench.commands.devices import select_devices
 from bench.errors import DensebenchError
 from bench.host.gpu import MissingRequirement
-from bench.records.record import read_runs
+from bench.records.record import RunReader
 from bench.report.pages.devices import devices_caption, devices_table, select_device_runs
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
@@ -41,7 +41,9 @@ def store(results: Path, device: str, threads: int, factor: float, **metadata: A
 def test_each_device_is_held_against_one_thread(tmp_path: Path) -> None:
     store(tmp_path, "cpu", 2, 0.5)
     store(tmp_path, "cpu:1", 1, 1.0)
-    rows = [line.split("|") for line in devices_table(select_device_runs(read_runs(tmp_path)[0])).splitlines()]
+    rows = [
+        line.split("|") for line in devices_table(select_device_runs(RunReader().read_folder(tmp_path)[0])).splitlines()
+    ]
     one, all_cores = ([cell.strip() for cell in row] for row in rows[2:])
     assert one[1:4] == ["deep_mlp", "tensorflow", "cpu:1"]
     assert one[5:9] == ["9,600 (1.00×)", "8.00 µs (1.00×)", "1,000,000 (1.00×)", "CPU:0; 4 by CPUExecutionProvider"]
@@ -53,7 +55,7 @@ def test_the_caption_has_the_commands_that_make_all_its_runs(tmp_path: Path) -> 
         for device, threads in (("cpu:1", 1), ("cpu", 2)):
             command = f"pytest bench/ --benchmark-only --backend={backend} --device={device}{options}"
             store(tmp_path, device, threads, 1.0, backend=backend, command=command)
-    caption = devices_caption(select_device_runs(read_runs(tmp_path)[0]))
+    caption = devices_caption(select_device_runs(RunReader().read_folder(tmp_path)[0]))
     assert "`python -m bench devices --device all --backend tensorflow,jax`" in caption
     assert "`python -m bench devices --device all --backend torch -- --seeds=5`" in caption
     assert caption.count("`python -m bench devices") == 2
@@ -67,7 +69,7 @@ def test_a_row_that_ran_elsewhere_is_invalid_and_no_base(tmp_path: Path) -> None
         [train_row(device="gpu:0")], device="gpu:0", invalid=[refuse(row, fault)], cases_planned=["train[deep_mlp]"]
     )
     (tmp_path / "raw" / "machine" / "gpu.json").write_text(json.dumps(content), encoding="utf-8")
-    table = devices_table(select_device_runs(read_runs(tmp_path)[0]))
+    table = devices_table(select_device_runs(RunReader().read_folder(tmp_path)[0]))
     assert "| INVALID |" in " ".join(table.splitlines()[-1].split())
 
 
@@ -76,7 +78,7 @@ def test_runs_of_other_machines_parts_of_runs_and_quick_ones_are_left_out(tmp_pa
     store(tmp_path, "cpu", 2, 1.0, quick=True)
     store(tmp_path, "cpu", 2, 1.0, complete=False)
     store(tmp_path, "cpu", 2, 1.0, machine={"name": "another"})
-    assert [run.device for run in select_device_runs(read_runs(tmp_path)[0])] == ["cpu:1"]
+    assert [run.device for run in select_device_runs(RunReader().read_folder(tmp_path)[0])] == ["cpu:1"]
 
 
 def test_all_devices_are_those_that_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:

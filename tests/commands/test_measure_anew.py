@@ -10,6 +10,7 @@ import pytest
 
 from bench.commands.report.measure import Part, forget, measure, plan
 from bench.errors import DensebenchError
+from bench.records.record import RunReader
 from bench.records.run_file import PUBLISHED
 from bench.report.registry import read_shown
 
@@ -37,7 +38,7 @@ class Tox:
 
 
 def test_each_command_of_a_pinned_run_is_run_once_in_its_environment() -> None:
-    parts = plan(read_shown(PUBLISHED), [])
+    parts = plan(read_shown(PUBLISHED, RunReader()), [])
     commands = [part.command for part in parts]
     assert len(commands) == len(set(commands))
     assert Part("suite", "bench", "pytest bench/ --benchmark-only") in parts
@@ -68,6 +69,6 @@ def test_a_broken_note_of_what_is_done_is_one_line(tmp_path: Path, text: str) ->
 @pytest.mark.slow
 def test_an_unknown_kind_and_one_that_is_not_published_are_named() -> None:
     with pytest.raises(DensebenchError, match="unknown kind of run 'trainer'"):
-        plan(read_shown(PUBLISHED), ["trainer"])
+        plan(read_shown(PUBLISHED, RunReader()), ["trainer"])
     with pytest.raises(DensebenchError, match="no run of releases is published"):
-        plan(read_shown(PUBLISHED), ["releases"])
+        plan(read_shown(PUBLISHED, RunReader()), ["releases"])

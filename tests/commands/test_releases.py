@@ -15,7 +15,8 @@ from bench.commands import releases as versions
 from bench.commands.releases import Job, launch, plan_jobs
 from bench.errors import DensebenchError
 from bench.records.known_releases import Release
-from bench.records.releases import read_attempts, select_attempts, with_release
+from bench.records.record import RunReader
+from bench.records.releases import read_attempts, select_attempts
 from bench.report.pages.releases import versions_page, versions_table
 from bench.trials.duels.sides import Side
 from bench.trials.releases.probe import PROBE
@@ -27,7 +28,8 @@ INFER = "infer[deep_mlp,batch=1,threads=1]"
 def store(results: Path, minor: int, *rows: dict[str, Any], trouble: str = "", **metadata: Any) -> None:
     folder = results / "raw" / "machine" / "versions"
     folder.mkdir(parents=True, exist_ok=True)
-    content = with_release(run_content(list(rows), **metadata), Release(2, minor), trouble)
+    own = {"release": f"2.{minor}", "trouble": trouble}
+    content = run_content(list(rows), **metadata, versions=own)
     (folder / f"{len(list(folder.iterdir()))}.json").write_text(json.dumps(content), encoding="utf-8")
 
 
@@ -38,7 +40,7 @@ def probe_row(case: str, stage: str, values_s: tuple[float, ...], **extra_info: 
 
 
 def table(results: Path) -> dict[str, list[str]]:
-    lines = versions_table(select_attempts(read_attempts(results)[0])).splitlines()
+    lines = versions_table(select_attempts(read_attempts(results, RunReader())[0])).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: row[1:] for row in cells}
 
@@ -84,7 +86,7 @@ def test_a_release_that_failed_has_a_column_and_a_line_that_says_why(tmp_path: P
     rows = table(tmp_path)
     assert rows[f"{INFER}: call"][1] == "failed"
     assert rows["train[deep_mlp,trainer=compiled]: epoch"] == ["–", "failed", "new"]
-    page = versions_page(select_attempts(read_attempts(tmp_path)[0]))
+    page = versions_page(select_attempts(read_attempts(tmp_path, RunReader())[0]))
     assert "**2.20 FAILED: it does not install**" in page
     assert "**2.21 FAILED: it ended with status 3**" in page
 
@@ -110,15 +112,15 @@ def test_probes_are_judged_by_the_spread_of_their_processes(tmp_path: Path) -> N
 
 def test_where_no_release_ran_the_page_says_so(tmp_path: Path) -> None:
     store(tmp_path, 20, trouble="it does not install")
-    assert "No release ran." in versions_page(select_attempts(read_attempts(tmp_path)[0]))
+    assert "No release ran." in versions_page(select_attempts(read_attempts(tmp_path, RunReader())[0]))
 
 
 def test_a_failure_is_forgotten_once_the_release_ran(tmp_path: Path) -> None:
     store(tmp_path, 20, trouble="it does not install", started_at="2026-01-01")
     store(tmp_path, 20, infer_row(), started_at="2026-01-02")
-    assert [one.trouble for one in select_attempts(read_attempts(tmp_path)[0])] == [""]
+    assert [one.trouble for one in select_attempts(read_attempts(tmp_path, RunReader())[0])] == [""]
     store(tmp_path, 20, trouble="it crashed", started_at="2026-01-03")
-    assert [one.trouble for one in select_attempts(read_attempts(tmp_path)[0])] == ["", "it crashed"]
+    assert [one.trouble for one in select_attempts(read_attempts(tmp_path, RunReader())[0])] == ["", "it crashed"]
 
 
 def test_runs_of_other_data_and_quick_ones_are_left_out(tmp_path: Path) -> None:

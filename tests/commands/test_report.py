@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
+from bench.records.record import RunReader
 from bench.report.pins import read_pins
 from bench.report.readme import markers
 from bench.report.readme_sections import RESULTS_TABLE, headline
@@ -50,7 +51,7 @@ def report(published: Path, results: Path, *words: str) -> int:
 
 
 def chosen(results: Path) -> str | None:
-    run = headline(read_shown(results))
+    run = headline(read_shown(results, RunReader()))
     return run.file if run else None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from bench.inference.runtimes.artifacts import ARTIFACTS
 from bench.inference.runtimes.certificate import examine
 from bench.progress import Progress
 from bench.records.record import read_run
-from bench.report.pages.runtimes import runtimes_page
+from bench.records.run_file import encode_run
+from bench.report.pages.runtimes import rows_of, runtimes_page
 from bench.report.registry import KINDS
 from models import RECIPES
 from tests import fake_runs
@@ -187,7 +187,7 @@ def measured(answers: dict[str, dict[str, Any]], rounds: int = 2) -> list[Case]:
 
 def stored(cases: list[Case], path: Path, **metadata: Any) -> Path:
     content = run_content(cases, {**METADATA, **metadata}, complete=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
+    path.write_bytes(encode_run(*content))
     return path
 
 
@@ -255,7 +255,7 @@ def test_the_whole_command_on_a_tiny_data_set(tmp_path: Path, capsys: pytest.Cap
     assert main(["runtimes", *words, "--results", str(tmp_path)]) == 0
     (path,) = tmp_path.glob("raw/*/runtimes/*.json")
     run = read_run(path)
-    assert {record.extra_info["runtime"] for record in run.records} >= {
+    assert {record.runtime for record in rows_of(run)} >= {
         "scikit-learn predict_proba",
         "ONNX Runtime",
         "NumPy",

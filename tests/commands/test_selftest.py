@@ -10,6 +10,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands import selftest as command
+from bench.records.record import RunReader
 from bench.records.selftests import read_selftest_duels
 from bench.report.pages.selftest import gate_table
 from tests.fake_duel import INFER, TRAIN, lose
@@ -41,10 +42,10 @@ def test_a_self_test_stores_each_duel_and_goes_on_where_it_stopped(
     assert arenas == [None, "train:5%", "labels:50%", None, "infer:5%"]
     page = (tmp_path / "tables" / "selftest.md").read_text(encoding="utf-8")
     assert page in capsys.readouterr().out
-    first = {one.key: one.metadata["duel"]["seed"] for one in read_selftest_duels(tmp_path)[0]}
+    first = {one.key: one.metadata["duel"]["seed"] for one in read_selftest_duels(tmp_path, RunReader())[0]}
     assert selftest(tmp_path, "--duels", "2", "--inject", "none,5%,labels:50%", "--resume") == 0
     assert len(arenas) == 10
-    duels, warnings = read_selftest_duels(tmp_path)
+    duels, warnings = read_selftest_duels(tmp_path, RunReader())
     assert (len(duels), warnings) == (10, [])
     assert len({one.metadata["selftest"]["id"] for one in duels}) == 1
     assert first.items() < {one.key: one.metadata["duel"]["seed"] for one in duels}.items()
@@ -108,6 +109,6 @@ def test_other_files_are_said_and_left_out(tmp_path: Path) -> None:
     folder = tmp_path / "raw" / "machine" / "selftest"
     folder.mkdir(parents=True)
     (folder / "broken.json").write_text(json.dumps({"benchmarks": []}), encoding="utf-8")
-    duels, warnings = read_selftest_duels(tmp_path)
+    duels, warnings = read_selftest_duels(tmp_path, RunReader())
     assert duels == []
     assert "broken.json" in warnings[0]

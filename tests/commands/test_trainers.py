@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -22,7 +23,9 @@ from bench.errors import DensebenchError, Unavailable
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.host.worker_side import serve
 from bench.progress import Progress
-from bench.records.record import Run, read_run, read_runs
+from bench.records.record import Run, RunReader, read_run
+from bench.records.run_file import encode_run
+from bench.records.schema import TrainerRecord
 from bench.report.pages.trainers import FOLDER, flops_per_image, time_to_accuracy, trainer_page, trainer_table
 from bench.report.registry import make_pages, read_shown
 from models import RECIPES
@@ -104,7 +107,7 @@ def stored(folder: Path, cases: list[Case], name: str = "run.json", **metadata: 
     content = trainers_command.run_content(cases, {**METADATA, **metadata}, complete=True)
     path = folder / "raw" / "machine" / FOLDER / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
+    path.write_bytes(encode_run(*content))
     return read_run(path)
 
 
@@ -190,14 +193,13 @@ def test_a_variant_that_did_not_learn_is_invalid() -> None:
 
 def test_the_time_to_the_accuracy_is_unknown_where_it_is_not_reached_or_was_not_stored(tmp_path: Path) -> None:
     run = stored(tmp_path, measured(blocks=2)[0])
-    assert {time_to_accuracy(record) for record in run.records if record.recipe == "deep_mlp"} == {"–"}
-    content = trainers_command.run_content(measured()[0], METADATA, complete=True)
-    for row in content["benchmarks"]:
-        del row["extra_info"]["accuracies_by_block"], row["extra_info"]["warm_up_epochs"]
+    assert {time_to_accuracy(record) for record in run.of(TrainerRecord) if record.recipe == "deep_mlp"} == {"–"}
+    metadata, rows = trainers_command.run_content(measured()[0], METADATA, complete=True)
+    before = [msgspec.structs.replace(row, accuracies_by_block=(), warm_up_epochs=None) for row in rows]
     path = tmp_path / "old.json"
-    path.write_text(json.dumps(content), encoding="utf-8")
+    path.write_bytes(encode_run(metadata, before))
     old = read_run(path)
-    assert {time_to_accuracy(record) for record in old.records} == {"–"}
+    assert {time_to_accuracy(record) for record in old.of(TrainerRecord)} == {"–"}
     assert "0.87" in trainer_page(old)
 
 
@@ -209,7 +211,7 @@ def test_without_fit_there_are_rates_but_no_ratios(tmp_path: Path) -> None:
 
 def test_run_files_of_the_models_are_not_taken_for_runs_of_the_suite(tmp_path: Path) -> None:
     stored(tmp_path, measured()[0])
-    assert read_runs(tmp_path) == ([], [])
+    assert RunReader().read_folder(tmp_path) == ([], [])
 
 
 def test_the_page_shows_the_newest_of_the_most_complete_runs(tmp_path: Path) -> None:
@@ -221,11 +223,11 @@ def test_the_page_shows_the_newest_of_the_most_complete_runs(tmp_path: Path) -> 
     command = "python -m bench trainers --device=cpu:1"
     stored(tmp_path, cases, "one-thread.json", started_at="2026-01-06", device="cpu:1", command=command)
     (tmp_path / "raw" / "machine" / FOLDER / "broken.json").write_text("{", encoding="utf-8")
-    shown = read_shown(tmp_path)
+    shown = read_shown(tmp_path, RunReader())
     assert [run.file for run in shown.kinds["trainers"]] == ["whole.json"]
     assert "run file `whole.json`" in make_pages(shown)[0]["trainers"]
     assert "broken.json" in shown.warnings[0]
-    assert make_pages(read_shown(tmp_path / "nothing")) == ({}, [])
+    assert make_pages(read_shown(tmp_path / "nothing", RunReader())) == ({}, [])
 
 
 @pytest.mark.parametrize(

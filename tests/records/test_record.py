@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.records.record import RunFileError, read_run, read_runs
+from bench.records.record import RunFileError, RunReader, read_run
+from bench.records.schema import InferRecord, TrainRecord
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
 
@@ -18,10 +19,12 @@ def write(path: Path, content: Any) -> Path:
 
 def test_a_run_keeps_its_raw_timings_and_extra_info(tmp_path: Path) -> None:
     run = read_run(write(tmp_path / "run.json", run_content([train_row(), infer_row(batch_size=32)])))
-    train, infer = run.records
+    (train,), (infer,) = run.of(TrainRecord), run.of(InferRecord)
     assert train.values_s == (10.0, 12.0, 11.0)
     assert train.test_accuracies == (0.86, 0.87, 0.88)
-    assert (infer.case, infer.batch_size, infer.max_abs_diff) == ("infer[deep_mlp,batch=32,threads=1]", 32, 4.2e-7)
+    assert (infer.case, infer.batch_size) == ("infer[deep_mlp,batch=32,threads=1]", 32)
+    assert infer.parity
+    assert infer.parity.max_abs_diff == 4.2e-7
     assert (run.commit, run.complete, run.missing) == ("abc1234", True, ())
 
 
@@ -50,20 +53,23 @@ def spoil(**metadata: Any) -> dict[str, Any]:
     [
         ("", "not a densebench run file"),
         ('{"benchmarks": [', "not a densebench run file"),
-        ("[1, 2]", "where list stands"),
+        ("[1, 2]", "Expected `object`, got `array`"),
         ("[" * 100_000, "not a densebench run file"),
-        ({"benchmarks": []}, "'densebench' is missing"),
-        (spoil(schema=2), "schema 2; this version reads 1"),
-        (spoil(schema=True), "'schema' is 'True'"),
-        (spoil(quick="no"), "'quick' is 'no'"),
-        (spoil(cases_planned=[1]), "list of strings"),
-        (run_content([train_row(epochs_run=["two"])]), "finite numbers"),
-        (run_content([train_row(values_s=(1.0, float("nan")))]), "finite numbers"),
-        (run_content([train_row(values_s=(1.0, -1.0))]), "not above 0"),
-        (run_content([infer_row(parity={"max_abs_diff": "small"})]), "'max_abs_diff' is 'small'"),
-        (run_content([infer_row(batch_size=10**400)]), "too large a number"),
+        ({"benchmarks": []}, "missing required field `densebench`"),
+        (spoil(schema=3), "`int` <= 2 - at `$.densebench.schema`"),
+        (spoil(schema=True), "Expected `int`, got `bool` - at `$.densebench.schema`"),
+        (spoil(quick="no"), "Expected `bool`, got `str` - at `$.densebench.quick`"),
+        (spoil(cases_planned=[1]), "`$.densebench.cases_planned[0]`"),
+        (run_content([train_row(epochs_run=["two"])]), "Expected `int`, got `str`"),
+        (run_content([train_row(values_s=(1.0, float("nan")))]), "JSON is malformed"),
+        (run_content([train_row(values_s=(1.0, -1.0))]), "`$.benchmarks[0].stats.data[1]`"),
+        (
+            run_content([infer_row(parity={"max_abs_diff": "small"})]),
+            "`$.benchmarks[0].extra_info.parity.max_abs_diff`",
+        ),
+        (run_content([infer_row(batch_size=10**400)]), "Expected `int` <= 9007199254740992"),
         (run_content([train_row(seeds=[0])]), "not one seed, accuracy, ... for each"),
-        (run_content([train_row(first_step_s=[None, "soon", 1.0])]), "finite numbers"),
+        (run_content([train_row(first_step_s=[None, "soon", 1.0])]), "got `str`"),
     ],
 )
 def test_a_broken_run_file_is_named_with_what_is_wrong(tmp_path: Path, content: Any, warning: str) -> None:
@@ -79,7 +85,7 @@ def test_broken_run_files_do_not_hide_the_others(tmp_path: Path) -> None:
     write(tmp_path / "raw/machine/a.json", run_content([], started_at="2026-01-02"))
     write(tmp_path / "raw/machine/broken.json", "{")
     write(tmp_path / "raw/machine/.a.json.x.tmp", "half written")
-    runs, warnings = read_runs(tmp_path)
+    runs, warnings = RunReader().read_folder(tmp_path)
     assert [run.started_at for run in runs] == ["2026-01-01", "2026-01-02"]
     assert len(warnings) == 1
     assert "broken.json" in warnings[0]
@@ -87,4 +93,4 @@ def test_broken_run_files_do_not_hide_the_others(tmp_path: Path) -> None:
 
 def test_a_file_that_may_not_be_read_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "raw/machine/folder.json").mkdir(parents=True)
-    assert "Is a directory" in read_runs(tmp_path)[1][0]
+    assert "Is a directory" in RunReader().read_folder(tmp_path)[1][0]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.records.record import Run, read_run
+from bench.records.record import Run, RunReader, read_run
 from bench.records.run_file import PUBLISHED
 from bench.report.answers import TEXTS, ship_answer, trust_answer, upgrade_answer
 from bench.report.registry import read_shown
@@ -44,7 +44,7 @@ def test_nothing_stored_answers_nothing() -> None:
 
 def test_both_languages_have_the_same_figures() -> None:
     assert TEXTS["en"].keys() == TEXTS["ko"].keys()
-    shown = read_shown(PUBLISHED)
+    shown = read_shown(PUBLISHED, RunReader())
     english, korean = (upgrade_answer(shown.kinds["duels"], None, language) for language in ("en", "ko"))
     for figure in ("1.12", "2.16", "2.21", "slower", "non-inferior"):
         assert figure in english

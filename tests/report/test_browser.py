@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bench.records.record import RunReader
 from bench.report.html.page import write_report
 from bench.report.html.stored import make_stored
 from bench.report.registry import read_shown
@@ -36,7 +37,7 @@ if not REQUIRED:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the published runs."""
     folder = tmp_path_factory.mktemp("report")
-    return write_report(make_stored(read_shown(ROOT / "results"), page=folder), folder)[0]
+    return write_report(make_stored(read_shown(ROOT / "results", RunReader()), page=folder), folder)[0]
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +211,8 @@ def test_hostile_text_stays_text(chromium: Any, tmp_path: Path) -> None:
     metadata = {"commit": evil, "machine": {"name": evil, "cpu": evil, "cpus": 2}, "device": evil}
     path.write_text(json.dumps(run_content(rows, **metadata)), encoding="utf-8")
     visit = Visit(
-        chromium, write_report(make_stored(read_shown(tmp_path), page=tmp_path / "report"), tmp_path / "report")[0]
+        chromium,
+        write_report(make_stored(read_shown(tmp_path, RunReader()), page=tmp_path / "report"), tmp_path / "report")[0],
     )
     visit.see_all()
     assert visit.errors == []

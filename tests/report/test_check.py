@@ -11,6 +11,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands.report.command import readmes_of
+from bench.records.record import RunReader
 from bench.report.check import check, check_prose, differences
 from bench.report.pins import read_pins, write_pins
 from bench.report.registry import read_shown
@@ -94,7 +95,7 @@ def test_figures_of_several_machines_are_refused(copied: Path) -> None:
     raw.unlink()
     shutil.copytree(RESULTS / "raw", raw, ignore=shutil.ignore_patterns("versions", "selftest"))
     (path,) = raw.glob("*/runtimes/*.json")
-    name = read_shown(copied).kinds["runtimes"][0].machine["name"]
+    name = read_shown(copied, RunReader()).kinds["runtimes"][0].machine.name
     path.write_text(path.read_text(encoding="utf-8").replace(name, "another-machine"), encoding="utf-8")
     assert any("would mix figures of different machines" in line for line in check(copied, []))
 

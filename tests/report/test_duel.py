@@ -10,13 +10,15 @@ import pytest
 from bench.errors import DensebenchError
 from bench.records.duels import SIDES, Row, outcomes, read_duel, run_content
 from bench.records.record import read_run
+from bench.records.run_file import encode_run
+from bench.records.schema import DuelRecord
 from bench.report.pages.duel_table import duel_page
 from tests.fake_duel import COMPILED, INFER, MARGINS, METADATA, TRAIN, FakeArena, lose, selftest_duels
 from tests.fake_runs import run_content as suite_content
 
 
 def stored(rows: list[Row], path: Path, *, complete: bool = True) -> Path:
-    path.write_text(json.dumps(run_content(rows, METADATA, complete=complete)), encoding="utf-8")
+    path.write_bytes(encode_run(*run_content(rows, METADATA, complete=complete)))
     return path
 
 
@@ -52,7 +54,7 @@ def test_a_run_file_is_read_like_any_other(tmp_path: Path) -> None:
     selftest_duels(FakeArena(trouble=lose("HEAD", 1, 2)), rows)
     run = read_run(stored(rows, tmp_path / "run.json", complete=False))
     assert (run.complete, run.missing) == (False, ())
-    assert {record.extra_info["side"] for record in run.records} == set(SIDES)
+    assert {record.side for record in run.of(DuelRecord)} == set(SIDES)
 
 
 @pytest.mark.parametrize(

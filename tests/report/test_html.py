@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
+from bench.records.record import RunReader
+from bench.records.schema import Gallery, SampleImage
 from bench.report.html.page import SECTIONS, build_page, embed, make_sections
 from bench.report.html.sections.curves import parting, sound
 from bench.report.html.sections.headline import model_summaries, pareto
@@ -38,7 +40,7 @@ def report(results: Path, *words: str) -> int:
 
 def read_stored(results: Path) -> Stored:
     """What the page of a folder of results shows."""
-    return make_stored(read_shown(results), page=results / "report")
+    return make_stored(read_shown(results, RunReader()), page=results / "report")
 
 
 def make(results: Path) -> tuple[list[Section], list[str], str]:
@@ -266,15 +268,17 @@ def test_curves_part_at_the_median_epoch_of_least_validation_loss() -> None:
     assert parting([{"loss": [3, 2]}]) is None
 
 
-def test_only_lists_of_numbers_are_curves() -> None:
-    assert sound({"loss": [1, 2.5], "val_loss": ["x"], "accuracy": True, "other": [1]}) == {"loss": [1, 2.5]}
+def test_a_curve_ends_where_a_training_diverged() -> None:
+    assert sound({"loss": [1, 2.5], "val_loss": [None, 1], "accuracy": [0.5, None], "other": [1]}) == {
+        "loss": [1, 2.5],
+        "accuracy": [0.5],
+    }
 
 
-def test_images_of_a_wrong_shape_are_left_out() -> None:
-    good = {"label": 1, "pixels": "A" * 1048}
-    images = {"a": good, "b": {**good, "label": 2}, "c": {**good, "pixels": "A"}, "d": 3}
-    assert sound_gallery({"x": {"class_names": ["p", "q"], "images": images}, "y": 3})["x"]["images"] == {"a": good}
-    assert sound_gallery(None) == {}
+def test_images_of_an_unknown_class_are_left_out() -> None:
+    good, other = (SampleImage(label=label, pixels="A" * 1048) for label in (1, 2))
+    gallery = {"x": Gallery(class_names=("p", "q"), images={"a": good, "b": other})}
+    assert sound_gallery(gallery)["x"].images == {"a": good}
 
 
 def test_text_for_plots_and_scripts_is_escaped() -> None:
@@ -294,7 +298,7 @@ def test_a_time_axis_has_ticks_that_people_read() -> None:
 
 def test_your_own_runs_stand_beside_the_published_ones_and_are_told_apart(tmp_path: Path) -> None:
     store(tmp_path, run_content([train_row(), infer_row()], started_at="2026-02-01"), "mine")
-    own, public = read_shown(tmp_path), read_shown(ROOT / "results")
+    own, public = read_shown(tmp_path, RunReader()), read_shown(ROOT / "results", RunReader())
     stored = make_stored(public, own, page=tmp_path / "report")
     assert {run.file: run.origin for run in stored.main}["mine.json"] == YOURS
     assert {run.origin for run in stored.main} == {YOURS, "published"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -21,7 +20,8 @@ from bench.errors import DensebenchError
 from bench.host.devices import Device
 from bench.inference.export import INPUT_NAME, export
 from bench.inference.parity import certify
-from bench.records.record import read_runs
+from bench.records.record import RunReader
+from bench.records.schema import InferRecord, TrainRecord
 from bench.training import find_trainer
 from bench.training.backends import BACKENDS, backend_name, claim_backend
 from bench.training.epochs import run_epochs
@@ -110,11 +110,11 @@ def test_each_backend_trains_exports_and_is_certified(backend: str, trainer: str
     environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
     assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-2000:]
-    (run,), _ = read_runs(tmp_path)
+    (run,), _ = RunReader().read_folder(tmp_path)
     assert run.backend == backend
-    train = [record for record in run.records if record.stage == "train"]
-    assert {record.extra_info["backend"] for record in run.records} == {backend}
+    train = run.of(TrainRecord)
+    assert {record.backend for record in train} | {record.backend for record in run.of(InferRecord)} == {backend}
     assert {record.trainer for record in train} == {trainer}
-    assert all(json.loads(json.dumps(record.extra_info["placed_on"])) == ["CPU:0"] for record in train)
+    assert all(record.placed_on == ("CPU:0",) for record in train)
     assert not any(record.faults for record in run.records)
     assert np.mean([record.test_accuracies[0] for record in train]) > 0.5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from bench.files import write_atomically
 from bench.host.process import NOT_INHERITED, side_environment
 from bench.progress import Progress
 from bench.records.duels import Row, read_duel, run_content
-from bench.records.run_file import RunWriter
+from bench.records.run_file import Content, RunWriter, encode_run
 from bench.trials.duels.arena import ProcessArena, check_packages
 from bench.trials.duels.blocks import SideFailed, SideMissing
 from bench.trials.duels.sides import Side
@@ -151,7 +150,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[RunWriter, Di
     return RunWriter(tmp_path / "results" / "run.json", Progress(shown), disk.write), disk, shown
 
 
-def content(rows: list[Row]) -> dict[str, Any]:
+def content(rows: list[Row]) -> Content:
     return run_content(rows, METADATA, complete=False)
 
 
@@ -188,6 +187,6 @@ def test_a_duel_that_could_not_be_saved_at_all_fails(tmp_path: Path, monkeypatch
 def test_a_row_without_blocks_survives_the_file(tmp_path: Path) -> None:
     row = Row(INFER, failed="HEAD: the worker ended with status 1")
     path = tmp_path / "run.json"
-    path.write_text(json.dumps(content([row])), encoding="utf-8")
+    path.write_bytes(encode_run(*content([row])))
     (again,) = read_duel(path)[1]
     assert again == replace(row)

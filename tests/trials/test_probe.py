@@ -13,6 +13,7 @@ import pytest
 from bench.data.datasets import load_dataset
 from bench.host.machine import PEAK, process_memory
 from bench.records.record import read_run
+from bench.records.schema import EpochRecord
 from bench.trials.releases import probe
 from bench.trials.releases.probe import ProbeRequest, measure
 
@@ -50,7 +51,8 @@ def test_a_process_tells_its_import_its_epoch_its_memory_and_its_calls(tmp_path:
     }
     assert by_case["import[tensorflow]"].values_s == (1.0,)
     assert json.loads(done.stdout.splitlines()[-1])[:2] == [False, True], "TensorFlow is imported inside the clock"
-    assert by_case["process[deep_mlp]"].extra_info["peak_bytes"] > 200e6
+    (epoch,) = run.of(EpochRecord)
+    assert (epoch.peak_bytes or 0) > 200e6
     assert len(by_case["call[deep_mlp,batch=1]"].values_s) == 30
 
 

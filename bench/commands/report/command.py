@@ -11,6 +11,7 @@ from bench.commands.arguments import existing_results
 from bench.commands.report.measure import forget, measure, plan
 from bench.errors import ALARM, FINE
 from bench.files import ROOT, short
+from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, PUBLISHED
 from bench.report.check import check
 from bench.report.html.page import write_report
@@ -59,16 +60,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.prune:
         return _prune(published, delete=arguments.yes)
     if arguments.readme:
-        return _tell_written(write_published(read_shown(published), readmes_of(published)))
+        return _tell_written(write_published(read_shown(published, RunReader()), readmes_of(published)))
     if arguments.measure is not None:
-        return _measure(read_shown(published), arguments.measure, arguments.results)
+        return _measure(read_shown(published, RunReader()), arguments.measure, arguments.results)
     if arguments.results != DEFAULT_RESULTS:
         existing_results(arguments.results, "pytest bench/ --benchmark-only")
     if arguments.publish:
         written = publish(arguments.publish, arguments.results, published, readmes_of(published))
         forget(arguments.results)
         return _tell_written(written)
-    return _show(read_shown(arguments.results), read_shown(published), html=arguments.html)
+    reader = RunReader()
+    return _show(read_shown(arguments.results, reader), read_shown(published, reader), html=arguments.html)
 
 
 def readmes_of(published: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError, unknown_name
 from bench.files import ROOT, short, write_atomically
-from bench.records.record import DEFAULT_BACKEND
+from bench.records.cases import DEFAULT_BACKEND
 from bench.report.registry import KINDS, Shown
 
 if TYPE_CHECKING:

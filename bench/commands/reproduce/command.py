@@ -23,7 +23,7 @@ from bench.host.machine import machine_name
 from bench.host.metadata import collect_metadata
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt, logging_to
-from bench.records.record import read_run
+from bench.records.record import RunReader
 from bench.records.reproductions import (
     FOLDER,
     Stopped,
@@ -143,7 +143,7 @@ class Reproduction:
         published, result = PUBLISHED[name], self.results[name]
         model_store = self.model_stores[published.dataset]
         seed_run, trained = assess(published, model_store, training)
-        if not result.first_model:
+        if not result.seed_runs:
             result.first_model, content = examine(published.recipe, trained, model_store)
             self.unwritten[f"{name}.onnx"] = content
         result.seed_runs.append(seed_run)
@@ -269,12 +269,13 @@ def load_datasets(names: Sequence[str], data_dir: Path | None) -> tuple[dict[str
 
 def tell(reproduction: Reproduction, results: Path, *, details: bool) -> int:
     """Print what came out and write the pages; the exit status."""
-    run = read_run(reproduction.writer.path)
+    reader = RunReader()
+    run = reader.read(reproduction.writer.path)
     lines = [reproduction_page(run)]
     if details:
         lines.append(details_page(run))
     written = [short(reproduction.writer.path), short(reproduction.exports)]
-    written += refresh_pages(results, "reproduction", run)
+    written += refresh_pages(results, "reproduction", reader, run)
     lines += ["Wrote:", *(f"  {one}" for one in written)]
     for line in lines:
         reproduction.progress.done(line)

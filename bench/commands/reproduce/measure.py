@@ -19,7 +19,7 @@ from bench.errors import InvalidRow
 from bench.host.timing import time_once
 from bench.inference import onnx_session
 from bench.inference.parity import certify
-from bench.records.seed_runs import SeedRun
+from bench.records.schema import FirstModel, SeedRun, convert
 from bench.trained import score_answers
 from bench.training.keras_fit import targets
 from bench.training.keras_model import make_loss
@@ -122,7 +122,7 @@ def assess(published: Published, model_store: ModelStore, training: Training) ->
     return seed_run, trained
 
 
-def examine(recipe: Recipe, trained: Trained, model_store: ModelStore) -> tuple[dict[str, Any], bytes]:
+def examine(recipe: Recipe, trained: Trained, model_store: ModelStore) -> tuple[FirstModel, bytes]:
     """Examine a recipe's first model in detail (saving, predictions, confusion), and export it to ONNX.
 
     Raises:
@@ -139,13 +139,13 @@ def examine(recipe: Recipe, trained: Trained, model_store: ModelStore) -> tuple[
     if recipe.framework == "keras":
         facts["layers"] = list_layers(trained.model)
         facts["saving"] = save_and_load(trained, model_store.test_images[:SAVED_IMAGES])
-    return facts, exported.onnx.content
+    return convert(facts, FirstModel), exported.onnx.content
 
 
-def cross_validate(published: Published, model_store: ModelStore, seed: int) -> list[float]:
+def cross_validate(published: Published, model_store: ModelStore, seed: int) -> tuple[float, ...]:
     """Accuracy on each fold, by scikit-learn's `cross_validate` on all training images; empty where none is asked."""
     if not published.cross_validation_folds:
-        return []
+        return ()
     from sklearn import linear_model, model_selection
     from sklearn.exceptions import ConvergenceWarning
 
@@ -155,10 +155,10 @@ def cross_validate(published: Published, model_store: ModelStore, seed: int) -> 
     with warnings.catch_warnings(), _scikit_learn_threads(model_store.device.threads):
         warnings.simplefilter("ignore", ConvergenceWarning)  # as in the tutorial: five passes do not converge
         scores = model_selection.cross_validate(model, images, split.train_labels, cv=published.cross_validation_folds)
-    return [float(score) for score in scores["test_score"]]
+    return tuple(float(score) for score in scores["test_score"])
 
 
-def count_answers(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> list[list[int]]:
+def count_answers(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
     """The confusion matrix: images per label (row) and answer (column).
 
     Columns end with the last class that was answered, or with the last label where that is later.
@@ -166,7 +166,7 @@ def count_answers(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> lis
     answers = probabilities.argmax(axis=1)
     counts = np.zeros((labels.max() + 1, max(labels.max(), answers.max()) + 1), np.int64)
     np.add.at(counts, (labels, answers), 1)
-    return [[int(count) for count in row] for row in counts]
+    return tuple(tuple(int(count) for count in row) for row in counts)
 
 
 def list_layers(model: Any) -> list[dict[str, Any]]:
@@ -223,9 +223,9 @@ def _validation(recipe: Recipe, model_store: ModelStore) -> tuple[NDArray[np.flo
     return split.validation_images, split.validation_labels
 
 
-def _show(trained: Trained, model_store: ModelStore) -> dict[str, list[float]]:
+def _show(trained: Trained, model_store: ModelStore) -> dict[str, tuple[float, ...]]:
     """Class probabilities of the tutorials' images, as far as the data set has them; further outputs are left out."""
-    shown: dict[str, list[float]] = {}
+    shown: dict[str, tuple[float, ...]] = {}
     classes = len(model_store.dataset.class_names)
     for part, all_images in (("training", model_store.dataset.train_images), ("test", model_store.dataset.test_images)):
         places = [place for place in SHOWCASE[part] if place < len(all_images)]
@@ -251,5 +251,5 @@ def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _rounded(values: Any, digits: int) -> list[float]:
-    return [round(float(value), digits) for value in values]
+def _rounded(values: Any, digits: int) -> tuple[float, ...]:
+    return tuple(round(float(value), digits) for value in values)

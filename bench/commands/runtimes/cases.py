@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bench.records.cases import case_name
-from bench.records.record import SCHEMA
 from bench.records.run_file import round_timings
+from bench.records.schema import Parity, RuntimeRecord, StartParts, StartRecord, convert, make_metadata
 
 if TYPE_CHECKING:
     from bench.inference.runtimes.runtime import Runtime
+    from bench.records.run_file import Content
     from models import Recipe
 
 PARTS = ("import_s", "load_s", "first_s", "resident_bytes")
@@ -75,30 +76,18 @@ class Case:
             self.processes.setdefault(int(size), []).append(len(values_s))
 
 
-def run_content(cases: Sequence[Case], metadata: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
+def run_content(cases: Sequence[Case], metadata: Mapping[str, Any], *, complete: bool) -> Content:
     """The run file: a row per case and batch size, and one per case for its starts."""
-    shared = {name: metadata[name] for name in ("dataset", "dataset_sha256", "device", "machine", "packages", "quick")}
+    shared = {name: metadata[name] for name in ("dataset", "dataset_sha256", "device")}
     rows = [row for position, case in enumerate(cases) for row in _rows(case, position, shared)]
-    return {
-        "benchmarks": [row for row in rows if not row["extra_info"]["faults"]],
-        "densebench": {
-            **metadata,
-            "complete": complete,
-            "cases_planned": [row["name"] for row in rows],
-            "invalid": [
-                {**row["extra_info"], "values_s": row["stats"]["data"]} for row in rows if row["extra_info"]["faults"]
-            ],
-        },
-    }
+    return make_metadata(metadata, complete=complete, cases_planned=[row.case for row in rows]), rows
 
 
-def _rows(case: Case, position: int, shared: Mapping[str, Any]) -> list[dict[str, Any]]:
-    faults = [text for text in (case.failed, case.unavailable) if text]
-    extra_info = {
+def _rows(case: Case, position: int, shared: Mapping[str, Any]) -> list[RuntimeRecord | StartRecord]:
+    fields = {
         **shared,
-        "schema": SCHEMA,
         "status": "failed" if case.failed else "unavailable" if case.unavailable else "valid",
-        "faults": faults,
+        "faults": tuple(text for text in (case.failed, case.unavailable) if text),
         "position": position,
         "recipe": case.recipe.name,
         "runtime": case.runtime.name,
@@ -107,22 +96,25 @@ def _rows(case: Case, position: int, shared: Mapping[str, Any]) -> list[dict[str
         "artifact": case.runtime.artifact,
         "artifact_bytes": case.artifact.get("bytes"),
         "artifact_sha256": case.artifact.get("sha256"),
-        "parity": case.certificate,
+        "parity": convert(case.certificate, Parity) if case.certificate else None,
         **{name: case.facts.get(name) for name in ("parameters", "test_accuracy", "trainer", "backend", "precision")},
     }
-    starts = _row(case, "start", 1, [start["cold_s"] for start in case.starts], extra_info)
-    starts["extra_info"]["starts"] = {name: [start[name] for start in case.starts] for name in PARTS}
-    rows = [
-        _row(case, "runtime", size, values_s, {**extra_info, "calls_per_process": case.processes[size]})
+    place: dict[str, str | int] = {"runtime": case.runtime.name, "threads": case.threads}
+    start = StartRecord(
+        **fields,
+        case=case_name("start", case.recipe.name, **place),
+        batch_size=1,
+        values_s=round_timings([start["cold_s"] for start in case.starts]),
+        starts=StartParts(**{name: tuple(start[name] for start in case.starts) for name in PARTS}),
+    )
+    calls = [
+        RuntimeRecord(
+            **fields,
+            case=case_name("runtime", case.recipe.name, batch=size, **place),
+            batch_size=size,
+            values_s=round_timings(values_s),
+            calls_per_process=tuple(case.processes[size]),
+        )
         for size, values_s in case.values_s.items()
     ]
-    return [starts, *rows]
-
-
-def _row(
-    case: Case, stage: str, batch_size: int, values_s: Sequence[float], extra_info: Mapping[str, Any]
-) -> dict[str, Any]:
-    batch = {"batch": batch_size} if stage == "runtime" else {}
-    name = case_name(stage, case.recipe.name, runtime=case.runtime.name, **batch, threads=case.threads)
-    own = {**extra_info, "case": name, "stage": stage, "batch_size": batch_size}
-    return {"name": name, "extra_info": own, "stats": {"data": round_timings(list(values_s))}}
+    return [start, *calls]

@@ -28,7 +28,7 @@ from bench.host.process import on_cpus, own_cpus, run_to_end, side_environment
 from bench.host.resources import say_needs
 from bench.inference.runtimes import RUNTIMES
 from bench.progress import Progress, kept_on_interrupt
-from bench.records.record import read_run
+from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.runtimes import FOLDER, runtimes_page
@@ -38,6 +38,8 @@ from models import RECIPES
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping, Sequence
+
+    from bench.records.run_file import Content
 
 DEFAULT_ROUNDS = 3
 CALLS = {1: 400, 32: 300, 1000: 240}
@@ -101,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     writer = RunWriter(path, progress)
 
-    def content(*, complete: bool) -> dict[str, Any]:
+    def content(*, complete: bool) -> Content:
         return run_content(cases, metadata, complete=complete)
 
     def kept() -> str:
@@ -124,8 +126,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not writer.finish(content(complete=True)):
         return FAILED
-    stored = read_run(path)
-    written = [short(path), *refresh_pages(arguments.results, "runtimes", stored)]
+    reader = RunReader()
+    stored = reader.read(path)
+    written = [short(path), *refresh_pages(arguments.results, "runtimes", reader, stored)]
     for line in [runtimes_page(stored), "Wrote:", *(f"  {one}" for one in written)]:
         progress.done(line)
     if any(case.invalid for case in cases):

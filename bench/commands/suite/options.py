@@ -12,7 +12,7 @@ from bench.commands.arguments import OF_THIS_MACHINE, names, unknown_options
 from bench.data.datasets import DATASETS
 from bench.errors import DensebenchError, unknown_name
 from bench.host.devices import Device, parse_device
-from bench.records.record import DEFAULT_BACKEND
+from bench.records.cases import DEFAULT_BACKEND
 from bench.records.run_file import DEFAULT_RESULTS
 from bench.training import KERAS_TRAINERS
 from bench.training.backends import BACKENDS

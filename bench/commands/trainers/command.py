@@ -27,8 +27,9 @@ from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.cases import case_name
-from bench.records.record import SCHEMA, read_run
+from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path, round_timings
+from bench.records.schema import Interference, TrainerFacts, TrainerRecord, convert, make_metadata
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.trainers import FOLDER, trainer_page
 from models import RECIPES
@@ -37,6 +38,9 @@ from models.recipe import QUICK_FLOOR
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from bench.records.run_file import Content
+    from bench.records.schema import Metadata
 
 DEFAULT_BLOCKS = 5
 DATASETS = ("fashion_mnist", "mnist")
@@ -134,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     writer = RunWriter(path, progress)
 
-    def content(*, complete: bool) -> dict[str, Any]:
+    def content(*, complete: bool) -> Content:
         return run_content(cases, metadata, complete=complete)
 
     def kept() -> str:
@@ -155,8 +159,9 @@ def run(arguments: argparse.Namespace) -> int:
         _show_errors(cases, workers, progress)
     if not writer.finish(content(complete=True)):
         return FAILED
-    stored = read_run(path)
-    written = [short(path), *refresh_pages(arguments.results, "trainers", stored)]
+    reader = RunReader()
+    stored = reader.read(path)
+    written = [short(path), *refresh_pages(arguments.results, "trainers", reader, stored)]
     for line in [trainer_page(stored), "Wrote:", *(f"  {one}" for one in written)]:
         progress.done(line)
     if any(case.invalid for case in cases):
@@ -260,54 +265,38 @@ def epochs_trained(case: Case) -> int:
     return int(case.prepared.get("warm_up_epochs", 0)) + len(case.values_s) * int(case.prepared.get("epochs", 0))
 
 
-def run_content(cases: Sequence[Case], metadata: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
-    """The run file: pytest-benchmark's shape, and what that has no field for as `bench.records.record` reads it."""
-    shared = {
-        name: metadata[name] for name in ("dataset", "dataset_sha256", "device", "threads", "machine", "packages")
-    }
-    rows = [(case, {**_extra_info(case), **shared}, round_timings(case.values_s)) for case in cases]
-    return {
-        "benchmarks": [
-            {"name": case.name, "extra_info": extra_info, "stats": {"data": values_s}}
-            for case, extra_info, values_s in rows
-            if case.measurable
-        ],
-        "densebench": {
-            **metadata,
-            "complete": complete,
-            "cases_planned": [case.name for case in cases],
-            "invalid": [
-                {**extra_info, "values_s": values_s} for case, extra_info, values_s in rows if not case.measurable
-            ],
-        },
-    }
+def run_content(cases: Sequence[Case], metadata: Mapping[str, Any], *, complete: bool) -> Content:
+    """The run file: a row per case."""
+    own = make_metadata(metadata, complete=complete, cases_planned=[case.name for case in cases])
+    return own, [_record(case, own) for case in cases]
 
 
-def _extra_info(case: Case) -> dict[str, Any]:
-    status = "failed" if case.failed else "unavailable" if case.unavailable else "valid"
-    return {
-        "schema": SCHEMA,
-        "case": case.name,
-        "stage": "trainer",
-        "status": status,
-        "faults": [fault for fault in (case.failed, case.unavailable) if fault],
-        "position": case.position,
-        "recipe": case.recipe,
-        "batch_size": case.batch_size,
-        "trainer": case.variant,
-        "backend": VARIANTS[case.variant].backend,
-        "widths": list(WIDTHS[case.recipe]),
-        "train_images": case.prepared.get("train_images"),
-        "facts": dict(case.prepared.get("facts", {})),
-        "blocks": case.blocks,
-        "epochs_run": [case.prepared["epochs"]] * len(case.values_s) if case.values_s else [],
-        "epochs_trained": epochs_trained(case),
-        "warm_up_epochs": case.prepared.get("warm_up_epochs"),
-        "test_accuracies": case.accuracies[-1:],
-        "accuracies_by_block": case.accuracies,
-        "contamination": case.interference,
-        "quick": False,
-    }
+def _record(case: Case, metadata: Metadata) -> TrainerRecord:
+    return TrainerRecord(
+        case=case.name,
+        status="failed" if case.failed else "unavailable" if case.unavailable else "valid",
+        faults=tuple(fault for fault in (case.failed, case.unavailable) if fault),
+        values_s=round_timings(case.values_s),
+        position=case.position,
+        recipe=case.recipe,
+        batch_size=case.batch_size,
+        trainer=case.variant,
+        backend=VARIANTS[case.variant].backend,
+        dataset=metadata.dataset,
+        dataset_sha256=metadata.dataset_sha256 if isinstance(metadata.dataset_sha256, str) else None,
+        device=metadata.device,
+        threads=metadata.threads,
+        widths=tuple(WIDTHS[case.recipe]),
+        train_images=case.prepared.get("train_images"),
+        facts=convert(case.prepared.get("facts", {}), TrainerFacts),
+        blocks=tuple(case.blocks),
+        epochs_run=tuple([case.prepared["epochs"]] * len(case.values_s) if case.values_s else []),
+        epochs_trained=epochs_trained(case),
+        warm_up_epochs=case.prepared.get("warm_up_epochs"),
+        test_accuracies=tuple(case.accuracies[-1:]),
+        accuracies_by_block=tuple(case.accuracies),
+        interference=tuple(convert(one, Interference) for one in case.interference),
+    )
 
 
 def _ask(case: Case, workers: Mapping[str, WorkerProtocol], request: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -89,7 +89,7 @@ def newest_of_each(runs: Sequence[Run]) -> list[Run]:
     for run in sorted(runs, key=lambda one: (is_whole(one), one.started_at)):
         release = str(run.packages.get("tensorflow"))
         if not run.quick:
-            key = (str(run.machine.get("name")), run.dataset, run.device, run.backend, release, run.trainer, run.origin)
+            key = (str(run.machine.name), run.dataset, run.device, run.backend, release, run.trainer, run.origin)
             shown[key] = run
     return sorted(shown.values(), key=lambda run: run.started_at, reverse=True)[:MOST_RUNS]
 

@@ -139,7 +139,7 @@ class Section:
 def facets_of(run: Run, model: str | None = None) -> dict[str, str]:
     """Facets of a run's figures, or of one of its models, to filter by."""
     facets = {
-        "machine": shorten(str(run.machine.get("name"))),
+        "machine": shorten(str(run.machine.name)),
         "dataset": shorten(run.dataset),
         "device": shorten(run.device),
         "backend": shorten(run.backend),

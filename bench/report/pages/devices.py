@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from bench.data.datasets import PUBLISHED_DATASET
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
-from bench.records.cases import case_name
-from bench.records.record import DEFAULT_BACKEND, Record, Run
+from bench.records.cases import DEFAULT_BACKEND, case_name
+from bench.records.schema import InferRecord, TrainRecord
 from bench.records.selection import is_whole
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.suite import invalid_or_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bench.records.record import Run
+    from bench.records.schema import Record
 
 BASE = (DEFAULT_BACKEND, "cpu:1")
 FEWEST_DEVICES = 2
@@ -76,7 +79,7 @@ def devices_caption(runs: Sequence[Run]) -> str:
     parts = [
         newest.dataset,
         ", ".join(dict.fromkeys(f"{run.device} ({format_counted(run.threads, 'thread')})" for run in runs)),
-        f"{newest.machine.get('cpu')}, {newest.machine.get('cpus')} CPUs",
+        f"{newest.machine.cpu}, {newest.machine.cpus} CPUs",
         f"TensorFlow {newest.packages.get('tensorflow')}, ONNX Runtime {newest.packages.get('onnxruntime')}",
         " to ".join(dict.fromkeys([days[0], days[-1]])),
         f"commit {', '.join(dict.fromkeys(run.commit for run in runs))}",
@@ -106,7 +109,7 @@ def select_device_runs(runs: Iterable[Run]) -> list[Run]:
     shown: dict[str, dict[tuple[str, str], Run]] = {}
     for run in sorted(runs, key=lambda one: one.started_at):
         if run.dataset == PUBLISHED_DATASET and is_whole(run):
-            shown.setdefault(str(run.machine.get("name")), {})[run.backend, run.device] = run
+            shown.setdefault(str(run.machine.name), {})[run.backend, run.device] = run
     most = max(shown.values(), key=len, default={})
     return sorted(most.values(), key=_position)
 
@@ -120,9 +123,9 @@ def _position(run: Run) -> tuple[object, ...]:
     return not run.device.startswith("cpu"), run.threads, run.device, run.backend != BASE[0], run.backend
 
 
-def _row(recipe: str, run: Run, base: dict[str, Record]) -> list[str]:
-    train = _find(run, recipe, "train", None)
-    single, many = (_find(run, recipe, "infer", size) for size in (1, 1000))
+def _row(recipe: str, run: Run, base: Mapping[str, Record]) -> list[str]:
+    train = next((record for record in run.of(TrainRecord) if record.recipe == recipe), None)
+    single, many = (_find_calls(run, recipe, size) for size in (1, 1000))
     return [
         recipe,
         run.backend,
@@ -135,20 +138,14 @@ def _row(recipe: str, run: Run, base: dict[str, Record]) -> list[str]:
     ]
 
 
-def _find(run: Run, recipe: str, stage: str, batch_size: int | None) -> Record | None:
-    """A record of a run, if there is one; of latency rows the one with the run's number of threads."""
-    return next(
-        (
-            record
-            for record in run.records
-            if (record.recipe, record.stage) == (recipe, stage)
-            and (batch_size is None or (record.batch_size, record.threads) == (batch_size, run.threads))
-        ),
-        None,
-    )
+def _find_calls(run: Run, recipe: str, batch_size: int) -> InferRecord | None:
+    """The calls of a model by a batch size, with the run's number of threads, if there are any."""
+    wanted = (recipe, batch_size, run.threads)
+    found = (record for record in run.of(InferRecord) if (record.recipe, record.batch_size, record.threads) == wanted)
+    return next(found, None)
 
 
-def _base(base: dict[str, Record], recipe: str, batch_size: int | None) -> Record | None:
+def _base(base: Mapping[str, Record], recipe: str, batch_size: int | None) -> Record | None:
     """The base run's calls of a batch size on one thread, or its training where there is none."""
     if batch_size is not None:
         return base.get(case_name("infer", recipe, batch=batch_size, threads=1))
@@ -164,15 +161,14 @@ def _cell(record: Record | None, base: Record | None, *, rate: bool) -> str:
     return f"{shown} ({reached / others:.2f}×)" if others else shown
 
 
-def _accuracy(record: Record | None) -> str:
+def _accuracy(record: TrainRecord | None) -> str:
     if record is None or not record.test_accuracies:
         return NOT_MEASURED
     return "INVALID" if record.faults else format_accuracy(statistics.fmean(record.test_accuracies))
 
 
-def _proof(train: Record | None, infer: Record | None) -> str:
-    placed = train.extra_info.get("placed_on") if train else None
-    nodes = infer.extra_info.get("nodes") if infer else None
-    where = ", ".join(dict.fromkeys(map(str, placed))) if isinstance(placed, list) else ""
-    ran = ", ".join(f"{count} by {name}" for name, count in nodes.items()) if isinstance(nodes, dict) else ""
+def _proof(train: TrainRecord | None, infer: InferRecord | None) -> str:
+    where = ", ".join(dict.fromkeys(train.placed_on)) if train else ""
+    nodes = infer.nodes if infer and infer.nodes else {}
+    ran = ", ".join(f"{count} by {name}" for name, count in nodes.items())
     return f"{where or NOT_MEASURED}; {ran or NOT_MEASURED}"

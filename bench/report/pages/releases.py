@@ -18,6 +18,7 @@ from bench.formats import (
 )
 from bench.records.comparison import Comparison, compare_runs, logs_apart, median_s, nothing_told, pooled_spread
 from bench.records.duels import Margins
+from bench.records.schema import EpochRecord, InferRecord, TrainRecord
 from bench.report.markdown import escape, markdown_table, ratio_text
 from bench.stats.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, select_word
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.known_releases import Release
-    from bench.records.record import Record, Run
+    from bench.records.record import Run
     from bench.records.releases import Attempt
+    from bench.records.schema import Record
     from bench.stats.estimate import Centre
 
 ByRelease = Mapping["Release", "Sequence[Run]"]
@@ -102,7 +104,7 @@ def versions_caption(attempts: Sequence[Attempt]) -> str:
     commands = dict.fromkeys(one.run.command for one in attempts)
     parts = [
         f"{run.dataset}, {run.device} ({format_counted(run.threads, 'thread')})",
-        f"{run.machine.get('cpu')}, {run.machine.get('cpus')} CPUs",
+        f"{run.machine.cpu}, {run.machine.cpus} CPUs",
         " to ".join(dict.fromkeys([days[0], days[-1]])),
         f"commit {', '.join(dict.fromkeys(one.run.commit for one in attempts))}",
         f"`python -m bench versions` ({', '.join(f'`{command}`' for command in commands)})",
@@ -139,14 +141,13 @@ class Extra:
 
 def _first_step_s(record: Record) -> float | None:
     """The first step that compiled: the slowest, since later seeds of a run find the program ready."""
-    known = [value_s for value_s in record.first_step_s if value_s]
+    known = [value_s for value_s in record.first_step_s if value_s] if isinstance(record, TrainRecord) else []
     return max(known, default=None)
 
 
 def _peak_bytes(record: Record) -> float | None:
     """The peak memory of a probe in bytes; ``None`` if it is not stored."""
-    value = record.extra_info.get("peak_bytes")
-    return float(value) if isinstance(value, (int, float)) and value > 0 else None
+    return float(record.peak_bytes) if isinstance(record, EpochRecord) and record.peak_bytes else None
 
 
 EXTRAS = (
@@ -231,7 +232,8 @@ def _accuracy(one: Comparison, *, is_base: bool) -> str:
     if one.word or one.accuracy is None:
         return one.word
     if is_base:
-        return format_accuracy(statistics.fmean(value for record in one.base for value in record.test_accuracies))
+        trained = [record for record in one.base if isinstance(record, TrainRecord)]
+        return format_accuracy(statistics.fmean(value for record in trained for value in record.test_accuracies))
     found = one.accuracy
     if found.value is None or found.low is None or found.high is None:
         return found.verdict
@@ -247,8 +249,9 @@ def _values(extra: Extra, records: Sequence[Record]) -> list[float]:
 
 
 def _parity(records: Sequence[Record]) -> str:
-    differences = [record.max_abs_diff for record in records if record.max_abs_diff is not None]
+    known = [record.parity for record in records if isinstance(record, InferRecord) and record.parity]
+    differences = [parity.max_abs_diff for parity in known if parity.max_abs_diff is not None]
     if any(record.faults for record in records):
         return "INVALID"
-    changed = max((record.changed_predictions or 0 for record in records), default=0)
+    changed = max((parity.changed_predictions or 0 for parity in known), default=0)
     return f"{format_difference(max(differences))}, {changed} changed" if differences else NOT_MEASURED

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.formats import NOT_MEASURED, format_accuracy, format_count
 from bench.records.published_figures import Sample, sample
 from bench.records.reproductions import read_results
-from bench.records.seed_runs import Result, SeedRun, class_scores
+from bench.records.seed_runs import Result, class_scores
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.reproduction_cells import spread
 from models.published import COMPARISONS, PUBLISHED, Figure
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.records.record import Run
+    from bench.records.schema import FirstModel, Layer, Saving, SeedRun
 
 ACCURACY = Figure("accuracy", "test", "0")
 COMPARED = (("training", "loss"), ("training", "accuracy"), ("validation", "loss"), ("validation", "accuracy"))
@@ -70,7 +71,7 @@ def parting_table(results: Mapping[str, Result]) -> str:
         curves = [one.history for one in result.seed_runs if "val_loss" in one.history]
         if not curves:
             continue
-        turns = [curve["val_loss"].index(min(curve["val_loss"])) + 1 for curve in map(dict, curves)]
+        turns = [curve["val_loss"].index(min(curve["val_loss"])) + 1 for curve in curves]
         rows.append(
             [
                 name,
@@ -98,14 +99,14 @@ def cross_validation_table(results: Mapping[str, Result]) -> str:
 
 def saving_table(results: Mapping[str, Result]) -> str:
     """A table with a row per file format: recipes with bit-identical and with other outputs after loading, refusals."""
-    found: dict[str, list[Mapping[str, str]]] = {}
+    found: dict[str, list[Saving]] = {}
     for result in results.values():
-        for one in result.first_model.get("saving", []):
-            found.setdefault(one["format"], []).append(one)
+        for one in result.first_model.saving:
+            found.setdefault(one.format, []).append(one)
     rows = []
     for name, outcomes in found.items():
-        reasons = dict.fromkeys(one["reason"] for one in outcomes if "reason" in one)
-        counts = [str(sum(one["outcome"] == outcome for one in outcomes)) for outcome in ("identical", "different")]
+        reasons = dict.fromkeys(one.reason for one in outcomes if one.reason)
+        counts = [str(sum(one.outcome == outcome for one in outcomes)) for outcome in ("identical", "different")]
         rows.append([name, *counts, "; ".join(reasons) or NOT_MEASURED])
     headers = ["Format", "Recipes that answer the same, bit for bit", "that differ", "Refused by this Keras"]
     return markdown_table(headers, rows, text_columns=(0, 3))
@@ -113,18 +114,16 @@ def saving_table(results: Mapping[str, Result]) -> str:
 
 def label_table(results: Mapping[str, Result]) -> str:
     """Images per class of each data set."""
-    first_models = {
-        PUBLISHED[name].dataset: result.first_model for name, result in results.items() if result.first_model
-    }
+    first_models = {PUBLISHED[name].dataset: result.first_model for name, result in results.items() if result.seed_runs}
     rows = [
         [
             dataset,
             str(label),
             name,
-            *[format_count(first_model["label_counts"][part][label]) for part in ("training", "test")],
+            *[format_count(first_model.label_counts[part][label]) for part in ("training", "test")],
         ]
         for dataset, first_model in first_models.items()
-        for label, name in enumerate(first_model["class_names"])
+        for label, name in enumerate(first_model.class_names)
     ]
     return markdown_table(["Data set", "Class", "Name", "Training", "Test"], rows, text_columns=(0, 2))
 
@@ -133,11 +132,11 @@ def describe(name: str, result: Result) -> list[str]:
     """The lines of a recipe's section: layers, figures by epoch, classification report, confusions, predictions."""
     published, first_model, first = PUBLISHED[name], result.first_model, result.seed_runs[0]
     parts = [f"## {name}", f"{published.recipe.summary}. Tutorial {published.source}."]
-    if layers := first_model.get("layers"):
+    if layers := first_model.layers:
         parts += ["Layers", layer_table(layers)]
     if epochs := epoch_table(name, result):
         parts += ["Training, epoch by epoch: published | ours", epochs]
-    names = first_model.get("class_names", [])
+    names = first_model.class_names
     parts += [f"Test images by class, from seed {first.seed}", report_table(first, names)]
     parts += [
         f"Confusion matrix, from seed {first.seed}: label by row, answer by column",
@@ -147,10 +146,10 @@ def describe(name: str, result: Result) -> list[str]:
     return parts
 
 
-def layer_table(layers: Sequence[Mapping[str, Any]]) -> str:
+def layer_table(layers: Sequence[Layer]) -> str:
     """A table of the layers, like that of `model.summary()`."""
     rows = [
-        [layer["name"], layer["kind"], " x ".join(map(str, layer["output_shape"])), format_count(layer["parameters"])]
+        [layer.name, layer.kind, " x ".join(map(str, layer.output_shape)), format_count(layer.parameters)]
         for layer in layers
     ]
     return markdown_table(["Layer", "Kind", "Output", "Parameters"], rows, text_columns=(0, 1))
@@ -186,9 +185,9 @@ def confusion_table(seed_run: SeedRun, names: Sequence[str]) -> str:
     return markdown_table(headers, rows, text_columns=(0,))
 
 
-def answers_table(seed_run: SeedRun, first_model: Mapping[str, Any]) -> str:
+def answers_table(seed_run: SeedRun, first_model: FirstModel) -> str:
     """A table of the images that the tutorials show: label, predicted class and its probability."""
-    names, labels = first_model["class_names"], first_model["shown_labels"]
+    names, labels = first_model.class_names, first_model.shown_labels
     rows = []
     for image, row in seed_run.probabilities.items():
         answer = max(range(len(row)), key=row.__getitem__)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_duration
 from bench.records.cases import BATCH_SIZES
+from bench.records.schema import RuntimeRecord, StartRecord
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.suite import latency, rate
 from models import HEADLINE, RECIPES
@@ -14,12 +15,11 @@ from models import HEADLINE, RECIPES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.records.record import Record, Run
+    from bench.records.record import Run
 
+RuntimeRow = RuntimeRecord | StartRecord
 FOLDER = "runtimes"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
-NEEDS = {"position": int, "status": str, "runtime": str}
-"""What is stored beside every row of such a run."""
 FIRST_PACKAGES = ("tensorflow", "onnxruntime", "ai-edge-litert", "openvino", "scikit-learn", "numpy")
 """In the caption's order; those of other runtimes follow."""
 BESIDE_THE_POINT = ("keras", "onnx", "tf2onnx", "skl2onnx", "pytest-benchmark", "joblib")
@@ -43,20 +43,20 @@ def runtimes_page(run: Run) -> str:
         layers = RECIPES[recipe].layers if recipe in RECIPES else ""
         parts += [
             f"## {recipe}{f' ({layers})' if layers else ''}",
-            runtimes_table([record for record in run.records if record.recipe == recipe]),
+            runtimes_table([record for record in rows_of(run) if record.recipe == recipe]),
         ]
     return "\n\n".join([*parts, EXPLANATION, runtimes_caption(run)]) + "\n"
 
 
 def runtimes_section(run: Run) -> str:
     """The README's section on runtimes: one model on one thread, in a narrow table."""
-    records = [record for record in run.records if record.recipe == HEADLINE and record.threads == 1]
+    records = [record for record in rows_of(run) if record.recipe == HEADLINE and record.threads == 1]
     layers = RECIPES[HEADLINE].layers
     title = f"`{HEADLINE}` ({layers}) on one thread, by runtime:"
     return "\n\n".join([*runtimes_notices(run, records), title, readme_table(records), runtimes_caption(run)])
 
 
-def readme_table(records: Sequence[Record]) -> str:
+def readme_table(records: Sequence[RuntimeRow]) -> str:
     """A table with a row per runtime, of one model on one thread: speed, start, memory, size, accuracy."""
     headers = [
         "Runtime",
@@ -69,8 +69,8 @@ def readme_table(records: Sequence[Record]) -> str:
     ]
     rows = []
     for (runtime, _), of_runtime in _by_runtime(records).items():
-        by_batch = {record.batch_size: record for record in of_runtime if record.stage == "runtime"}
-        start = next((record for record in of_runtime if record.stage == "start"), None)
+        by_batch = {record.batch_size: record for record in of_runtime if isinstance(record, RuntimeRecord)}
+        start = next((record for record in of_runtime if isinstance(record, StartRecord)), None)
         if any(record.faults for record in of_runtime):
             rows.append([runtime, *["INVALID"] * 3, NOT_MEASURED, _size(of_runtime[0]), NOT_MEASURED])
             continue
@@ -91,26 +91,24 @@ def readme_table(records: Sequence[Record]) -> str:
     return markdown_table(headers, rows, text_columns=(0,))
 
 
-def runtimes_notices(run: Run, records: Sequence[Record] | None = None) -> list[str]:
+def rows_of(run: Run) -> list[RuntimeRow]:
+    """The rows of runtimes of a run."""
+    return [record for record in run.records if isinstance(record, (RuntimeRecord, StartRecord))]
+
+
+def runtimes_notices(run: Run, records: Sequence[RuntimeRow] | None = None) -> list[str]:
     """Warnings above the tables, of the whole run or of the records that are shown."""
-    shown = run.records if records is None else records
+    shown = rows_of(run) if records is None else records
     lines = ["**Quick run: the figures say nothing about the models.**"] if run.quick else []
     lines += [] if run.complete else ["**This run was interrupted: processes of later rounds are missing.**"]
-    failed = {
-        (_title(one), fault): None for one in shown if one.extra_info["status"] == "failed" for fault in one.faults
-    }
-    missing = {
-        (one.extra_info["runtime"], fault): None
-        for one in shown
-        if one.extra_info["status"] == "unavailable"
-        for fault in one.faults
-    }
+    failed = {(_title(one), fault): None for one in shown if one.status == "failed" for fault in one.faults}
+    missing = {(one.runtime, fault): None for one in shown if one.status == "unavailable" for fault in one.faults}
     lines += [f"**INVALID: {title}: {fault}**" for title, fault in failed]
     lines += [f"Not measured: {runtime}: {fault}" for runtime, fault in missing]
     return [escape(line) for line in lines]
 
 
-def runtimes_table(records: Sequence[Record]) -> str:
+def runtimes_table(records: Sequence[RuntimeRow]) -> str:
     """A table of one model with a row per runtime and number of threads."""
     headers = [
         "Runtime",
@@ -132,12 +130,12 @@ def runtimes_caption(run: Run) -> str:
     versions = [
         f"{name} {run.packages[name]}" for name in packages if run.packages.get(name) and name not in BESIDE_THE_POINT
     ]
-    rounds = max((len(record.values_s) for record in run.records if record.stage == "start"), default=0)
+    rounds = max((len(record.values_s) for record in run.of(StartRecord)), default=0)
     parts = [
         f"{run.dataset}, {run.device}",
         f"{rounds} fresh process{'es' * (rounds != 1)} of each",
-        f"{run.machine.get('cpu')}, {run.machine.get('cpus')} CPUs",
-        f"Python {run.machine.get('python')}, {', '.join(versions)}",
+        f"{run.machine.cpu}, {run.machine.cpus} CPUs",
+        f"Python {run.machine.python}, {', '.join(versions)}",
         run.started_at[:10],
         f"commit {run.commit}",
         f"`{run.command}`",
@@ -146,22 +144,22 @@ def runtimes_caption(run: Run) -> str:
     return escape("; ".join(parts))
 
 
-def _by_runtime(records: Sequence[Record]) -> dict[tuple[str, int], list[Record]]:
+def _by_runtime(records: Sequence[RuntimeRow]) -> dict[tuple[str, int], list[RuntimeRow]]:
     """The available records by runtime and number of threads, in the table's order."""
-    cases: dict[tuple[str, int], list[Record]] = {}
+    cases: dict[tuple[str, int], list[RuntimeRow]] = {}
     for record in sorted(records, key=lambda one: one.position):
-        if record.extra_info["status"] != "unavailable":
-            cases.setdefault((record.extra_info["runtime"], record.threads), []).append(record)
+        if record.status != "unavailable":
+            cases.setdefault((record.runtime, record.threads), []).append(record)
     return cases
 
 
-def _title(record: Record) -> str:
-    return f"{record.recipe}, {record.extra_info['runtime']}, {format_counted(record.threads, 'thread')}"
+def _title(record: RuntimeRow) -> str:
+    return f"{record.recipe}, {record.runtime}, {format_counted(record.threads, 'thread')}"
 
 
-def _row(runtime: str, threads: int, records: Sequence[Record]) -> list[str]:
-    by_batch = {record.batch_size: record for record in records if record.stage == "runtime"}
-    start = next((record for record in records if record.stage == "start"), None)
+def _row(runtime: str, threads: int, records: Sequence[RuntimeRow]) -> list[str]:
+    by_batch = {record.batch_size: record for record in records if isinstance(record, RuntimeRecord)}
+    start = next((record for record in records if isinstance(record, StartRecord)), None)
     if any(record.faults for record in records):
         return [runtime, str(threads), *["INVALID"] * 3, *[NOT_MEASURED] * 2, _size(records[0]), _accuracy(records[0])]
     return [
@@ -176,33 +174,32 @@ def _row(runtime: str, threads: int, records: Sequence[Record]) -> list[str]:
     ]
 
 
-def _start(record: Record | None) -> str:
+def _start(record: StartRecord | None) -> str:
     if record is None or not record.values_s:
         return NOT_MEASURED
-    parts = (_median(record, name) for name in ("import_s", "load_s", "first_s"))
+    starts = record.starts
+    parts = map(_median, (starts.import_s, starts.load_s, starts.first_s))
     shown = " + ".join(NOT_MEASURED if part is None else format_duration(part) for part in parts)
     return f"{format_duration(statistics.median(record.values_s))} ({shown})"
 
 
-def _memory(record: Record | None) -> str:
-    value = _median(record, "resident_bytes") if record else None
+def _memory(record: StartRecord | None) -> str:
+    value = _median(record.starts.resident_bytes) if record else None
     return NOT_MEASURED if value is None else format_bytes(round(value))
 
 
-def _size(record: Record) -> str:
-    size = record.extra_info.get("artifact_bytes")
-    return format_bytes(size) if isinstance(size, int) else NOT_MEASURED
+def _size(record: RuntimeRow) -> str:
+    return NOT_MEASURED if record.artifact_bytes is None else format_bytes(record.artifact_bytes)
 
 
-def _accuracy(record: Record) -> str:
-    parity: Any = record.extra_info.get("parity") or {}
-    change, changed = parity.get("accuracy_change"), parity.get("changed_predictions")
-    if not isinstance(change, (int, float)):
+def _accuracy(record: RuntimeRow) -> str:
+    parity = record.parity
+    if parity is None or parity.accuracy_change is None:
         return NOT_MEASURED
-    return f"{100 * change:+.2f}, {changed} changed"
+    return f"{100 * parity.accuracy_change:+.2f}, {parity.changed_predictions} changed"
 
 
-def _median(record: Record, name: str) -> float | None:
-    starts = record.extra_info.get("starts") or {}
-    values = [value for value in starts.get(name, []) if isinstance(value, (int, float))]
-    return statistics.median(values) if values else None
+def _median(values: Sequence[float | None]) -> float | None:
+    """The median of the values that are known; ``None`` where none is."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None

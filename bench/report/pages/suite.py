@@ -15,6 +15,7 @@ from bench.formats import (
     format_duration,
     format_rate,
 )
+from bench.records.schema import InferRecord, TrainRecord
 from bench.report.markdown import escape, markdown_table, provenance
 from bench.stats.percentiles import P99, percentile, required_timings
 from models import RECIPES
@@ -22,7 +23,8 @@ from models import RECIPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from bench.records.record import Record, Run
+    from bench.records.record import Run
+    from bench.records.schema import Record
 
 
 HEADLINE_BATCH = 1
@@ -34,7 +36,7 @@ _T = TypeVar("_T")
 
 def headline_table(run: Run) -> str:
     """The results table with a row per model, in the order in which the models were measured."""
-    seeds = max((len(record.test_accuracies) for record in run.records), default=0)
+    seeds = max((len(record.test_accuracies) for record in run.of(TrainRecord)), default=0)
     headers = [
         "Model",
         "Parameters",
@@ -52,7 +54,7 @@ def headline_table(run: Run) -> str:
 
 def readme_table(run: Run) -> str:
     """The README's narrow results table: a row per model with its layers, accuracy, training speed and latency."""
-    seeds = max((len(record.test_accuracies) for record in run.records), default=0)
+    seeds = max((len(record.test_accuracies) for record in run.of(TrainRecord)), default=0)
     headers = [
         "Model",
         "Layers",
@@ -73,7 +75,7 @@ def readme_table(run: Run) -> str:
 def latency_table(run: Run) -> str:
     """All latency rows: model, batch size, threads, p50, p99 and throughput."""
     headers = ["Model", "Precision", "Batch", "Threads", "Timings", "p50", "p99", "images/s"]
-    records = [record for record in run.records if record.stage == "infer"]
+    records = run.of(InferRecord)
     rows = [
         [
             record.recipe,
@@ -93,7 +95,7 @@ def latency_table(run: Run) -> str:
 def training_table(run: Run) -> str:
     """All trainings: model, seed, epochs, first step, time of the whole fit and accuracy."""
     headers = ["Model", "Trainer", "Seed", "Epochs", "First step (tracing, compiling)", "Train time", "Test accuracy"]
-    rows = [row for record in run.records if record.stage == "train" for row in _seed_rows(record)]
+    rows = [row for record in run.of(TrainRecord) for row in _seed_rows(record)]
     return markdown_table(headers, rows, text_columns=(0, 1))
 
 
@@ -127,22 +129,22 @@ def _recipes(records: Iterable[Record]) -> list[str]:
 
 
 def _headline_row(run: Run, recipe: str) -> list[str]:
-    records = [record for record in run.records if record.recipe == recipe]
-    train = _first(record for record in records if record.stage == "train")
-    single = [record for record in records if record.stage == "infer" and record.batch_size == HEADLINE_BATCH]
-    bulk = [record for record in records if record.stage == "infer" and record.batch_size == THROUGHPUT_BATCH]
+    train = _first(record for record in run.of(TrainRecord) if record.recipe == recipe)
+    calls = [record for record in run.of(InferRecord) if record.recipe == recipe]
+    single = [record for record in calls if record.batch_size == HEADLINE_BATCH]
+    bulk = [record for record in calls if record.batch_size == THROUGHPUT_BATCH]
     one_thread = min(single, key=lambda record: record.threads, default=None)
     all_threads = max(bulk, key=lambda record: record.threads, default=None)
     return [
         _model_name(run, recipe),
-        _maybe(_first(record.parameters for record in records), format_count),
+        _maybe(_first(record.parameters for record in [train, *calls] if record), format_count),
         _accuracy(train),
         _train_time(train),
         rate(train),
-        _maybe(_first(record.onnx_bytes for record in records), format_bytes),
+        _maybe(_first(record.onnx_bytes for record in calls), format_bytes),
         latency(one_thread),
         rate(all_threads),
-        _parity([record for record in records if record.stage == "infer"]),
+        _parity(calls),
     ]
 
 
@@ -151,7 +153,7 @@ def _model_name(run: Run, recipe: str) -> str:
     return f"{recipe} ({', '.join(marks)})" if marks else recipe
 
 
-def _accuracy(train: Record | None) -> str:
+def _accuracy(train: TrainRecord | None) -> str:
     if train is None or not train.test_accuracies:
         return invalid_or_missing(train)
     mean = format_accuracy(statistics.fmean(train.test_accuracies))
@@ -198,17 +200,18 @@ def rate(record: Record | None) -> str:
     return format_rate(record.images_per_s)
 
 
-def _parity(records: Sequence[Record]) -> str:
+def _parity(records: Sequence[InferRecord]) -> str:
     if any(record.faults for record in records):
         return "INVALID"
-    differences = [record.max_abs_diff for record in records if record.max_abs_diff is not None]
+    known = [record.parity for record in records if record.parity]
+    differences = [parity.max_abs_diff for parity in known if parity.max_abs_diff is not None]
     if not differences:
         return NOT_MEASURED
-    changed = max(record.changed_predictions or 0 for record in records)
+    changed = max(parity.changed_predictions or 0 for parity in known)
     return f"{format_difference(max(differences))}, {changed} changed"
 
 
-def _seed_rows(record: Record) -> list[list[str]]:
+def _seed_rows(record: TrainRecord) -> list[list[str]]:
     per_seed = zip(
         record.seeds, record.epochs_run, record.first_step_s, record.values_s, record.test_accuracies, strict=False
     )

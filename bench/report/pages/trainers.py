@@ -8,21 +8,19 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
-from bench.records.fields import within
-from bench.records.record import Record, Run
+from bench.records.record import Run
+from bench.records.schema import TrainerRecord
 from bench.report.markdown import escape, markdown_table, provenance
 from models import HEADLINE, RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bench.records.record import Record, Run
+    from bench.records.record import Run
 
 FOLDER = "trainers"
 """Where its run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
 
-NEEDS = {"position": int, "status": str, "facts": dict, "blocks": list, "widths": list}
-"""What is stored beside every row of such a run."""
 BASELINE = "fit"
 BATCH_LIMIT = "limit at this batch size"
 PRODUCT_LIMIT = "matrix product limit"
@@ -35,7 +33,7 @@ Blocks = dict[int, float]
 
 def trainer_page(run: Run) -> str:
     """The page of a run of `trainers`."""
-    recipes = list(dict.fromkeys(record.recipe for record in run.records))
+    recipes = list(dict.fromkeys(record.recipe for record in run.of(TrainerRecord)))
     others = [recipe for recipe in recipes if recipe != HEADLINE]
     parts = [
         "# Trainers side by side",
@@ -63,7 +61,9 @@ def trainer_table(run: Run, recipes: Sequence[str]) -> str:
         "Test accuracy (epochs)",
         TIME_TO_ACCURACY,
     ]
-    records = sorted((record for record in run.records if record.recipe in recipes), key=lambda record: record.position)
+    records = sorted(
+        (one for one in run.of(TrainerRecord) if one.recipe in recipes), key=lambda record: record.position
+    )
     return markdown_table(headers, [_row(run, record) for record in records], text_columns=(0, 2))
 
 
@@ -75,7 +75,7 @@ def trainer_notices(run: Run) -> list[str]:
     if not run.complete:
         lines.append("**Ended early: not all blocks were measured.**")
     reasons: dict[str, list[str]] = {}
-    for record in sorted(run.records, key=lambda record: record.position):
+    for record in sorted(run.of(TrainerRecord), key=lambda record: record.position):
         for fault in record.faults:
             reasons.setdefault(fault, []).append(f"{record.recipe}, batch {record.batch_size}, {trainer_title(record)}")
     lines += [f"{'; '.join(variants)}: {fault}." for fault, variants in reasons.items()]
@@ -86,10 +86,10 @@ def trainer_explanation(run: Run) -> str:
     """Explanation below the tables, with the rates that NumPy's matrix products reached in the same blocks."""
     reached = [
         f"{_gigaflops(record)} for those of {record.recipe} at batch {record.batch_size}"
-        for record in sorted(run.records, key=lambda record: record.position)
+        for record in sorted(run.of(TrainerRecord), key=lambda record: record.position)
         if record.trainer == BATCH_LIMIT and record.values_s and not record.faults
     ]
-    large = [record for record in run.records if record.trainer == PRODUCT_LIMIT and record.values_s]
+    large = [record for record in run.of(TrainerRecord) if record.trainer == PRODUCT_LIMIT and record.values_s]
     best = f"{max(map(_gigaflops_value, large)):.0f} GFLOP/s for large square matrices" if large else NOT_MEASURED
     return escape(
         "Medians over the blocks; each block measures every row once, in a random order that is stored, one process "
@@ -141,7 +141,7 @@ def flops_per_image(widths: Sequence[int]) -> int:
     return 6 * sum(kernels) - 2 * kernels[0]
 
 
-def _row(run: Run, record: Record) -> list[str]:
+def _row(run: Run, record: TrainerRecord) -> list[str]:
     start = [record.recipe, str(record.batch_size), trainer_title(record)]
     if record.faults or not record.values_s:
         return [*start, _status(record), *[NOT_MEASURED] * 5]
@@ -156,19 +156,16 @@ def _row(run: Run, record: Record) -> list[str]:
     ]
 
 
-def time_to_accuracy(record: Record) -> str:
+def time_to_accuracy(record: TrainerRecord) -> str:
     """Training seconds until the test accuracy is first seen to be the recipe's floor, or more, and epochs in brackets.
 
     The tutorials print no accuracy on test images, so the target is the one below which a recipe's figures are not
     believed. Repetitions count whole, as accuracies are taken after them; the epochs that warmed the variant up are
     counted at its median time per epoch. A dash: not reached, or stored before accuracies were.
     """
-    accuracies, warm_up = (
-        within(record.extra_info, "accuracies_by_block", 0, 1),
-        record.extra_info.get("warm_up_epochs"),
-    )
+    accuracies, warm_up = record.accuracies_by_block, record.warm_up_epochs
     target = RECIPES[record.recipe].accuracy_floors.get(record.dataset) if record.recipe in RECIPES else None
-    if target is None or not isinstance(warm_up, int) or len(accuracies) != len(record.values_s):
+    if target is None or warm_up is None or len(accuracies) != len(record.values_s):
         return NOT_MEASURED
     reached = next((count for count, accuracy in enumerate(accuracies, start=1) if accuracy >= target), None)
     if reached is None:
@@ -180,23 +177,21 @@ def time_to_accuracy(record: Record) -> str:
     return f"{format_duration(training_s)} ({warm_up + sum(record.epochs_run[:reached])})"
 
 
-def rates(record: Record) -> Blocks:
+def rates(record: TrainerRecord) -> Blocks:
     """The images per second in each block."""
     if record.trainer == PRODUCT_LIMIT:
-        rate = record.extra_info["facts"]["flops"] / flops_per_image(record.extra_info["widths"])
-        return {
-            block: rate / value_s for block, value_s in zip(record.extra_info["blocks"], record.values_s, strict=True)
-        }
+        rate = (record.facts.flops or 0) / flops_per_image(record.widths)
+        return {block: rate / value_s for block, value_s in zip(record.blocks, record.values_s, strict=True)}
     images = record.train_images or 0
-    timed = zip(record.extra_info["blocks"], record.epochs_run, record.values_s, strict=True)
+    timed = zip(record.blocks, record.epochs_run, record.values_s, strict=True)
     return {block: images * epochs / value_s for block, epochs, value_s in timed}
 
 
-def rates_of(run: Run, like: Record, trainer: str) -> Blocks:
+def rates_of(run: Run, like: TrainerRecord, trainer: str) -> Blocks:
     """The rates of another variant of the same model and batch size; none where it has no valid row."""
-    model_store = (like.recipe, like.batch_size, trainer)
-    for record in run.records:
-        if (record.recipe, record.batch_size, record.trainer) == model_store and not record.faults:
+    same = (like.recipe, like.batch_size, trainer)
+    for record in run.of(TrainerRecord):
+        if (record.recipe, record.batch_size, record.trainer) == same and not record.faults:
             return rates(record)
     return {}
 
@@ -215,24 +210,24 @@ def _percent(ratios: list[float]) -> str:
     return f"{statistics.median(ratios):.0%}"
 
 
-def _accuracy(record: Record) -> str:
+def _accuracy(record: TrainerRecord) -> str:
     accuracies = record.test_accuracies
-    return f"{format_accuracy(accuracies[0])} ({record.extra_info['epochs_trained']})" if accuracies else NOT_MEASURED
+    return f"{format_accuracy(accuracies[0])} ({record.epochs_trained})" if accuracies else NOT_MEASURED
 
 
-def trainer_title(record: Record) -> str:
+def trainer_title(record: TrainerRecord) -> str:
     """The variant's name, with the number of steps that Keras takes per call where it was chosen."""
-    steps = record.extra_info["facts"].get("steps_per_execution")
+    steps = record.facts.steps_per_execution
     return f"{record.trainer}, {steps} steps per execution" if steps else str(record.trainer)
 
 
-def _status(record: Record) -> str:
-    return "not installed" if record.extra_info["status"] == "unavailable" else "INVALID"
+def _status(record: TrainerRecord) -> str:
+    return "not installed" if record.status == "unavailable" else "INVALID"
 
 
-def _gigaflops(record: Record) -> str:
+def _gigaflops(record: TrainerRecord) -> str:
     return f"{_gigaflops_value(record):.0f} GFLOP/s"
 
 
-def _gigaflops_value(record: Record) -> float:
-    return float(record.extra_info["facts"]["flops"]) / statistics.median(record.values_s) / GIGA
+def _gigaflops_value(record: TrainerRecord) -> float:
+    return (record.facts.flops or 0) / statistics.median(record.values_s) / GIGA

@@ -31,7 +31,7 @@ def make_section(stored: Stored) -> Section:
 
 
 def _names(result: Result) -> list[str]:
-    names = [shorten(str(name)) for name in result.first_model["class_names"]]
+    names = [shorten(name) for name in result.first_model.class_names]
     return names + [str(answer) for answer in range(len(names), len(result.seed_runs[0].confusion[0]))]
 
 

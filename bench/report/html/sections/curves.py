@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_accuracy
 from bench.records.reproductions import read_results
+from bench.records.schema import TrainRecord
 from bench.report.html.view import (
     Cell,
     Cells,
@@ -55,8 +56,8 @@ def histories(stored: Stored) -> list[Histories]:
     """The histories of the headline run's models, then of the tutorials' recipes."""
     found: list[Histories] = []
     if run := stored.headline:
-        for record in run.records:
-            curves = [sound(one) for one in record.extra_info.get("histories") or []] if record.stage == "train" else []
+        for record in run.of(TrainRecord):
+            curves = [sound(one) for one in record.histories]
             if any(curves):
                 found.append(
                     (shorten(record.recipe), run.file, facets_of(run, record.recipe), [one for one in curves if one])
@@ -69,16 +70,17 @@ def histories(stored: Stored) -> list[Histories]:
     return found
 
 
-def sound(history: Any) -> dict[str, list[float]]:
-    """The known metrics of a history as lists of numbers, without entries of another type."""
-    if not isinstance(history, dict):
-        return {}
-    known = {name: history.get(name) for part in PARTS for name in (f"{part}loss", f"{part}accuracy")}
-    return {
-        name: list(values)
-        for name, values in known.items()
-        if isinstance(values, list) and values and all(type(value) in {int, float} for value in values)
+def sound(history: Mapping[str, Sequence[float | None]]) -> dict[str, list[float]]:
+    """The known metrics of a history, up to the first epoch that has none (of a training that diverged)."""
+    known = {name: history.get(name, ()) for part in PARTS for name in (f"{part}loss", f"{part}accuracy")}
+    found = {
+        name: [value for value in values[: _first_gap(values)] if value is not None] for name, values in known.items()
     }
+    return {name: values for name, values in found.items() if values}
+
+
+def _first_gap(values: Sequence[float | None]) -> int:
+    return values.index(None) if None in values else len(values)
 
 
 def parting(curves: Sequence[Mapping[str, Sequence[float]]]) -> float | None:

@@ -15,6 +15,7 @@ from bench.formats import (
     format_duration,
     format_rate,
 )
+from bench.records.schema import InferRecord, TrainRecord
 from bench.report.html.view import (
     Cell,
     Cells,
@@ -35,7 +36,8 @@ from bench.stats.percentiles import P99, percentile, required_timings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bench.records.record import Record, Run
+    from bench.records.record import Run
+    from bench.records.schema import Record
     from bench.report.html.stored import Stored
 
 HEADERS = (
@@ -65,9 +67,9 @@ class ModelSummary:
 
     run: Run
     model: str
-    train: Record | None
-    single: Record | None
-    bulk: Record | None
+    train: TrainRecord | None
+    single: InferRecord | None
+    bulk: InferRecord | None
 
     @property
     def facets(self) -> Facets:
@@ -77,7 +79,7 @@ class ModelSummary:
     @property
     def faults(self) -> list[str]:
         """Reasons that it is INVALID."""
-        records = [record for record in (self.train, self.single, self.bulk) if record]
+        records: list[Record] = [record for record in (self.train, self.single, self.bulk) if record]
         return list(dict.fromkeys(fault for record in records for fault in record.faults))
 
 
@@ -87,12 +89,12 @@ def model_summaries(runs: Sequence[Run]) -> list[ModelSummary]:
 
 
 def _summary(run: Run, model: str) -> ModelSummary:
-    records = [record for record in run.records if record.recipe == model]
-    infer = {size: [one for one in records if (one.stage, one.batch_size) == ("infer", size)] for size in (1, 1000)}
+    calls = [record for record in run.of(InferRecord) if record.recipe == model]
+    infer = {size: [one for one in calls if one.batch_size == size] for size in (1, 1000)}
     return ModelSummary(
         run,
         model,
-        next((record for record in records if record.stage == "train"), None),
+        next((record for record in run.of(TrainRecord) if record.recipe == model), None),
         min(infer[1], key=lambda record: record.threads, default=None),
         max(infer[1000], key=lambda record: record.threads, default=None),
     )
@@ -148,12 +150,12 @@ def _line(one: ModelSummary) -> Line:
         rate_cell(one.bulk),
         measured(known.parameters if known else None, format_count),
         measured(one.single.onnx_bytes if one.single else None, format_bytes),
-        measured(one.single.max_abs_diff if one.single else None, format_difference),
+        measured(one.single.parity.max_abs_diff if one.single and one.single.parity else None, format_difference),
         (train.trainer if train else None) or NOT_MEASURED,
         f"{run.backend}, {run.device}",
         str(run.packages.get("tensorflow")),
         run.dataset,
-        str(run.machine.get("cpu")),
+        str(run.machine.cpu),
     ]
     return Line(
         cells=[cell if isinstance(cell, Cell) else shorten(cell) for cell in cells],
@@ -168,7 +170,7 @@ def measured(value: _T | None, text: Callable[[_T], str]) -> Cell:
     return Cell(NOT_MEASURED) if value is None else Cell(text(value), value)
 
 
-def accuracy_cell(train: Record | None) -> Cell:
+def accuracy_cell(train: TrainRecord | None) -> Cell:
     """A cell with the mean accuracy and its standard deviation over the seeds."""
     if train is None or not train.test_accuracies:
         return Cell(invalid_or_missing(train))
@@ -268,9 +270,7 @@ def pareto(points: Sequence[tuple[ModelSummary, float, float]]) -> list[tuple[Mo
 def _point(one: ModelSummary, seconds: float, colour: int, shape: str) -> Trace:
     run, accuracies = one.run, one.train.test_accuracies if one.train else ()
     spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
-    on = plot_text(
-        f"{run.backend}, {run.device}, TensorFlow {run.packages.get('tensorflow')}, {run.machine.get('cpu')}"
-    )
+    on = plot_text(f"{run.backend}, {run.device}, TensorFlow {run.packages.get('tensorflow')}, {run.machine.cpu}")
     text = f"<b>{plot_text(one.model)}</b><br>{format_duration(seconds)}, {format_accuracy(_accuracy(one))}<br>{on}"
     return Trace(
         plot={

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from bench.data.sample_images import ANSWERED, GRIDS
 from bench.formats import format_count, format_percent
@@ -14,11 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bench.records.record import Run
+    from bench.records.schema import Gallery
     from bench.records.seed_runs import Result
     from bench.report.html.stored import Stored
 
-PIXELS_BASE64 = 1048
-"""Characters of 28 x 28 bytes in base64."""
 DIGITS = 4
 
 
@@ -28,7 +29,7 @@ def make_section(stored: Stored) -> Section:
     results = {name: one for name, one in read_results(run).items() if one.seed_runs} if run else {}
     if run is None or not results:
         return Section(key="images", title="Images and answers", text="No reproduction is stored.", panels=[])
-    gallery = sound_gallery(run.metadata.get("gallery"))
+    gallery = sound_gallery(run.metadata.gallery)
     panels = [_answers(run, results, gallery), *_samples(run, gallery), _counts(run, results), _layers(run, results)]
     return Section(
         key="images",
@@ -38,39 +39,32 @@ def make_section(stored: Stored) -> Section:
     )
 
 
-def sound_gallery(stored: Any) -> dict[str, dict[str, Any]]:
-    """Data set to class names and images, without entries in another format."""
-    found: dict[str, dict[str, Any]] = {}
-    for dataset, content in (stored if isinstance(stored, dict) else {}).items():
-        names = content.get("class_names") if isinstance(content, dict) else None
-        images = content.get("images") if isinstance(content, dict) else None
-        if not isinstance(names, list) or not isinstance(images, dict):
-            continue
-        sound = {name: one for name, one in images.items() if _is_image(one, len(names))}
-        found[dataset] = {"class_names": [shorten(str(name)) for name in names], "images": sound}
-    return found
+def sound_gallery(gallery: Mapping[str, Gallery]) -> dict[str, Gallery]:
+    """The gallery without images of classes that have no name."""
+    return {
+        dataset: msgspec.structs.replace(
+            one,
+            class_names=tuple(map(shorten, one.class_names)),
+            images={name: image for name, image in one.images.items() if image.label < len(one.class_names)},
+        )
+        for dataset, one in gallery.items()
+    }
 
 
-def _is_image(one: Any, classes: int) -> bool:
-    if not isinstance(one, dict) or type(one.get("label")) is not int or not 0 <= one["label"] < classes:
-        return False
-    return isinstance(one.get("pixels"), str) and len(one["pixels"]) == PIXELS_BASE64
-
-
-def _answers(run: Run, results: Mapping[str, Result], gallery: Mapping[str, Any]) -> Panel:
+def _answers(run: Run, results: Mapping[str, Result], gallery: Mapping[str, Gallery]) -> Panel:
     lines, shown = [], []
     right_of: dict[str, int] = {}
     for name, result in results.items():
         dataset = PUBLISHED[name].dataset
-        images = gallery.get(dataset, {}).get("images", {})
-        names = [shorten(str(one)) for one in result.first_model["class_names"]]
-        probabilities, labels = result.seed_runs[0].probabilities, result.first_model["shown_labels"]
+        images = gallery[dataset].images if dataset in gallery else {}
+        names = [shorten(one) for one in result.first_model.class_names]
+        probabilities, labels = result.seed_runs[0].probabilities, result.first_model.shown_labels
         cards = []
         for image in (one for one in ANSWERED if one in probabilities):
             row, label = probabilities[image], labels[image]
             answer = max(range(len(row)), key=row.__getitem__)
             right_of[name] = right_of.get(name, 0) + (answer == label)
-            pixels = images.get(image, {}).get("pixels")
+            pixels = images[image].pixels if image in images else None
             cards.append({"image": image, "label": label, "row": [round(one, DIGITS) for one in row], "pixels": pixels})
             verdict = "right" if answer == label else "wrong"
             cells: Cells = [
@@ -100,17 +94,17 @@ def _answers(run: Run, results: Mapping[str, Result], gallery: Mapping[str, Any]
     )
 
 
-def _samples(run: Run, gallery: Mapping[str, Any]) -> list[Panel]:
+def _samples(run: Run, gallery: Mapping[str, Gallery]) -> list[Panel]:
     if not gallery:
         return []
     shown, lines = [], []
     for dataset, content in gallery.items():
-        names, images = content["class_names"], content["images"]
+        names, images = content.class_names, content.images
         grids = [
             {
                 "title": title,
                 "cards": [
-                    {"image": name, "name": names[images[name]["label"]], "pixels": images[name]["pixels"]}
+                    {"image": name, "name": names[images[name].label], "pixels": images[name].pixels}
                     for name in grid
                     if name in images
                 ],
@@ -119,7 +113,7 @@ def _samples(run: Run, gallery: Mapping[str, Any]) -> list[Panel]:
         ]
         shown.append({"pick": shorten(dataset), "facets": {"dataset": shorten(dataset)}, "grids": grids})
         lines += [
-            Line(cells=[shorten(dataset), name, names[one["label"]]], pick=shorten(dataset), file=run.file)
+            Line(cells=[shorten(dataset), name, names[one.label]], pick=shorten(dataset), file=run.file)
             for name, one in images.items()
         ]
     return [
@@ -139,8 +133,8 @@ def _counts(run: Run, results: Mapping[str, Result]) -> Panel:
     first_models = {PUBLISHED[name].dataset: result.first_model for name, result in results.items()}
     traces, lines = [], []
     for dataset, first_model in first_models.items():
-        names = [shorten(str(one)) for one in first_model["class_names"]]
-        counts = [first_model["label_counts"][part] for part in ("training", "test")]
+        names = [shorten(one) for one in first_model.class_names]
+        counts = [first_model.label_counts[part] for part in ("training", "test")]
         for place, part in enumerate(("training", "test")):
             plot = {
                 "type": "bar",
@@ -173,16 +167,15 @@ def _counts(run: Run, results: Mapping[str, Result]) -> Panel:
 def _layers(run: Run, results: Mapping[str, Result]) -> Panel:
     shown, lines = [], []
     for name, result in results.items():
-        layers = result.first_model.get("layers")
-        if not isinstance(layers, list):
+        layers = result.first_model.layers
+        if not layers:
             continue
         boxes = []
         for layer in layers:
-            shape = " × ".join(map(str, layer["output_shape"]))
-            count = int(layer["parameters"])
-            boxes.append({"name": shorten(str(layer["name"])), "kind": shorten(str(layer["kind"])), "shape": shape})
-            cells: Cells = [name, shorten(str(layer["name"])), shorten(str(layer["kind"])), shape]
-            numbers = Cell(format_count(count), count)
+            shape = " × ".join(map(str, layer.output_shape))
+            boxes.append({"name": shorten(layer.name), "kind": shorten(layer.kind), "shape": shape})
+            cells: Cells = [name, shorten(layer.name), shorten(layer.kind), shape]
+            numbers = Cell(format_count(layer.parameters), layer.parameters)
             lines.append(Line(cells=[*cells, numbers], facets=facets_of_recipe(run, name), pick=name, file=run.file))
         shown.append({"pick": name, "facets": facets_of_recipe(run, name), "boxes": boxes})
     return Panel(

@@ -7,6 +7,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_bytes, format_count, format_counted, format_duration
+from bench.records.schema import InferRecord, RuntimeRecord, StartRecord
 from bench.report.html.sections.headline import duration_cell, measured, rate_cell
 from bench.report.html.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten, time_axis
 from bench.stats.percentiles import P99
@@ -15,7 +16,8 @@ from models import HEADLINE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.records.record import Record, Run
+    from bench.records.record import Run
+    from bench.records.schema import Record
     from bench.report.html.stored import Stored
 
 SHARES = (0.0, 0.01, *(step / 40 for step in range(1, 38)), 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
@@ -76,7 +78,7 @@ def _layout(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def _main_panel(runs: Sequence[Run]) -> Panel:
-    pairs = [(run, record) for run in runs for record in run.records if record.stage == "infer" and record.values_s]
+    pairs = [(run, record) for run in runs for record in run.of(InferRecord) if record.values_s]
     order = list(dict.fromkeys(record.recipe for _, record in pairs))
     traces, lines = [], []
     for run, record in pairs:
@@ -118,18 +120,16 @@ def _main_panel(runs: Sequence[Run]) -> Panel:
     )
 
 
-def _all_calls(pairs: Sequence[tuple[Run, Record]]) -> str:
+def _all_calls(pairs: Sequence[tuple[Run, InferRecord]]) -> str:
     return format_count(sum(len(record.values_s) for _, record in pairs))
 
 
 def _runtimes_panel(run: Run) -> Panel:
-    records = sorted(
-        (record for record in run.records if record.stage == "runtime"), key=lambda record: record.position
-    )
-    order = list(dict.fromkeys(str(record.extra_info.get("runtime")) for record in records))
+    records = sorted(run.of(RuntimeRecord), key=lambda record: record.position)
+    order = list(dict.fromkeys(record.runtime for record in records))
     traces, lines = [], []
     for record in records:
-        name = shorten(str(record.extra_info.get("runtime")))
+        name = shorten(record.runtime)
         threads = format_counted(record.threads, "thread")
         pick = f"{shorten(record.recipe)}, batch {format_count(record.batch_size)}, {threads}"
         lines.append(
@@ -150,10 +150,10 @@ def _runtimes_panel(run: Run) -> Panel:
         )
         if record.faults or not record.values_s:
             continue
-        place = order.index(str(record.extra_info.get("runtime")))
+        place = order.index(record.runtime)
         plot = _curve(record.values_s, name, place)
         traces.append(Trace(plot=plot, facets=facets_of(run, record.recipe), pick=pick, files=run.file))
-    bad = sorted({shorten(str(record.extra_info.get("runtime"))) for record in records if record.faults})
+    bad = sorted({shorten(record.runtime) for record in records if record.faults})
     return Panel(
         key="runtimes",
         title="Runtime against runtime",
@@ -173,11 +173,11 @@ def _runtimes_panel(run: Run) -> Panel:
 
 
 def _start_panel(run: Run) -> Panel:
-    records = sorted((one for one in run.records if one.stage == "start"), key=lambda one: one.position)
+    records = sorted(run.of(StartRecord), key=lambda one: one.position)
     traces, lines = [], []
     for record in records:
-        name, pick = shorten(str(record.extra_info.get("runtime"))), shorten(record.recipe)
-        medians = {part: _median(record, part) for part in (*PARTS, "resident_bytes")}
+        name, pick = shorten(record.runtime), shorten(record.recipe)
+        medians = _medians(record)
         lines.append(
             Line(
                 cells=[
@@ -201,8 +201,8 @@ def _start_panel(run: Run) -> Panel:
                 "type": "bar",
                 "orientation": "h",
                 "name": label,
-                "y": [plot_text(str(one.extra_info.get("runtime"))) for one in valid],
-                "x": [_median(one, part) for one in valid],
+                "y": [plot_text(one.runtime) for one in valid],
+                "x": [_medians(one)[part] for one in valid],
                 "marker": {"color": f"@{place}", "pattern": {"shape": ("", "/", ".")[place]}},
                 "hovertemplate": f"{label}: %{{x:.3s}}s",
             }
@@ -229,8 +229,14 @@ def _start_panel(run: Run) -> Panel:
     )
 
 
-def _median(record: Record, name: str) -> float | None:
-    starts = record.extra_info.get("starts")
-    values = starts.get(name) if isinstance(starts, dict) else None
-    known = [value for value in values if type(value) in {int, float}] if isinstance(values, list) else []
-    return statistics.median(known) if known else None
+def _medians(record: StartRecord) -> dict[str, float | None]:
+    """The medians of a start's parts in seconds, and of its memory in bytes."""
+    starts = record.starts
+    parts: dict[str, Sequence[float | None]] = {
+        "import_s": starts.import_s,
+        "load_s": starts.load_s,
+        "first_s": starts.first_s,
+        "resident_bytes": starts.resident_bytes,
+    }
+    known = {name: [value for value in values if value is not None] for name, values in parts.items()}
+    return {name: statistics.median(values) if values else None for name, values in known.items()}

@@ -61,8 +61,8 @@ def _runs_panel(runs: Sequence[tuple[str, Run]]) -> Panel:
         cells: Cells = [
             run.file,
             f"{what} (yours)" if run.origin == YOURS else what,
-            shorten(f"{run.machine.get('cpu')}, {run.machine.get('cpus')} CPUs, {run.machine.get('system')}"),
-            shorten(str(run.machine.get("python"))),
+            shorten(f"{run.machine.cpu}, {run.machine.cpus} CPUs, {run.machine.system}"),
+            shorten(str(run.machine.python)),
             release_of(run),
             run.device,
             run.started_at[:16],

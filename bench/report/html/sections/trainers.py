@@ -6,6 +6,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_rate
+from bench.records.schema import TrainerRecord
 from bench.report.html.sections.headline import accuracy_cell, duration_cell, model_summaries, rate_cell
 from bench.report.html.view import (
     Cell,
@@ -47,7 +48,7 @@ def make_section(stored: Stored) -> Section:
 
 
 def _trainers(run: Run) -> Panel:
-    records = sorted(run.records, key=lambda record: record.position)
+    records = sorted(run.of(TrainerRecord), key=lambda record: record.position)
     traces, lines = [], []
     for record in records:
         pick = f"{shorten(record.recipe)}, batch {record.batch_size}"

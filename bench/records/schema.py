@@ -1,0 +1,598 @@
+"""The schema of run files: one type per kind of row, checked as a file is read.
+
+A run file is pytest-benchmark's JSON, so its readers take it as it is. What pytest-benchmark has no field for lies in
+each benchmark's `extra_info` (a row) and in the top-level object `densebench` (the run), which also holds the rows
+that are INVALID and so are no benchmarks.
+
+Schema 2 (2026-11-24): every command writes pytest-benchmark's header and statistics; a row no longer repeats the
+machine, the packages and the number of the schema, which the run has.
+Schema 1 (2026-11-20): the first; it is still read.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar, Union
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bench.records.cases import DEFAULT_BACKEND
+
+SCHEMA = 2
+OLDEST_SCHEMA = 1
+LARGEST = 2**53
+"""Beyond this number readers of JSON disagree."""
+
+Integer = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+Number = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+Count = Annotated[int, Meta(ge=1, le=LARGEST)]
+Size = Annotated[int, Meta(ge=0, le=LARGEST)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Seconds = Annotated[float, Meta(ge=1e-9, le=1e8)]
+"""A duration: from the nanosecond that the clock resolves to three years."""
+Elapsed = Annotated[float, Meta(ge=0, le=1e8)]
+"""A duration that may be rounded to 0."""
+Text = Annotated[str, Meta(max_length=1_000_000)]
+Name = Annotated[str, Meta(min_length=1, max_length=10_000)]
+Date = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d", max_length=40)]
+"""ISO 8601, in UTC."""
+Versions = Mapping[Name, Text | None]
+"""Version by package; ``None`` for one that is not installed."""
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """A part of a row or of a run."""
+
+
+class Machine(Part, frozen=True, kw_only=True):
+    """The machine of a run. `name` is its folder: equal machines share it."""
+
+    name: Name
+    cpu: Text = ""
+    cpus: Size = 0
+    memory_gib: Size = 0
+    system: Text = ""
+    python: Text = ""
+
+
+class Interference(Part, frozen=True, kw_only=True):
+    """Signs of disturbance while a row was measured; see `bench.host.interference`."""
+
+    steal_s: Number | None = None
+    involuntary_context_switches: Integer = 0
+    load_1min_before: Number = 0.0
+
+
+class Parity(Part, frozen=True, kw_only=True):
+    """The comparison of an exported model's answers with the trained one's, or of a runtime's.
+
+    Attributes:
+        max_abs_diff: the largest difference of two probabilities; ``None`` where it is not a number.
+        changed_predictions: images with another answer, ties left out.
+        accuracy_change: the runtime's test accuracy minus the trained model's (runtimes only).
+    """
+
+    images: Size = 0
+    max_abs_diff: Number | None = None
+    changed_predictions: Size | None = None
+    ties: Size = 0
+    allowed_abs_diff: Number | None = None
+    exact: bool | None = None
+    allowed_loss: Number | None = None
+    accuracy_change: Number | None = None
+    faults: tuple[Text, ...] = ()
+
+
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="stage", gc=False):
+    """What every kind of row has.
+
+    Attributes:
+        case: the row's name within its run, by the grammar of `bench.records.cases`.
+        status: ``valid``, ``invalid``, ``failed``, or ``unavailable`` where this machine lacks something for it.
+        faults: why the row is INVALID; empty where it is valid.
+        values_s: every timing in seconds, in the order in which they were taken. Of a valid row they are stored as
+            pytest-benchmark's `stats.data`.
+        batch_size: images per step or per call.
+        threads: CPU threads of what is measured.
+        trainer: what trained the model.
+    """
+
+    case: Name
+    recipe: Name
+    status: Name = "valid"
+    faults: tuple[Text, ...] = ()
+    values_s: tuple[Seconds, ...] = ()
+    dataset: Name
+    dataset_sha256: Text | None = None
+    device: Name
+    threads: Count
+    batch_size: Count
+    parameters: Size | None = None
+    trainer: Text | None = None
+
+    @property
+    def stage(self) -> str:
+        """The kind of row, as it is stored."""
+        return str(self.__struct_config__.tag)
+
+    @property
+    def images_per_s(self) -> float | None:
+        """Images per second of the median call; ``None`` where there are no timings."""
+        return self.batch_size / statistics.median(self.values_s) if self.values_s else None
+
+    def check(self) -> None:
+        """Check what lies between the fields of a row. Raises ValueError."""
+
+
+class TrainRecord(Record, frozen=True, kw_only=True, tag="train"):
+    """Trainings from several seeds by the suite: each value is one whole fit, and each list has an entry per value.
+
+    Attributes:
+        epochs_run: fewer than the protocol's where early stopping ended the training.
+        first_step_s: seconds of the first steps with their compilation; ``None`` where nothing compiles.
+        placed_on: the device that the model's weights were found on.
+        converged: whether the solver converged (scikit-learn only).
+        histories: metric to its value after each epoch.
+    """
+
+    seeds: tuple[Integer, ...] = ()
+    test_accuracies: tuple[Share, ...] = ()
+    epochs_run: tuple[Count, ...] = ()
+    first_step_s: tuple[Elapsed | None, ...] = ()
+    train_images: Count | None = None
+    validation_images: Size | None = None
+    test_images: Size | None = None
+    framework: Text | None = None
+    backend: Text | None = None
+    placed_on: tuple[Text, ...] = ()
+    converged: tuple[bool | None, ...] = ()
+    histories: tuple[Mapping[Name, tuple[Number | None, ...]], ...] = ()
+    interference: Interference | None = msgspec.field(default=None, name="contamination")
+    case_s: Elapsed | None = None
+
+    @property
+    def images_per_s(self) -> float | None:
+        """Images per second, the median over the seeds, counting every epoch; ``None`` where they are not stored."""
+        if not self.values_s or not self.epochs_run or self.train_images is None:
+            return None
+        epochs = zip(self.epochs_run, self.values_s, strict=True)
+        return statistics.median(self.train_images * passes / value_s for passes, value_s in epochs)
+
+    def check(self) -> None:
+        """Check that each list has an entry per timing."""
+        lists = (self.seeds, self.test_accuracies, self.epochs_run, self.first_step_s)
+        if {len(values) for values in lists if values} - {len(self.values_s)} or (not self.faults and not all(lists)):
+            raise ValueError(f"{len(self.values_s)} timings, but not one seed, accuracy, ... for each")
+
+
+class InferRecord(Record, frozen=True, kw_only=True, tag="infer"):
+    """Calls of an exported model in ONNX Runtime.
+
+    Attributes:
+        precision: what the exported graph computes in.
+        spinning: whether the session's threads spin while they wait.
+        prime_calls: calls before the first timed one.
+        nodes: execution provider to the number of the graph's nodes that it ran.
+    """
+
+    runtime: Text | None = None
+    backend: Text | None = None
+    framework: Text | None = None
+    seed: Integer | None = None
+    test_accuracy: Share | None = None
+    onnx_bytes: Size | None = None
+    onnx_sha256: Text | None = None
+    operators: tuple[Text, ...] = ()
+    opset: Size | None = None
+    precision: Text | None = None
+    spinning: bool | None = None
+    prime_calls: Size | None = None
+    parity: Parity | None = None
+    providers: tuple[Text, ...] = ()
+    nodes: Mapping[Name, Size] | None = None
+    interference: Interference | None = msgspec.field(default=None, name="contamination")
+    case_s: Elapsed | None = None
+
+
+class StartParts(Part, frozen=True, kw_only=True):
+    """The parts of each start of a process, in seconds, and the bytes that it then kept resident."""
+
+    import_s: tuple[Elapsed, ...] = ()
+    load_s: tuple[Elapsed, ...] = ()
+    first_s: tuple[Elapsed, ...] = ()
+    resident_bytes: tuple[Size | None, ...] = ()
+
+
+class OfRuntime(Record, frozen=True, kw_only=True):
+    """What rows of inference runtimes have in common.
+
+    Attributes:
+        position: its place in tables.
+        exact: whether the runtime computes in the trained model's precision, so that no answer may change.
+        artifact: the kind of file that it loads.
+    """
+
+    position: Size
+    runtime: Name
+    exact: bool | None = None
+    artifact: Text | None = None
+    artifact_bytes: Size | None = None
+    artifact_sha256: Text | None = None
+    parity: Parity | None = None
+    test_accuracy: Share | None = None
+    backend: Text | None = None
+    precision: Text | None = None
+
+
+class RuntimeRecord(OfRuntime, frozen=True, kw_only=True, tag="runtime"):
+    """Calls of a model in a runtime, from fresh processes that gave `calls_per_process` timings each."""
+
+    calls_per_process: tuple[Size, ...] = ()
+
+
+class StartRecord(OfRuntime, frozen=True, kw_only=True, tag="start"):
+    """Starts of a process with a runtime, to its first answer."""
+
+    starts: StartParts = StartParts()
+
+
+class TrainerFacts(Part, frozen=True, kw_only=True):
+    """What a variant tells of itself: floating-point operations per repetition, or Keras's steps per call."""
+
+    flops: Number | None = None
+    steps_per_execution: Size | None = None
+
+
+class TrainerRecord(Record, frozen=True, kw_only=True, tag="trainer"):
+    """Repetitions of one way to train; lists have an entry per value.
+
+    Attributes:
+        widths: of the inputs and of each layer.
+        blocks: the block of each repetition.
+        epochs_run: epochs of each repetition.
+        epochs_trained: epochs of the warm-up and of all repetitions.
+        accuracies_by_block: test accuracy after each repetition.
+    """
+
+    position: Size
+    backend: Text | None = None
+    widths: tuple[Count, ...]
+    train_images: Count | None = None
+    facts: TrainerFacts = TrainerFacts()
+    blocks: tuple[Size, ...]
+    epochs_run: tuple[Count, ...] = ()
+    epochs_trained: Size = 0
+    warm_up_epochs: Size | None = None
+    test_accuracies: tuple[Share, ...] = ()
+    accuracies_by_block: tuple[Share, ...] = ()
+    interference: tuple[Interference, ...] = msgspec.field(default=(), name="contamination")
+
+    def check(self) -> None:
+        """Check that the lists have an entry per timing, and that there are layers."""
+        if not self.faults and len(self.blocks) != len(self.values_s):
+            raise ValueError(f"{len(self.values_s)} timings in {len(self.blocks)} blocks")
+        if not self.faults and len(self.epochs_run) != len(self.values_s):
+            raise ValueError(f"{len(self.values_s)} timings of {len(self.epochs_run)} numbers of epochs")
+        if len(self.widths) < 2:  # noqa: PLR2004  inputs and outputs
+            raise ValueError(f"{len(self.widths)} widths; those of the inputs and of each layer are expected")
+
+
+class SeedRun(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One training from one seed, scored.
+
+    Attributes:
+        fit_s: seconds of the training alone; trainings from other seeds may have run at the same time. Stored as the
+            row's timing.
+        first_step_s: seconds of compiling or tracing, not part of `fit_s`; ``None`` where nothing compiles.
+        history: metric name to one value per epoch, as in Keras's `History`; empty for scikit-learn.
+        scores: part and metric (``"test loss"``, ``"validation accuracy"``) to the value after training.
+        folds: cross-validation accuracies, one per fold; empty where the recipe does not cross-validate.
+        confusion: number of test images by label (row) and predicted class (column).
+        probabilities: ``"test:0"`` to that image's class probabilities.
+    """
+
+    seed: Integer
+    trainer: Name
+    placed_on: Text
+    parameters: Size
+    train_images: Size
+    fit_s: Seconds | None = None
+    first_step_s: Elapsed | None
+    epochs_run: Size
+    history: Mapping[Name, tuple[Number, ...]]
+    scores: Mapping[Name, Number]
+    folds: tuple[Share, ...]
+    confusion: tuple[tuple[Size, ...], ...]
+    probabilities: Mapping[Name, tuple[Share, ...]]
+
+
+class Layer(Part, frozen=True, kw_only=True):
+    """A layer of a model."""
+
+    name: Text
+    kind: Text
+    output_shape: tuple[Size | None, ...]
+    parameters: Size
+
+
+class Saving(Part, frozen=True, kw_only=True):
+    """What became of a model that was saved in a format and loaded again."""
+
+    format: Name
+    outcome: Name
+    reason: Text | None = None
+
+
+class FirstModel(Part, frozen=True, kw_only=True):
+    """What was looked at on the first seed's model only: its layers, saving and loading it, its export.
+
+    Attributes:
+        label_counts: images per class, by part of the data set.
+        shown_labels: ``"test:0"`` to that image's label.
+    """
+
+    seed: Integer = 0
+    class_names: tuple[Text, ...] = ()
+    label_counts: Mapping[Name, tuple[Size, ...]] = {}
+    shown_labels: Mapping[Name, Size] = {}
+    layers: tuple[Layer, ...] = ()
+    saving: tuple[Saving, ...] = ()
+    onnx_sha256: Text | None = None
+    parity: Parity | None = None
+
+
+class ReproductionRecord(Record, frozen=True, kw_only=True, tag="reproduction"):
+    """Trainings of a published recipe, one per seed and value."""
+
+    source: Text | None = None
+    train_images: Size | None = None
+    first_model: FirstModel = msgspec.field(default=FirstModel(), name="specimen")
+    seed_runs: tuple[SeedRun, ...] = msgspec.field(default=(), name="repetitions")
+
+    def check(self) -> None:
+        """Check that there is one training per timing, and that all agree on the classes and images."""
+        if len(self.seed_runs) != len(self.values_s):
+            raise ValueError(f"{len(self.values_s)} timings for {len(self.seed_runs)} trainings")
+        if not self.seed_runs:
+            return
+        classes = len(self.first_model.class_names)
+        counts = [len(self.first_model.label_counts.get(part, ())) for part in ("training", "test")]
+        if not classes or set(counts) != {classes}:
+            raise ValueError(f"{classes} classes, but counts of {counts[0]} and {counts[1]}")
+        for run in self.seed_runs:
+            self._check_seed_run(run, classes)
+
+    def _check_seed_run(self, run: SeedRun, classes: int) -> None:
+        columns = {len(row) for row in run.confusion}
+        if len(run.confusion) != classes or len(columns) != 1 or min(columns) < classes:
+            raise ValueError(f"a confusion matrix that does not fit {classes} classes")
+        if len({len(values) for values in run.history.values()}) > 1:
+            raise ValueError("metrics of unequal numbers of epochs")
+        for image, row in run.probabilities.items():
+            label = self.first_model.shown_labels.get(image)
+            if label is None or label >= classes or not 1 <= len(row) <= classes:
+                raise ValueError(f"the label or the probabilities of {image}")
+
+
+class DuelRecord(Record, frozen=True, kw_only=True, tag="duel"):
+    """One side of a case in a duel: turns in blocks; lists have an entry per block.
+
+    Attributes:
+        case_stage: ``train`` or ``infer``.
+        side: ``BASE`` or ``HEAD``.
+        packages: those of its side.
+        epochs: passes over the images per turn of a training.
+        ends: number of blocks at each time that a time budget ran out.
+        lost: the reason for each lost block.
+        missing: side to the reason why it lacks the case.
+        turns: number of timings of each block.
+        firsts: the side that began each block.
+        process_s: seconds until both processes of the block were ready.
+        turns_s: seconds of all turns, pauses included.
+    """
+
+    case_stage: Name = msgspec.field(name="kind")
+    side: Name
+    packages: Versions = {}
+    epochs: Size
+    ends: tuple[Size, ...]
+    lost: tuple[Text, ...]
+    missing: Mapping[Name, Text]
+    turns: tuple[Size, ...]
+    firsts: tuple[Name, ...]
+    seeds: tuple[Integer, ...]
+    test_accuracies: tuple[Share, ...]
+    process_s: tuple[Elapsed, ...]
+    turns_s: tuple[Elapsed, ...]
+
+    def check(self) -> None:
+        """Check that the turns are those of the blocks, and that each list has an entry per block."""
+        if sum(self.turns) != len(self.values_s):
+            raise ValueError(f"{len(self.values_s)} timings for {sum(self.turns)} turns")
+        lists = (self.turns, self.firsts, self.seeds, self.process_s, self.turns_s)
+        if len({len(values) for values in lists}) != 1:
+            raise ValueError("lists that do not have an entry per block")
+        if len(self.test_accuracies) not in {0, len(self.turns)}:
+            raise ValueError(f"{len(self.test_accuracies)} accuracies of {len(self.turns)} blocks")
+
+
+class ImportRecord(Record, frozen=True, kw_only=True, tag="import"):
+    """The import of a package by one fresh process."""
+
+
+class EpochRecord(Record, frozen=True, kw_only=True, tag="process"):
+    """The first epoch of `fit` in one fresh process, and the largest memory until then."""
+
+    train_images: Size | None = None
+    peak_bytes: Size | None = None
+
+
+class CallRecord(Record, frozen=True, kw_only=True, tag="tensorflow"):
+    """Calls of a Keras model, directly or by `predict`, in one fresh process."""
+
+
+AnyRecord = Union[  # noqa: UP007  a list of types reads better one by one
+    TrainRecord,
+    InferRecord,
+    TrainerRecord,
+    RuntimeRecord,
+    StartRecord,
+    ReproductionRecord,
+    DuelRecord,
+    ImportRecord,
+    EpochRecord,
+    CallRecord,
+]
+OfKind = TypeVar("OfKind", bound=Record)
+T = TypeVar("T")
+
+
+class DuelOptions(Part, frozen=True, kw_only=True):
+    """What a duel was asked for: its sides as the user named them, and the regression injected into HEAD."""
+
+    base: Name
+    head: Name
+    injection: Text | None = msgspec.field(default=None, name="plant")
+    seed: Integer
+
+
+class SelftestOptions(Part, frozen=True, kw_only=True):
+    """What a duel of a self-test was judged with; its `number` within the self-test `id`."""
+
+    id: Name
+    number: Size
+    budget_s: Elapsed
+    margin: Share
+    accuracy_margin: Share
+    drawn: Integer | None = None
+
+
+class ReleaseOptions(Part, frozen=True, kw_only=True):
+    """The release of TensorFlow that a run is of, and why all or some rows are missing."""
+
+    release: Name
+    trouble: Text = ""
+
+
+class SampleImage(Part, frozen=True, kw_only=True):
+    """An image: its label, and 28 x 28 bytes in base64."""
+
+    label: Size
+    pixels: Annotated[str, Meta(min_length=1048, max_length=1048, pattern="^[A-Za-z0-9+/]*={0,2}$")]
+
+
+class Gallery(Part, frozen=True, kw_only=True):
+    """Sample images of a data set, by part and place (``"test:0"``)."""
+
+    class_names: tuple[Text, ...]
+    images: Mapping[Name, SampleImage]
+
+
+class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What is stored of a whole run.
+
+    Attributes:
+        started_at: ISO 8601, UTC.
+        commit: the suite's commit, with ``+`` where the checkout had changes.
+        command: what repeats the run.
+        threads: how many CPU threads TensorFlow and BLAS had.
+        trainer: what trained the Keras models, where it could; the only one of the first files was `fit`.
+        backend: what Keras computed with; the only one of the first files was TensorFlow.
+        quick: whether the training protocols were cut down.
+        complete: false where the run was interrupted.
+        fallback_reason: why `digits` stands in for another data set; ``None`` where it does not.
+        invalid: rows that are no result.
+        orders: the order of the rows in each round.
+        gallery: data set to its sample images (reproduction).
+        packages_by_side: packages of BASE and HEAD (duels).
+    """
+
+    schema: Annotated[int, Meta(ge=OLDEST_SCHEMA, le=SCHEMA)] = SCHEMA
+    machine: Machine
+    packages: Versions
+    started_at: Date
+    commit: Name
+    command: Text
+    dataset: Name
+    dataset_sha256: Text | Mapping[Name, Text] | None = None
+    dataset_source: Text | None = None
+    device: Name
+    threads: Count
+    trainer: Name = "fit"
+    backend: Name = DEFAULT_BACKEND
+    gpu: Mapping[Name, Text] | None = None
+    quick: bool
+    complete: bool
+    fallback_reason: Text | None = None
+    cases_planned: tuple[Name, ...]
+    invalid: tuple[AnyRecord, ...] = ()
+    order_seed: Integer | None = None
+    rounds: Size | None = None
+    orders: tuple[tuple[Integer, ...], ...] = ()
+    seeds: tuple[Integer, ...] = ()
+    gallery: Mapping[Name, Gallery] = {}
+    packages_by_side: Mapping[Name, Versions] = {}
+    duel: DuelOptions | None = None
+    selftest: SelftestOptions | None = None
+    release: ReleaseOptions | None = msgspec.field(default=None, name="versions")
+
+
+class Stats(Struct, frozen=True):
+    """pytest-benchmark's statistics of a row, of which only the timings are read."""
+
+    data: tuple[Seconds, ...] = ()
+
+
+class Benchmark(Struct, frozen=True):
+    """An entry of pytest-benchmark's `benchmarks`."""
+
+    extra_info: AnyRecord
+    stats: Stats
+
+
+class RunFile(Struct, frozen=True):
+    """A whole run file."""
+
+    benchmarks: tuple[Benchmark, ...]
+    densebench: Metadata
+
+
+def convert(fields: Any, kind: type[T]) -> T:
+    """A part or a row from its fields by their stored names; what is no finite number becomes ``None``.
+
+    Raises:
+        msgspec.ValidationError: a field is missing or has another type.
+    """
+    return msgspec.convert(_finite(fields), kind)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def make_metadata(facts: Mapping[str, Any], *, complete: bool, cases_planned: Sequence[str]) -> Metadata:
+    """The metadata of a run from what is known before it, and what its rows tell.
+
+    Args:
+        facts: fields of `Metadata` by their stored names.
+        complete: false where the run was interrupted.
+        cases_planned: the cases that it was to measure.
+
+    Raises:
+        msgspec.ValidationError: a field is missing or has another type.
+    """
+    return convert({**facts, "complete": complete, "cases_planned": list(cases_planned)}, Metadata)
+
+
+def facts_of(metadata: Metadata) -> dict[str, Any]:
+    """What `make_metadata` takes, from the metadata of a stored run."""
+    fields = msgspec.structs.fields(metadata)
+    facts = {one.encode_name: msgspec.to_builtins(getattr(metadata, one.name)) for one in fields}
+    return {name: value for name, value in facts.items() if name not in {"schema", "invalid", "complete"}}
