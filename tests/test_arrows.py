@@ -15,6 +15,14 @@ FRAMEWORKS = {
     *("tensorflow", "keras", "sklearn", "onnx", "onnxruntime", "tf2onnx", "skl2onnx", "jax", "torch", "PIL"),
     *("ai_edge_litert", "openvino", "joblib"),
 }
+WORKERS = (
+    "bench.trials.duels.worker",
+    "bench.trials.releases.probe",
+    "bench.commands.trainers.worker",
+    "bench.commands.runtimes.prepare",
+    "bench.commands.runtimes.worker",
+)
+"""What another interpreter runs, which has the frameworks that it measures and little else."""
 READING = {"records", "stats", "report"}
 MEASURING = {"training", "inference", "trials", "commands"}
 MOST_NAMES = 22
@@ -132,6 +140,17 @@ def test_frameworks_are_imported_late() -> None:
 
 def test_what_reads_stored_runs_never_reaches_what_measures() -> None:
     assert leaks(arrows()) == []
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_what_another_interpreter_runs_does_not_need_msgspec(worker: str) -> None:
+    graph, reached, todo = arrows(), {worker}, [worker]
+    while todo:
+        more = graph[todo.pop()] - reached
+        reached |= more
+        todo += sorted(more)
+    files = modules("bench") | modules("models")
+    assert not [name for name in reached if "msgspec" in imports(parse(files[name]))]
 
 
 @pytest.mark.parametrize(

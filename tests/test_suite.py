@@ -84,7 +84,7 @@ def test_pytest_benchmark_reads_a_run_file(sound: tuple[subprocess.CompletedProc
     answer = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert answer.returncode == 0, answer.stderr
     assert "infer[deep_mlp,batch=1,threads=1]" in answer.stdout
-    assert "test_train[deep_mlp]" in answer.stdout
+    assert "train[deep_mlp,trainer=" in answer.stdout
 
 
 def test_a_run_file_names_neither_this_host_nor_its_folders(

@@ -22,7 +22,7 @@ from bench.host.machine import machine_name
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.bisections import CHANGED, UNCHANGED, Found, Step
-from bench.records.duels import FOLDER, SIDES, Case, Margins, Outcome, Row, outcomes, run_content
+from bench.records.duels import FOLDER, SIDES, Margins, Outcome, Row, outcomes, run_content
 from bench.records.known_releases import releases_between
 from bench.records.run_file import RunWriter, reserve_run_path
 from bench.report.markdown import ratio_text
@@ -37,6 +37,7 @@ from bench.trials.releases.search import search
 
 if TYPE_CHECKING:
     from bench.host.devices import Device
+    from bench.records.cases import Case
     from bench.records.known_releases import Release
 
 KINDS = ("time", "accuracy")

@@ -15,7 +15,7 @@ from tabulate import tabulate
 from bench.commands.duel import exit_status, parse_fail_on
 from bench.errors import DensebenchError
 from bench.formats import NOT_MEASURED, format_accuracy, format_duration
-from bench.records.comparison import SEVERAL, median_s, obstacle, pair_cases, time_apart
+from bench.records.comparison import SEVERAL, obstacle, pair_cases, time_apart
 from bench.records.record import Run, RunFileError, read_run
 from bench.records.schema import TrainRecord
 from bench.report.markdown import escape
@@ -129,7 +129,7 @@ def _cells(case: str, pair: Pair) -> list[str]:
     word, runs = obstacle(pair)[0], f"{len(pair[0])}, {len(pair[1])}"
     if word:
         return [case, *[NOT_MEASURED] * 4, runs, word]
-    medians = [format_duration(statistics.median(map(median_s, records))) for records in pair]
+    medians = [format_duration(statistics.median(record.median_s for record in records)) for records in pair]
     return [case, *medians, _ratio(pair), _accuracies(pair), runs, ""]
 
 

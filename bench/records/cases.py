@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 KEYS = ("trainer", "runtime", "batch", "threads")
 """What a name can say beside stage and model, in this order."""
 BATCH_SIZES = (1, 32, 1000)
@@ -10,6 +12,26 @@ DEFAULT_BACKEND = "tensorflow"
 """What Keras computes with, unless a run says otherwise."""
 SCIKIT_LEARN = "scikit-learn"
 """The trainer of scikit-learn's models, whatever trains the networks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row of a duel.
+
+    Attributes:
+        name: by the grammar of this module; in older files ``train[deep_mlp]`` is a training by `fit`.
+        stage: ``train`` or ``infer``.
+        trainer: what trains; for inference, what trains the model that is exported.
+        batch_size: images per step or per call.
+        threads: CPU threads of what is measured.
+    """
+
+    name: str
+    stage: str
+    recipe: str
+    trainer: str
+    batch_size: int
+    threads: int
 
 
 def case_name(stage: str, model: str, **values: str | int) -> str:

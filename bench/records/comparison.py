@@ -19,7 +19,7 @@ from bench.stats.estimate import Centre, centre
 from bench.stats.verdicts import ALARM_ERROR, CANNOT_TELL, INTERVAL_ERROR, Finding, holm, select_word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bench.records.duels import Margins
     from bench.records.record import Run
@@ -76,8 +76,23 @@ class Spread:
     freedom: int
 
 
+def pooled_spreads(pool: Sequence[Sequence[Run]]) -> dict[str, Spread | None]:
+    """The pooled variance of each case over the runs of several environments."""
+    groups: dict[str, list[list[float]]] = {}
+    for runs in pool:
+        logs: dict[str, list[float]] = {}
+        for case, median_s in (item for run in runs for item in run.medians_s.items()):
+            logs.setdefault(case, []).append(math.log(median_s))
+        for case, values in logs.items():
+            groups.setdefault(case, []).append(values)
+    return {case: pooled_spread(values) for case, values in groups.items()}
+
+
 def compare_runs(
-    base: Sequence[Run], head: Sequence[Run], margins: Margins, pool: Sequence[Sequence[Run]] = ()
+    base: Sequence[Run],
+    head: Sequence[Run],
+    margins: Margins,
+    spreads: Mapping[str, Spread | None] | None = None,
 ) -> list[Comparison]:
     """A comparison for every case of either side; the rate of false alarms holds for all of them together.
 
@@ -85,14 +100,15 @@ def compare_runs(
         base: runs of one environment.
         head: runs of the environment that is judged.
         margins: largest differences that count as the same.
-        pool: the runs of each environment whose variance is pooled; if empty, each side's own variance is used.
+        spreads: the pooled variance of each case; if there is none, each side's own variance is used.
     """
     pairs = pair_cases(base, head)
     obstacles = {name: obstacle(pair) for name, pair in pairs.items()}
     known: dict[tuple[str, str], Centre | None] = {}
     for name, pair in pairs.items():
         if not obstacles[name][0]:
-            known[name, "time"] = time_apart(pair, pooled_spread([_log_medians(runs, name) for runs in pool]))
+            logs = [[math.log(run.medians_s[name]) for run in runs if name in run.medians_s] for runs in (base, head)]
+            known[name, "time"] = logs_apart(logs[0], logs[1], (spreads or {}).get(name))
             if pair[0][0].stage == "train":
                 known[name, "accuracy"] = accuracy_apart(pair)
     certain = holm([_p_value(found) for found in known.values()], ALARM_ERROR)
@@ -117,8 +133,8 @@ def compare_runs(
 
 def pair_cases(base: Sequence[Run], head: Sequence[Run]) -> dict[str, Pair]:
     """The records of both sides by case name, one per run, in the order in which the cases were run."""
-    names = dict.fromkeys(record.case for run in (*base, *head) for record in run.records)
-    return {name: (_records(base, name), _records(head, name)) for name in names}
+    sides = (_by_case(base), _by_case(head))
+    return {name: (sides[0].get(name, []), sides[1].get(name, [])) for name in {**sides[0], **sides[1]}}
 
 
 def obstacle(pair: Pair) -> tuple[str, str]:
@@ -138,15 +154,6 @@ def obstacle(pair: Pair) -> tuple[str, str]:
     return "", ""
 
 
-def median_s(record: Record) -> float:
-    """The median seconds per call, or of a training per epoch, since early stopping may end it sooner."""
-    if not isinstance(record, TrainRecord):
-        return statistics.median(record.values_s)
-    return statistics.median(
-        value_s / epochs for value_s, epochs in zip(record.values_s, record.epochs_run, strict=True)
-    )
-
-
 def pooled_spread(groups: Sequence[Sequence[float]]) -> Spread | None:
     """The pooled variance within several groups of logarithms; ``None`` where no group has two values."""
     freedom = sum(len(group) - 1 for group in groups if group)
@@ -156,10 +163,10 @@ def pooled_spread(groups: Sequence[Sequence[float]]) -> Spread | None:
     return Spread(squares / freedom, freedom)
 
 
-def time_apart(pair: Pair, spread: Spread | None = None) -> Centre:
+def time_apart(pair: Pair) -> Centre:
     """The unpaired estimate of the logarithm of HEAD's median over BASE's."""
-    base, head = ([math.log(median_s(record)) for record in records] for records in pair)
-    return logs_apart(base, head, spread)
+    base, head = ([math.log(record.median_s) for record in records] for records in pair)
+    return logs_apart(base, head)
 
 
 def logs_apart(base: Sequence[float], head: Sequence[float], spread: Spread | None = None) -> Centre:
@@ -203,13 +210,13 @@ def _by_seed(records: Sequence[Record]) -> dict[int, float]:
     return {seed: statistics.fmean(accuracies) for seed, accuracies in found.items()}
 
 
-def _log_medians(runs: Sequence[Run], case: str) -> list[float]:
-    """The logarithms of a case's medians, of the runs in which it is valid."""
-    return [math.log(median_s(record)) for record in _records(runs, case) if record.values_s and not record.faults]
-
-
-def _records(runs: Sequence[Run], case: str) -> list[Record]:
-    return [record for run in runs for record in run.records if record.case == case]
+def _by_case(runs: Sequence[Run]) -> dict[str, list[Record]]:
+    """The rows of runs by case, in the order in which they were measured."""
+    found: dict[str, list[Record]] = {}
+    for run in runs:
+        for record in run.records:
+            found.setdefault(record.case, []).append(record)
+    return found
 
 
 def nothing_told(found: Centre | None) -> Finding:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
+from bench.records.cases import Case
 from bench.records.record import RunFileError, read_run
 from bench.records.run_file import round_timings
 from bench.records.schema import DuelRecord, facts_of, make_metadata
@@ -27,26 +28,6 @@ if TYPE_CHECKING:
 FOLDER = "duels"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
 SHARED = ("dataset", "dataset_sha256", "device")
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One row of a duel.
-
-    Attributes:
-        name: by the grammar of `bench.records.cases`; in older files ``train[deep_mlp]`` is a training by `fit`.
-        stage: ``train`` or ``infer``.
-        trainer: what trains; for inference, what trains the model that is exported.
-        batch_size: images per step or per call.
-        threads: CPU threads of what is measured.
-    """
-
-    name: str
-    stage: str
-    recipe: str
-    trainer: str
-    batch_size: int
-    threads: int
 
 
 SIDES = ("BASE", "HEAD")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ from bench.records.cases import named_with_trainer
 from bench.records.schema import OLDEST_SCHEMA, SCHEMA, OfKind, RunFile, TrainRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bench.records.schema import AnyRecord, Machine, Metadata, Versions
@@ -28,7 +30,7 @@ class RunFileError(Exception):
     """A run file cannot be read; the message names the file and the fault."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """One run file: what one process measured.
 
@@ -121,6 +123,11 @@ class Run:
         """The id that all run files of one self-test share; ``None`` for other runs."""
         return self.metadata.selftest.id if self.metadata.selftest else None
 
+    @cached_property
+    def medians_s(self) -> Mapping[str, float]:
+        """The median seconds of each valid case."""
+        return {record.case: record.median_s for record in self.records if record.values_s and not record.faults}
+
     def of(self, kind: type[OfKind]) -> list[OfKind]:
         """The rows of a kind."""
         return [record for record in self.records if isinstance(record, kind)]
@@ -169,7 +176,9 @@ def _read(path: Path) -> Run | RunFileError:
     try:
         if path.stat().st_size > LARGEST_FILE:
             return RunFileError(f"{path}: larger than {LARGEST_FILE / 1e6:.0f} MB, so no run file")
-        content = _DECODER.decode(path.read_bytes())
+        text = path.read_bytes()
+        text.decode()  # the decoder looks only at what it knows
+        content = _DECODER.decode(text)
         rows = _rows(content)
         measured = {row.case for row in rows}
         missing = [case for case in content.densebench.cases_planned if case not in measured]

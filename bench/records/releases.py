@@ -76,11 +76,13 @@ def select_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
     ran = [one for one in attempts if one.run.records]
     newest = max(ran, key=lambda one: (not one.run.quick, one.run.started_at), default=None)
     alike = [one for one in ran if newest and _alike(one.run) == _alike(newest.run)]
+    files = {one.run.file for one in alike}
     last = {(one.release, one.run.trainer): one.run.started_at for one in alike}
     return [
         one
         for one in attempts
-        if one in alike or (not one.run.records and one.run.started_at > last.get((one.release, one.run.trainer), ""))
+        if one.run.file in files
+        or (not one.run.records and one.run.started_at > last.get((one.release, one.run.trainer), ""))
     ]
 
 

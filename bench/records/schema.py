@@ -119,6 +119,11 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="s
         return str(self.__struct_config__.tag)
 
     @property
+    def median_s(self) -> float:
+        """The median seconds of a call. Raises ValueError where there are no timings."""
+        return statistics.median(self.values_s)
+
+    @property
     def images_per_s(self) -> float | None:
         """Images per second of the median call; ``None`` where there are no timings."""
         return self.batch_size / statistics.median(self.values_s) if self.values_s else None
@@ -152,6 +157,13 @@ class TrainRecord(Record, frozen=True, kw_only=True, tag="train"):
     histories: tuple[Mapping[Name, tuple[Number | None, ...]], ...] = ()
     interference: Interference | None = msgspec.field(default=None, name="contamination")
     case_s: Elapsed | None = None
+
+    @property
+    def median_s(self) -> float:
+        """The median seconds of an epoch, since early stopping may end a training sooner."""
+        return statistics.median(
+            value_s / epochs for value_s, epochs in zip(self.values_s, self.epochs_run, strict=True)
+        )
 
     @property
     def images_per_s(self) -> float | None:
@@ -593,6 +605,11 @@ def make_metadata(facts: Mapping[str, Any], *, complete: bool, cases_planned: Se
 
 def facts_of(metadata: Metadata) -> dict[str, Any]:
     """What `make_metadata` takes, from the metadata of a stored run."""
-    fields = msgspec.structs.fields(metadata)
-    facts = {one.encode_name: msgspec.to_builtins(getattr(metadata, one.name)) for one in fields}
-    return {name: value for name, value in facts.items() if name not in {"schema", "invalid", "complete"}}
+    return {name: msgspec.to_builtins(getattr(metadata, attribute)) for name, attribute in _FACTS.items()}
+
+
+_FACTS = {
+    field.encode_name: field.name
+    for field in msgspec.structs.fields(Metadata)
+    if field.name not in {"schema", "invalid", "complete"}
+}

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
 from bench.records.duels import Margins, Outcome, Row, duel_of, outcomes
+from bench.records.injection import parse_injection
 from bench.records.record import Run, RunFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from bench.records.record import RunReader
+from bench.records.record import RunReader
 
 FOLDER = "selftest"
 
@@ -67,6 +68,10 @@ def selftest_duel(run: Run) -> SelftestDuel:
     metadata, rows = duel_of(run)
     if len(rows) != 1 or run.series is None:
         raise RunFileError(f"{run.file}: not the run file of a self-test")
+    try:
+        parse_injection(metadata["duel"]["plant"])
+    except DensebenchError as error:
+        raise RunFileError(f"{run.file}: {error}") from error
     return SelftestDuel(metadata, rows[0])
 
 

@@ -114,20 +114,13 @@ def _alike(run: Run) -> tuple[Any, ...]:
 
 def _ratio(ours: Sequence[Record], theirs: Sequence[Record], stage: str) -> float | None:
     """The median ratio of our median time to theirs over common cases; ``None`` if there are none."""
-    known = {one.case: _median_s(one) for one in theirs if one.stage == stage and one.values_s and not one.faults}
+    known = {one.case: one.median_s for one in theirs if one.stage == stage and one.values_s and not one.faults}
     logs = [
-        math.log(_median_s(one) / known[one.case])
+        math.log(one.median_s / known[one.case])
         for one in ours
         if one.stage == stage and one.values_s and one.case in known
     ]
     return math.exp(statistics.median(logs)) if logs else None
-
-
-def _median_s(record: Record) -> float:
-    """The median seconds of a call, or of an epoch, since early stopping may shorten a training."""
-    if not isinstance(record, TrainRecord):
-        return statistics.median(record.values_s)
-    return statistics.median(value / epochs for value, epochs in zip(record.values_s, record.epochs_run, strict=True))
 
 
 def _disturbance(run: Run) -> str:

@@ -204,3 +204,21 @@ def test_reports_import_no_framework() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("words", [(), ("--html",), ("--check",), ("--readme",), ("--publish", "mine"), ("--prune",)])
+def test_a_command_reads_each_run_file_once(
+    words: tuple[str, ...], results: Path, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(results, "mine", [train_row(), infer_row()], started_at="2026-02-01")
+    opened: list[Path] = []
+    read_bytes = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        opened.extend([path.resolve()] if path.suffix == ".json" else [])
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    report(published, results, *words)
+    assert opened
+    assert len(opened) == len(set(opened))

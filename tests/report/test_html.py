@@ -19,7 +19,7 @@ from bench.report.html.sections.headline import model_summaries, pareto
 from bench.report.html.sections.images import sound_gallery
 from bench.report.html.sections.latency import SHARES, thin
 from bench.report.html.stored import MOST_RUNS, Stored, make_stored
-from bench.report.html.view import YOURS, Panel, Section, plain, plot_text, time_axis
+from bench.report.html.view import YOURS, Panel, Section, plot_text, time_axis
 from bench.report.registry import read_shown
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
@@ -288,7 +288,7 @@ def test_text_for_plots_and_scripts_is_escaped() -> None:
 
 
 def test_what_json_lacks_becomes_null() -> None:
-    assert plain({"a": float("nan"), "b": [float("inf"), (1, 2)]}) == {"a": None, "b": [None, [1, 2]]}
+    assert json.loads(embed({"a": float("nan"), "b": [float("inf"), (1, 2)]})) == {"a": None, "b": [None, [1, 2]]}
 
 
 def test_a_time_axis_has_ticks_that_people_read() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import DensebenchError, Unavailable
-from bench.records.duels import Case
+from bench.records.cases import Case
 from bench.records.injection import Injection, parse_injection
 from bench.trials.duels import worker
 from bench.trials.duels.cases import known_cases

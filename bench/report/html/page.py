@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from bench.errors import DensebenchError
 from bench.files import write_atomically
@@ -23,7 +23,7 @@ from bench.report.html.sections import (
     sources,
     trainers,
 )
-from bench.report.html.view import FACETS, Section, plain, shorten
+from bench.report.html.view import FACETS, Section, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +100,7 @@ def build_page(stored: Stored, sections: Sequence[Section], plotly: str) -> str:
     data = {
         "facets": FACETS,
         "links": stored.links,
-        "sections": [asdict(section) for section in sections],
+        "sections": sections,
     }
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     return f"""<!doctype html>
@@ -134,6 +134,6 @@ results/tables/.</noscript></main>
 
 
 def embed(data: Any) -> str:
-    """Data as JSON, escaped for use inside a script element."""
-    text = json.dumps(plain(data), separators=(",", ":"), allow_nan=False)
+    """Data as JSON, escaped for use inside a script element; what is no finite number becomes ``null``."""
+    text = msgspec.json.encode(data).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -7,7 +7,6 @@ and what Plotly gets has been through `plot_text`, since Plotly reads some of it
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -189,14 +188,3 @@ def _tick(seconds: float) -> str:
         if seconds < limit * 0.999:
             return f"{seconds * scale:.0f} {unit}"
     return f"{seconds:,.0f} s"
-
-
-def plain(value: Any) -> Any:
-    """Convert nested data to JSON types: NaN and infinities become ``None``, tuples become lists."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
-    return value

@@ -16,7 +16,15 @@ from bench.formats import (
     format_difference,
     format_duration,
 )
-from bench.records.comparison import Comparison, compare_runs, logs_apart, median_s, nothing_told, pooled_spread
+from bench.records.comparison import (
+    Comparison,
+    Spread,
+    compare_runs,
+    logs_apart,
+    nothing_told,
+    pooled_spread,
+    pooled_spreads,
+)
 from bench.records.duels import Margins
 from bench.records.schema import EpochRecord, InferRecord, TrainRecord
 from bench.report.markdown import escape, markdown_table, ratio_text
@@ -86,7 +94,8 @@ def versions_table(attempts: Sequence[Attempt], only: Sequence[str] | None = Non
     if not measured:
         return "No release ran."
     base = measured[0]
-    columns = [_column(by_release, base, release) for release in by_release]
+    comparison = ReleaseComparison(by_release)
+    columns = [_column(comparison, base, release) for release in by_release]
     labels = dict.fromkeys(label for column in columns for label in column)
     rows = [
         [label, *(column.get(label, _absent(column)) for column in columns)]
@@ -164,23 +173,44 @@ class Column:
     extras: Mapping[tuple[str, str], Finding]
 
 
-def compare_release(by_release: ByRelease, base: Release, head: Release) -> Column:
-    """Compare a release's runs with the base's; noise is pooled over the runs of all releases."""
-    pool = list(by_release.values())
-    compared = compare_runs(by_release[base], by_release[head], MARGINS, pool) if by_release[head] else []
-    pairs = {
-        (one.case, extra.label): (_values(extra, one.base), _values(extra, one.head), extra)
-        for one in compared
-        for extra in EXTRAS
-        if not one.word
-    }
-    known = {key: pair for key, pair in pairs.items() if pair[0] and pair[1]}
-    findings = {}
-    for (case, label), (base_values, head_values, extra) in known.items():
-        groups = [_values(extra, [one for run in runs for one in run.records if one.case == case]) for runs in pool]
-        found = logs_apart(_logs(base_values), _logs(head_values), pooled_spread([_logs(group) for group in groups]))
-        findings[case, label] = _extra_finding(extra, found, len(known))
-    return Column(compared, findings)
+class ReleaseComparison:
+    """Releases compared with a base; noise is pooled over the runs of all of them."""
+
+    def __init__(self, by_release: ByRelease) -> None:
+        self.by_release = by_release
+        self._spreads = pooled_spreads(list(by_release.values()))
+        self._extra_spreads = {extra.label: self._pool(extra) for extra in EXTRAS}
+
+    def column(self, base: Release, head: Release) -> Column:
+        """Compare a release's runs with the base's."""
+        sides = self.by_release[base], self.by_release[head]
+        compared = compare_runs(*sides, MARGINS, self._spreads) if sides[1] else []
+        pairs = {
+            (one.case, extra.label): (_values(extra, one.base), _values(extra, one.head), extra)
+            for one in compared
+            for extra in EXTRAS
+            if not one.word
+        }
+        known = {key: pair for key, pair in pairs.items() if pair[0] and pair[1]}
+        findings = {}
+        for (case, label), (base_values, head_values, extra) in known.items():
+            spread = self._extra_spreads[label].get(case)
+            findings[case, label] = _extra_finding(
+                extra, logs_apart(_logs(base_values), _logs(head_values), spread), len(known)
+            )
+        return Column(compared, findings)
+
+    def _pool(self, extra: Extra) -> dict[str, Spread | None]:
+        """The pooled variance of an extra figure, by case."""
+        groups: dict[str, list[list[float]]] = {}
+        for runs in self.by_release.values():
+            logs: dict[str, list[float]] = {}
+            for record in (record for run in runs for record in run.records):
+                if (value := extra.value(record)) is not None:
+                    logs.setdefault(record.case, []).append(math.log(value))
+            for case, values in logs.items():
+                groups.setdefault(case, []).append(values)
+        return {case: pooled_spread(values) for case, values in groups.items()}
 
 
 def _extra_finding(extra: Extra, found: Centre, family: int) -> Finding:
@@ -194,9 +224,9 @@ def _extra_finding(extra: Extra, found: Centre, family: int) -> Finding:
     return Finding(verdict=word, value=found.value, low=low, high=high, p_value=found.p_value, blocks=0)
 
 
-def _column(by_release: ByRelease, base: Release, head: Release) -> dict[str, str]:
+def _column(comparison: ReleaseComparison, base: Release, head: Release) -> dict[str, str]:
     """A release's cells by row label."""
-    column, is_base = compare_release(by_release, base, head), base == head
+    column, is_base = comparison.column(base, head), base == head
     cells: dict[str, str] = {}
     for one in column.compared:
         stage = (*one.base, *one.head)[0].stage
@@ -224,7 +254,7 @@ def _time(one: Comparison, *, is_base: bool) -> str:
     if one.word or one.time is None:
         return one.word
     if is_base:
-        return format_duration(statistics.median(map(median_s, one.base)))
+        return format_duration(statistics.median(record.median_s for record in one.base))
     return f"{ratio_text(one.time)} {one.time.verdict}"
 
 

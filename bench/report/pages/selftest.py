@@ -18,7 +18,7 @@ from models import RECIPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bench.records.duels import Case
+    from bench.records.cases import Case
     from bench.records.selftests import SelftestDuel
     from bench.stats.variance_components import Split
 

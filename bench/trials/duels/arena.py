@@ -16,7 +16,7 @@ from bench.trials.duels.duel import pause, select_epochs
 from bench.trials.duels.worker import Settings
 
 if TYPE_CHECKING:
-    from bench.records.duels import Case
+    from bench.records.cases import Case
     from bench.trials.duels.sides import Side
 
 

@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError, unknown_name
-from bench.records.cases import BATCH_SIZES, SCIKIT_LEARN, case_name
-from bench.records.duels import Case
+from bench.records.cases import BATCH_SIZES, SCIKIT_LEARN, Case, case_name
 from models import RECIPES
 
 if TYPE_CHECKING:

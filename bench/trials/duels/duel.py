@@ -16,7 +16,7 @@ from bench.trials.duels.blocks import SideFailed, SideMissing, first_side, settl
 
 if TYPE_CHECKING:
     from bench.progress import Progress
-    from bench.records.duels import Case
+    from bench.records.cases import Case
 
 
 TURNS = {"train": (8, 15, 30), "infer": (20, 40, 120)}

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.data.datasets import Dataset
-    from bench.records.duels import Case
+    from bench.records.cases import Case
     from bench.records.injection import Injection
     from models import Recipe
 

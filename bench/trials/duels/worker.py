@@ -20,7 +20,7 @@ from bench.host.devices import Device, claim_device
 from bench.host.interference import interference, take_snapshot
 from bench.host.machine import package_versions
 from bench.host.worker_side import Answer, Send, failure, open_answers, read_request, serve
-from bench.records.duels import Case
+from bench.records.cases import Case
 from bench.records.injection import parse_injection
 from bench.trials.duels.work import Work, export_model, prepare_inference, prepare_training
 

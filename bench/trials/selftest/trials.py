@@ -18,7 +18,7 @@ from bench.trials.duels.duel import LARGEST_SEED, Arena, fight_alone
 
 if TYPE_CHECKING:
     from bench.progress import Progress
-    from bench.records.duels import Case
+    from bench.records.cases import Case
 
 NOTHING = "none"
 """What the user writes for duels without anything planted."""

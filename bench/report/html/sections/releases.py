@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.formats import NOT_MEASURED
 from bench.report.html.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten
-from bench.report.pages.releases import FIGURES, README_ROWS, compare_release, runs_by_release
+from bench.report.pages.releases import FIGURES, README_ROWS, ReleaseComparison, runs_by_release
 from bench.stats.verdicts import CANNOT_TELL, FASTER, NON_INFERIOR, SAME, SLOWER, WORSE, Finding
 
 if TYPE_CHECKING:
@@ -79,8 +79,9 @@ def make_section(stored: Stored) -> Section:
 
 def points(by_release: ByRelease, base: Release) -> Iterator[Point]:
     """Yield each release's finding on each row, against the base release."""
+    comparison = ReleaseComparison(by_release)
     for release, runs in by_release.items():
-        column = compare_release(by_release, base, release)
+        column = comparison.column(base, release)
         for one in column.compared:
             yield from _points_of(release, one, column.extras, runs[-1])
 
