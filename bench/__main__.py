@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -117,7 +118,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if not words or words[0] in {"-h", "--help"}:
         print(overview())
         return 0
-    from bench.errors import INTERRUPTED, USAGE, DensebenchError
+    from bench.errors import FAILED, INTERRUPTED, DensebenchError
 
     try:
         arguments = parse(words)
@@ -127,11 +128,13 @@ def main(words: Sequence[str] | None = None) -> int:
         return error.status
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return USAGE
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     return status
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said and stored: nothing is left to interrupt
+    sys.exit(status)

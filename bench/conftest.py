@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,6 +194,7 @@ def _write_summary(write: Any, settings: SuiteOptions, recorder: Recorder) -> No
     write("\nWrote:")
     for line in written:
         write(f"  {line}")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said and stored: nothing is left to interrupt
 
 
 def _begin_recorder(config: pytest.Config, dataset: Dataset, path: Path, started_at: datetime) -> Recorder:

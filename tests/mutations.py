@@ -72,7 +72,7 @@ def _replace(owner: Any, key: Any, source: random.Random) -> None:
 
 
 def _scale(owner: Any, key: Any, source: random.Random) -> None:
-    if isinstance(owner[key], (int, float)) and not isinstance(owner[key], bool):
+    if isinstance(owner[key], (int, float)) and not isinstance(owner[key], bool) and abs(owner[key]) <= 2**60:
         owner[key] *= source.choice((-1, 0, 0.5, 2, 1e-12, 1e12, 10))
 
 

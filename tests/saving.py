@@ -67,7 +67,7 @@ DISKS = {"full disk": False, "freed disk": True}
 """Whether there is room again after the first save that failed."""
 KINDS = ",".join([*SIGNALS, *DISKS])
 INTERRUPTED = 130
-WHOLE_S, END_S, LEFT_S = 3600.0, 60.0, 5.0
+WHOLE_S, END_S, LEFT_S = 3600.0, 60.0, 10.0
 """How long a whole run may take, a command after a signal, and its children after it."""
 DISK_BYTES = 128_000_000
 """More than the commands want to see free before they start."""

@@ -24,7 +24,7 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.bisections import CHANGED, UNCHANGED, Found, Step
 from bench.records.duels import FOLDER, SIDES, Margins, Outcome, Row, outcomes, run_content
 from bench.records.known_releases import releases_between
-from bench.records.run_file import RunWriter, reserve_run_path
+from bench.records.run_file import RunSeries, reserve_run_path, run_path
 from bench.report.markdown import ratio_text
 from bench.report.pages.bisection import bisection_page
 from bench.stats.verdicts import CANNOT_TELL, Finding
@@ -81,11 +81,14 @@ def run(arguments: argparse.Namespace) -> int:
         results=arguments.results,
         environments=missing_environments(one.environment for one in releases),
     )
-    fighter = Fighter(arguments, device, cases[0], dataset, margins, progress)
+    folder = f"{machine_name()}/{FOLDER}"
+    reserve_run_path(arguments.results, folder, "duel", datetime.now(timezone.utc))
+    fighter = Fighter(arguments, device, cases[0], dataset, margins, progress, RunSeries(progress))
     with kept_on_interrupt(progress, fighter.kept):
         found = search(releases, fighter.step)
+    saved = fighter.series.finish()
     progress.done(f"\n{bisection_page(cases[0].name, found)}\n")
-    return exit_status(found)
+    return exit_status(found) if saved else FAILED
 
 
 def exit_status(found: Found) -> int:
@@ -102,7 +105,8 @@ class Fighter:
     """The settings that all duels of a search share.
 
     Attributes:
-        paths: the run files of its duels so far.
+        series: saves their run files.
+        paths: where those of its duels so far are.
     """
 
     arguments: argparse.Namespace
@@ -111,10 +115,12 @@ class Fighter:
     dataset: Dataset
     margins: Margins
     progress: Progress
+    series: RunSeries
     paths: list[Path] = field(default_factory=list)
 
     def kept(self) -> str:
         """One line: which duels a stopped search has kept."""
+        self.series.finish()
         if not self.paths:
             return "No duel has begun, so nothing is kept."
         count = format_counted(len(self.paths), "duel")
@@ -170,10 +176,11 @@ class Fighter:
         label = f"{metadata['dataset']}-{metadata['device'].replace(':', '')}-duel"
         started_at = datetime.fromisoformat(metadata["started_at"])
         folder = f"{machine_name()}/{FOLDER}"
-        writer = RunWriter(reserve_run_path(self.arguments.results, folder, label, started_at), self.progress)
-        if writer.finish(run_content([row], metadata, complete=complete)):
-            self.progress.done(f"Wrote:\n  {short(writer.path)}")
-        self.paths.append(writer.path)
+        path = run_path(self.arguments.results, folder, label, started_at)
+        self.series.save(path, run_content([row], metadata, complete=complete))
+        if not self.series.waiting:
+            self.progress.done(f"Wrote:\n  {short(path)}")
+        self.paths.append(path)
 
 
 def make_step(base: Release, head: Release, row: Row, known: Outcome, look_for: str) -> Step:

@@ -72,7 +72,10 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
     runs, warnings = reader.read_folder(arguments.results)
     if shown := select_device_runs(runs):
         progress.done(f"\n{devices_page(shown)}")
-    progress.done("\n  ".join([*warnings, "Wrote:", *refresh_pages(arguments.results, "devices", reader)]))
+    for warning in warnings:
+        progress.done(warning)
+    if written := refresh_pages(arguments.results, "devices", reader):
+        progress.done("\n  ".join(["Wrote:", *written]))
     for (name, device), status in zip(jobs, statuses, strict=True):
         if status:
             progress.done(f"{name}, {device}: the run ended with status {status}")

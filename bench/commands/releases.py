@@ -25,7 +25,7 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.known_releases import Release, find_release, known_releases
 from bench.records.record import RunFileError, RunReader, read_run
 from bench.records.releases import FOLDER, read_attempts, select_attempts, with_release
-from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
+from bench.records.run_file import DEFAULT_RESULTS, RunSeries, reserve_run_path, run_path
 from bench.records.schema import make_metadata
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.releases import versions_page
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.run_file import Content
+    from bench.records.schema import Metadata
 
 MEMORY_BYTES = 1_500_000_000
 """Of one run of the suite."""
@@ -92,6 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     made = missing_environments(release.environment for release in releases)
     say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results, environments=made)
     troubles, invalid, stored = 0, 0, 0
+    reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", "versions", datetime.now(timezone.utc))
+    series = RunSeries(progress)
 
     def kept() -> str:
         left = ",".join(dict.fromkeys(job.release.name for job in jobs[stored:]))
@@ -99,26 +102,29 @@ def run(arguments: argparse.Namespace) -> int:
             f"Kept: {stored} of {len(jobs)} runs; with `--releases {left}` the same command makes those that are left."
         )
 
-    with kept_on_interrupt(progress, kept), _pages_at_the_end(arguments.results, progress):
+    with kept_on_interrupt(progress, kept), _pages_at_the_end(arguments.results, series):
         for number, job in enumerate(jobs, start=1):
             progress.done(f"[{number}/{len(jobs)}] TensorFlow {job.release.name}, {job.what}")
             (metadata, records), trouble = attempt(job, device, arguments, timeout_s)
-            content = with_release(metadata, job.release, trouble), records
-            stored += _store(arguments.results, content, progress)
+            own = with_release(metadata, job.release, trouble)
+            series.save(_place(arguments.results, own), (own, records))
+            stored += 1
             troubles += bool(trouble)
             invalid += any(record.faults for record in records)
             progress.done(f"  {trouble or 'done'}")
     if invalid:
         return ALARM
-    return FAILED if troubles or stored < len(jobs) else FINE
+    return FAILED if troubles or series.rescued else FINE
 
 
 @contextmanager
-def _pages_at_the_end(results: Path, progress: Progress) -> Iterator[None]:
-    """However the runs end, the page of all that are stored is printed and written."""
+def _pages_at_the_end(results: Path, series: RunSeries) -> Iterator[None]:
+    """However the runs end, what is not saved yet is, and the page of all that are stored is printed and written."""
+    progress = series.progress
     try:
         yield
     finally:
+        series.finish()
         reader = RunReader()
         if attempts := select_attempts(read_attempts(results, reader)[0]):
             progress.done(f"\n{versions_page(attempts)}")
@@ -206,10 +212,7 @@ def _nothing(job: Job, device: Device) -> Content:
     return make_metadata(facts, complete=False, cases_planned=[]), []
 
 
-def _store(results: Path, content: Content, progress: Progress) -> bool:
-    """Store a run; false where it lies elsewhere than it should."""
-    metadata = content[0]
+def _place(results: Path, metadata: Metadata) -> Path:
+    """Where the run file of a release goes."""
     label = f"{metadata.release.release if metadata.release else ''}-{metadata.trainer}-versions"
-    started_at = datetime.fromisoformat(metadata.started_at)
-    path = reserve_run_path(results, f"{machine_name()}/{FOLDER}", label, started_at)
-    return RunWriter(path, progress).finish(content)
+    return run_path(results, f"{machine_name()}/{FOLDER}", label, datetime.fromisoformat(metadata.started_at))

@@ -18,7 +18,7 @@ from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.duels import SIDES, run_content
 from bench.records.record import RunReader
-from bench.records.run_file import RunWriter, reserve_run_path
+from bench.records.run_file import Content, RunSeries, reserve_run_path, run_path
 from bench.records.selftests import FOLDER, SelftestDuel, by_id, read_selftest_duels, to_go_on_with
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.selftest import false_alarms, selftest_page
@@ -82,13 +82,22 @@ def run(arguments: argparse.Namespace) -> int:
     say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results, environments=made)
     metadata, before = _begin(arguments, device, limits)
     done = {one.key for one in before}
-    progress.done(f"{len(trials)} duels, {len(done)} of them done; each one that ends is saved to {_folder(arguments)}")
+    folder = _folder(arguments)
+    progress.done(f"{len(trials)} duels, {len(done)} of them done; each one that ends is saved to {folder}")
     known: list[SelftestDuel] = []
-    saved: list[bool] = []
+    series = RunSeries(progress)
+    ended: list[Trial] = []
 
     def kept() -> str:
-        where = f"{format_counted(len(known), 'duel')} in {_folder(arguments)}"
-        return f"Kept: {where}; the same command goes on with --resume." if known else "No duel has ended yet."
+        series.finish()
+        where = f"{format_counted(len(before) + len(ended), 'duel')} in {folder}"
+        return (
+            f"Kept: {where}; the same command goes on with --resume." if before or ended else "No duel has ended yet."
+        )
+
+    def keep(trial: Trial, ground: Ground, row: Row) -> None:
+        series.save(*_stored(arguments, metadata, trial, ground, row))
+        ended.append(trial)
 
     with kept_on_interrupt(progress, kept):
         try:
@@ -99,15 +108,16 @@ def run(arguments: argparse.Namespace) -> int:
                 margins,
                 limits,
                 drawn=metadata["duel"]["seed"],
-                keep=lambda *ended: saved.append(_keep(arguments, metadata, *ended, progress=progress)),
+                keep=keep,
                 progress=progress,
             )
             progress.done(f"{left} duels are left; --resume goes on with them." if left else "All duels are done.")
         finally:
+            saved = series.finish()
             known = _conclude(arguments.results, metadata["selftest"]["id"], progress)
     if false_alarms(known).interval()[0] > ALARM_ERROR:
         return ALARM
-    return FINE if all(one.counts for one in known) and all(saved) else FAILED
+    return FINE if all(one.counts for one in known) and saved else FAILED
 
 
 def _begin(arguments: argparse.Namespace, device: Device, limits: Limits) -> tuple[dict[str, Any], list[SelftestDuel]]:
@@ -148,16 +158,10 @@ def _arenas(
     return arena
 
 
-def _keep(  # noqa: PLR0913  what ended, and where it goes
-    arguments: argparse.Namespace,
-    metadata: dict[str, Any],
-    trial: Trial,
-    ground: Ground,
-    row: Row,
-    *,
-    progress: Progress,
-) -> bool:
-    """Store a duel that has ended; false where it lies elsewhere than it should.
+def _stored(
+    arguments: argparse.Namespace, metadata: dict[str, Any], trial: Trial, ground: Ground, row: Row
+) -> tuple[Path, Content]:
+    """The run file of a duel that has ended: its path and its content.
 
     Raises:
         DensebenchError: the side has changed since the first duel.
@@ -173,8 +177,8 @@ def _keep(  # noqa: PLR0913  what ended, and where it goes
         "selftest": {**metadata["selftest"], "number": trial.number},
     }
     label = f"{metadata['dataset']}-{metadata['device'].replace(':', '')}-selftest"
-    writer = RunWriter(_reserve(arguments, label, ended_at), progress)
-    return writer.finish(run_content([row], own, complete=True))
+    path = run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, ended_at)
+    return path, run_content([row], own, complete=True)
 
 
 def _conclude(results: Path, name: str, progress: Progress) -> list[SelftestDuel]:

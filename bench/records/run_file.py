@@ -6,7 +6,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,12 @@ def reserve_run_path(results: Path, machine: str, label: str, started_at: dateti
         raise DensebenchError(
             f"results cannot be written to {folder}: {error.strerror}. Name a folder that can with --results DIR."
         ) from error
-    return folder / f"{started_at:%Y%m%dT%H%M%SZ}-{label}-{secrets.token_hex(3)}.json"
+    return run_path(results, machine, label, started_at)
+
+
+def run_path(results: Path, machine: str, label: str, started_at: datetime) -> Path:
+    """The path of a new run file, with a unique name."""
+    return results / "raw" / machine / f"{started_at:%Y%m%dT%H%M%SZ}-{label}-{secrets.token_hex(3)}.json"
 
 
 def encode_run(metadata: Metadata, records: Sequence[AnyRecord]) -> bytes:
@@ -159,3 +164,31 @@ class RunWriter:
         where = f"Saved in the temporary folder instead:\n  {self.path}"
         self.progress.done(f"NOT SAVED: {self.error}" if self.error else where)
         return False
+
+
+@dataclass
+class RunSeries:
+    """Saves several run files, each once it is complete; what cannot be written is tried again with each later one.
+
+    Attributes:
+        waiting: what is not on disk yet.
+        rescued: whether something lies in the temporary folder, because its own could not take it.
+    """
+
+    progress: Progress
+    waiting: list[tuple[RunWriter, Content]] = field(default_factory=list)
+    rescued: bool = False
+
+    def save(self, path: Path, content: Content) -> None:
+        """Write a run, and what was waiting before it."""
+        self.waiting.append((RunWriter(path, self.progress), content))
+        for writer, waiting in self.waiting:
+            writer.save(waiting)
+        self.waiting = [one for one in self.waiting if one[0].error]
+
+    def finish(self) -> bool:
+        """Write for the last time what is waiting; whether all runs lie where they belong."""
+        for writer, waiting in self.waiting:
+            self.rescued |= not writer.finish(waiting)
+        self.waiting = []
+        return not self.rescued
