@@ -216,9 +216,12 @@ def whole_faults(command: Command, tried: Try) -> Iterator[str]:
 def interrupt_faults(tried: Try) -> Iterator[str]:
     """Ctrl-C ends a command with its own status, without a traceback, and its last line names no file in vain.
 
-    Before Python's handlers are there it may end otherwise, so long as it has neither said nor stored anything.
+    Before Python's handlers are there it may end otherwise, so long as it has neither said nor stored anything. Once
+    all is said and stored, there is nothing left to interrupt.
     """
-    faults = [*tried.traceback, *([] if tried.status == INTERRUPTED else [f"exit status {tried.status}"])]
+    new = [run for path, run in tried.after.items() if path not in tried.before]
+    done = tried.status == 0 and any(run.complete for run in new)
+    faults = [*tried.traceback, *([] if tried.status == INTERRUPTED or done else [f"exit status {tried.status}"])]
     tried.excused = bool(faults) and not tried.said and tried.after.keys() == tried.before.keys()
     yield from [] if tried.excused else faults
     yield from (f"it names {path}, which is not there" for path in tried.named if not path.exists())

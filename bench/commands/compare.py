@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from bench.commands.duel import exit_status, parse_fail_on
+from bench.commands.paired import exit_status, parse_fail_on
 from bench.errors import DensebenchError
 from bench.formats import NOT_MEASURED, format_accuracy, format_duration
 from bench.records.comparison import SEVERAL, obstacle, pair_cases, time_apart

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from bench.commands.arguments import command_line, duration_s, public_word
-from bench.commands.duel import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
+from bench.commands.paired import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
 from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
 from bench.formats import format_counted

@@ -35,6 +35,7 @@ class Worker:
         command: the command line; no shell reads it.
         timeout_s: longest time for one answer.
         environment: its environment variables; this process's where not given.
+        inherited: file descriptors that it keeps open.
     """
 
     def __init__(
@@ -43,12 +44,19 @@ class Worker:
         *,
         timeout_s: float = ANSWER_TIMEOUT_S,
         environment: Mapping[str, str] | None = None,
+        inherited: Collection[int] = (),
     ) -> None:
         self._timeout_s = timeout_s
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
         try:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=environment
+                command,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=environment,
+                pass_fds=tuple(inherited),
             )
         except OSError:
             self._errors.close()

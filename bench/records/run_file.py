@@ -106,7 +106,7 @@ def _benchmark(record: AnyRecord) -> dict[str, Any]:
     """A row as pytest-benchmark stores it."""
     stats: Any = Stats()  # type: ignore[no-untyped-call]  # it ships no types
     stats.data = list(record.values_s)
-    side = getattr(record, "side", None)
+    side = getattr(record, "side", None) or getattr(record, "environment", None)
     name = f"{record.case} {side}" if side else record.case
     return {
         "name": name,

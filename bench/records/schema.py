@@ -33,6 +33,7 @@ Size = Annotated[int, Meta(ge=0, le=LARGEST)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(ge=1e-9, le=1e8)]
 """A duration: from the nanosecond that the clock resolves to three years."""
+Positive = Annotated[float, Meta(ge=1e-9, le=LARGEST)]
 Elapsed = Annotated[float, Meta(ge=0, le=1e8)]
 """A duration that may be rounded to 0."""
 Text = Annotated[str, Meta(max_length=1_000_000)]
@@ -431,6 +432,49 @@ class DuelRecord(Record, frozen=True, kw_only=True, tag="duel"):
             raise ValueError(f"{len(self.test_accuracies)} accuracies of {len(self.turns)} blocks")
 
 
+class Timing(Struct, frozen=True, array_like=True, gc=False):
+    """One turn of a case, in few numbers: seconds per step or call, or bytes.
+
+    Attributes:
+        count: steps or calls that were timed.
+        mean: of the whole turn, with what lies between the steps.
+        quantiles: 20 of them, at 2.5 %, 7.5 %, ..., 97.5 %; none of a turn that took a single number.
+    """
+
+    count: Count
+    mean: Positive
+    least: Positive
+    most: Positive
+    quantiles: tuple[Positive, ...] = ()
+
+
+class TrialRecord(Record, frozen=True, kw_only=True, tag="trial"):
+    """What one environment of a trial measured of a case, round by round.
+
+    Attributes:
+        values_s: the typical seconds of each round, for other readers of the file; empty for memory.
+        environment: the environment's role, which is unique in its trial: ``BASE``, ``HEAD``, ``HEAD 2``, ``CONTROL``.
+        measure: what `turns` holds: ``step``, ``call``, ``start`` (seconds) or ``memory`` (bytes).
+        rounds: the number of each round that this environment saw through.
+        turns: its turns in each of those rounds.
+    """
+
+    environment: Name
+    measure: Name
+    rounds: tuple[Size, ...]
+    turns: tuple[tuple[Timing, ...], ...]
+
+    def check(self) -> None:
+        """Check that each round has turns, and that their quantiles are in order."""
+        if len(self.rounds) != len(self.turns) or len(set(self.rounds)) != len(self.rounds):
+            raise ValueError(f"{len(self.turns)} rounds of turns for {len(self.rounds)} numbers of rounds")
+        for turns in self.turns:
+            if not turns:
+                raise ValueError("a round without turns")
+            if any(list(turn.quantiles) != sorted(turn.quantiles) for turn in turns):
+                raise ValueError("quantiles that are not in order")
+
+
 class ImportRecord(Record, frozen=True, kw_only=True, tag="import"):
     """The import of a package by one fresh process."""
 
@@ -454,6 +498,7 @@ AnyRecord = Union[  # noqa: UP007  a list of types reads better one by one
     StartRecord,
     ReproductionRecord,
     DuelRecord,
+    TrialRecord,
     ImportRecord,
     EpochRecord,
     CallRecord,
@@ -469,6 +514,72 @@ class DuelOptions(Part, frozen=True, kw_only=True):
     head: Name
     injection: Text | None = msgspec.field(default=None, name="plant")
     seed: Integer
+
+
+class Survey(Part, frozen=True, kw_only=True):
+    """What short trainings of one recipe came to in an environment, and its exported graph.
+
+    Attributes:
+        accuracies: test accuracy (0-1) of each seed's model; 0 where the training diverged.
+        weights: digest of each seed's trained weights.
+        answers: digest of its probabilities of all test images.
+        graph: digest of the ONNX graph without names and values.
+    """
+
+    accuracies: tuple[Share, ...]
+    weights: tuple[Text, ...]
+    answers: tuple[Text, ...]
+    graph: Text | None = None
+    operators: tuple[Text, ...] = ()
+    failed: Text | None = None
+
+
+class EnvironmentFacts(Part, frozen=True, kw_only=True):
+    """An environment of a trial, as it was asked for and as it was found.
+
+    Attributes:
+        role: ``BASE``, ``HEAD``, ``HEAD 2``, ``CONTROL``.
+        word: what the user called it.
+        packages: each import package to the distributions that own it with their versions: ``tensorflow-cpu 2.21.0``.
+        build: what TensorFlow says of its source and compiler, and which Keras `tf.keras` is.
+        variables: environment variables that were asked for.
+        surveys: by recipe.
+        missing: case to the reason why this environment lacks it.
+        failed: why it was given up; ``None`` otherwise.
+    """
+
+    role: Name
+    word: Text
+    python: Text
+    packages: Versions
+    build: Versions = {}
+    variables: Mapping[Name, Text] = {}
+    surveys: Mapping[Name, Survey] = {}
+    missing: Mapping[Name, Text] = {}
+    failed: Text | None = None
+
+
+class TrialOptions(Part, frozen=True, kw_only=True):
+    """What a trial was asked for, and where it was measured.
+
+    Attributes:
+        margins: kind of finding to the largest difference that counts as the same (0.03 is 3 %).
+        counts: case to the steps or calls of each turn.
+        seeds: those of the short trainings.
+        injection: what was added to HEAD; empty for nothing.
+        node: identity of the machine itself, hashed.
+        lost: the reason for each round that an environment did not see through.
+    """
+
+    environments: tuple[EnvironmentFacts, ...]
+    margins: Mapping[Name, Share]
+    counts: Mapping[Name, Count]
+    seed: Integer
+    seeds: tuple[Integer, ...] = ()
+    injection: Text = ""
+    budget_s: Elapsed = 0.0
+    node: Text = ""
+    lost: tuple[Text, ...] = ()
 
 
 class SelftestOptions(Part, frozen=True, kw_only=True):
@@ -549,6 +660,7 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     packages_by_side: Mapping[Name, Versions] = {}
     duel: DuelOptions | None = None
     selftest: SelftestOptions | None = None
+    trial: TrialOptions | None = None
     release: ReleaseOptions | None = msgspec.field(default=None, name="versions")
 
 

@@ -23,6 +23,8 @@ from bench.records.schema import (
 from bench.records.selection import fullest, narrowed_by
 from bench.records.selftests import FOLDER as SELFTEST
 from bench.records.selftests import newest_selftest, selftest_duel
+from bench.records.trials import FOLDER as TRIALS
+from bench.records.trials import trial_of
 from bench.report.pages.devices import devices_pages, select_device_runs
 from bench.report.pages.duels import duels_page, stored_duel
 from bench.report.pages.releases import versions_page
@@ -33,6 +35,7 @@ from bench.report.pages.selftest import selftest_page
 from bench.report.pages.suite import tables_page
 from bench.report.pages.trainers import FOLDER as TRAINERS
 from bench.report.pages.trainers import trainer_page
+from bench.report.pages.trials import trials_page
 from bench.report.pins import FILE, Pin, read_pins
 
 if TYPE_CHECKING:
@@ -131,6 +134,7 @@ KINDS: dict[str, Kind] = {
         ("versions", "TensorFlow's releases"),
         whole=False,
     ),
+    "trials": Kind(TRIALS, trial_of, list, partial(_page_of_all, "trials", trials_page), whole=False),
     "selftest": Kind(
         SELFTEST, selftest_duel, newest_selftest, partial(_page_of_all, "selftest", selftest_page), whole=False
     ),

@@ -126,6 +126,24 @@ class CompiledFit:
 
         return run_epochs(self._model, self._callbacks, self._epochs, run_epoch)
 
+    def stepper(self) -> Callable[[int], float]:
+        """Returns a function that takes so many further steps, at most an epoch's, and returns their mean loss.
+
+        It waits until the steps are done, and leaves the model as it was.
+        """
+        import tensorflow as tf
+
+        state, order, iteration = self._read(tf), self._next_order(tf), 0
+
+        def take(steps: int) -> float:
+            nonlocal state, iteration
+            counters = tf.constant(iteration, tf.int32), tf.constant(self._seed)
+            parameters, slots, loss, _ = self._program.epoch(*self._train, order, tf.constant(steps), *state, *counters)
+            state, iteration = (parameters, slots), iteration + steps
+            return float(loss)
+
+        return take
+
     def _compile(self, tf: Any) -> float:
         """Compile both programs by calling them with zero steps, and return the seconds that it took."""
         start = time.perf_counter()

@@ -1,129 +1,151 @@
-"""The command itself: its options, and one tiny duel end to end."""
+"""`duel`: its options, its exit statuses, and one tiny duel of real processes."""
 
 from __future__ import annotations
 
-import itertools
+import fcntl
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from bench.__main__ import main
-from bench.records.duels import read_duel
-from tests.fake_duel import METADATA
+from bench.commands import duel as command
+from bench.commands.duel import exit_status
+from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
+from bench.host.lock import measuring_alone
+from bench.records.record import read_run
+from bench.records.trials import HEAD, TYPICAL, StoredTrial, trial_of
+from bench.trials import engine
+from bench.trials.environments import Environment
+from tests.fake_trial import CALL, FIT, Machine, die
 
-CASE = "infer[logistic_regression,batch=1,threads=1]"
-
-
-def duel(*words: str, results: Path, python: str = sys.executable) -> int:
-    return main(["duel", python, python, "--dataset", "digits", "--device", "cpu:1", "--results", str(results), *words])
-
-
-def only_run(results: Path) -> Path:
-    (path,) = results.glob("raw/*/duels/*.json")
-    return path
+CASES = f"{FIT.name},{CALL.name}"
 
 
-# A tiny duel of real processes.
+@pytest.fixture(autouse=True)
+def a_lock_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Tests run side by side, and measure nothing."""
+    monkeypatch.setattr(command, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def looks() -> Iterator[None]:
-    """A clock on which a second goes by with each look, so that a budget of four seconds is one block."""
-    seconds = itertools.count()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.commands.duel.monotonic", lambda: float(next(seconds)))
-        yield
+def duel(*words: str, results: Path, heads: Sequence[str] = (sys.executable,)) -> int:
+    return main(["duel", sys.executable, *heads, "--dataset", "digits", "--results", str(results), *words])
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A duel of this interpreter against itself, with a margin that no noise lets it settle."""
-    results = tmp_path_factory.mktemp("duel")
-    assert duel("--cases", CASE, "--budget", "4s", "--seed", "3", "--margin", "0.001%", results=results) == 2
-    return results
+def fake(monkeypatch: pytest.MonkeyPatch, machine: Machine) -> None:
+    monkeypatch.setattr(command, "find_environment", lambda word, **_options: Environment(word, Path("/nowhere")))
+    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(engine, "_start", machine.start)
 
 
-@pytest.mark.slow
-def test_an_interpreter_duels_with_itself(finished: Path) -> None:
-    metadata, (row,) = read_duel(only_run(finished))
-    assert row.case.name == CASE
-    assert row.measurable
-    assert len(row.blocks) == 1
-    assert len(row.blocks[0].base_s) == len(row.blocks[0].head_s) == 40
-    assert row.blocks[0].seed == 3
-    assert metadata["packages_by_side"]["BASE"] == metadata["packages_by_side"]["HEAD"]
-    assert metadata["complete"]
+def only_trial(results: Path) -> StoredTrial:
+    (path,) = results.glob("raw/*/trials/*.json")
+    return trial_of(read_run(path))
 
 
-@pytest.mark.slow
-def test_the_run_file_names_no_folder_of_this_machine(finished: Path) -> None:
-    text = only_run(finished).read_text(encoding="utf-8")
-    assert str(Path.home()) not in text
-    assert sys.prefix not in text
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "warning"),
+    ("machine", "words", "status"),
     [
-        (["--cases", "train[logistic_regression]"], "cases"),
-        (["--cases", CASE, "--seed", "4"], "seed 3, now 4"),
-        (["--cases", CASE, "--device", "cpu"], "device 'cpu:1', now 'cpu'"),
-        (["--cases", CASE, "--inject", "infer:5%"], "plant None, now 'infer:5%'"),
+        (Machine(), (), FINE),
+        (Machine(factor={(HEAD, "call"): 1.2}), (), ALARM),
+        (Machine(factor={(HEAD, "call"): 0.8}), (), FINE),
+        (Machine(), ("--budget", "0.001s"), UNTOLD),
     ],
 )
-def test_another_duel_is_not_gone_on_with(
-    words: list[str], warning: str, finished: Path, capsys: pytest.CaptureFixture[str]
+def test_each_answer_has_its_exit_status(
+    machine: Machine, words: tuple[str, ...], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = only_run(finished).read_bytes()
-    if words[-1] == "cpu" and METADATA["threads"] == 1:
-        pytest.skip("this machine has one CPU")
-    assert duel("--resume", str(only_run(finished)), *words, results=finished) == 4
-    assert "that duel is another one" in (told := capsys.readouterr().err)
-    assert warning in told
-    assert only_run(finished).read_bytes() == before
+    fake(monkeypatch, machine)
+    assert duel("--cases", CASES, *words, results=tmp_path) == status
 
 
-@pytest.mark.slow
-def test_a_duel_goes_on_from_its_file(finished: Path, tmp_path: Path) -> None:
-    path = tmp_path / "run.json"
-    path.write_bytes(only_run(finished).read_bytes())
-    _, (before,) = read_duel(path)
-    words = ["--cases", CASE, "--budget", "4s", "--margin", "0.001%", "--resume", str(path)]
-    assert duel(*words, results=tmp_path) == 2
-    _, (after,) = read_duel(path)
-    assert after.blocks[:1] == before.blocks
-    assert len(after.blocks) == 2
+def test_the_answer_comes_first_and_the_page_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake(monkeypatch, Machine(factor={(HEAD, "call"): 1.2}))
+    duel("--cases", CASES, results=tmp_path)
+    output = capsys.readouterr().out
+    assert "is slower than" in output
+    assert (tmp_path / "tables" / "trials.md").read_text(encoding="utf-8").startswith("# Duels")
 
 
-# Options.
+def test_rounds_are_added_with_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(monkeypatch, Machine())
+    duel("--cases", CASES, "--budget", "0.001s", results=tmp_path)
+    (path,) = tmp_path.glob("raw/*/trials/*.json")
+    assert duel("--cases", CASES, "--resume", str(path), results=tmp_path) == FINE
+    assert only_trial(tmp_path).rows[0].effect.rounds > 1
+    assert duel("--cases", FIT.name, "--resume", str(path), results=tmp_path) == 4
+
+
+def test_a_control_is_a_copy_of_the_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies: list[str] = []
+    fake(monkeypatch, Machine())
+
+    def find(word: str, *, copy: bool = False) -> Environment:
+        copies.extend([word] if copy else [])
+        return Environment(word, Path("/nowhere"))
+
+    monkeypatch.setattr(command, "find_environment", find)
+    duel("--cases", CASES, "--control", results=tmp_path)
+    assert copies == [sys.executable]
+    assert [one.role for one in only_trial(tmp_path).heads] == [HEAD, "CONTROL"]
 
 
 @pytest.mark.parametrize(
-    ("words", "warning"),
+    ("words", "complaint"),
     [
-        (["--cases", "train[deep_mpl]"], "unknown case"),
-        (["--budget", "soon"], "is no duration"),
+        (["--cases", "train[deep_mpl,trainer=fit]"], "unknown case 'train[deep_mpl,trainer=fit]'. Did you mean"),
+        (["--cases", ","], "names no case"),
+        (["--budget", "soon"], "--budget 'soon' is no duration"),
         (["--margin", "0"], "--margin '0' is no share"),
-        (["--accuracy-margin", "2"], "--accuracy-margin '2' is no share"),
-        (["--fail-on", "slow"], "unknown verdict 'slow'. Did you mean 'slower'"),
-        (["--device", "gpu"], "on cpu or cpu:N only"),
-        (["--inject", "sleep:5%"], "--inject 'sleep:5%' is none of"),
         (["--seed", "-1"], "--seed -1 is no seed"),
-        (["--dataset", "fashion"], "unknown data set"),
-        (["--resume", "/nowhere.json"], "/nowhere.json: No such file"),
+        (["--device", "gpu"], "duels run on cpu or cpu:N only"),
+        (["--dataset", "fashion"], "unknown data set 'fashion'"),
+        (["--resume", "/nowhere.json"], "--resume: /nowhere.json: No such file or directory"),
     ],
 )
 def test_bad_input_gets_one_clear_line_before_anything_is_measured(
-    words: list[str], warning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: Sequence[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert duel(*words, results=tmp_path / "results") == 4
-    assert warning in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
     assert not (tmp_path / "results").exists()
 
 
-def test_a_side_that_is_no_interpreter_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert duel(results=tmp_path / "results", python="/nowhere/python") == 4
-    assert "/nowhere/python is no Python interpreter" in capsys.readouterr().err
+def test_one_measurement_runs_at_a_time(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with measuring_alone(lock) as handle:
+        assert fcntl.fcntl(handle, fcntl.F_GETFD) is not None
+        said = rf"another measurement runs on this machine \(process {os.getpid()}\)"
+        with pytest.raises(DensebenchError, match=said), measuring_alone(lock):
+            pass
+    with measuring_alone(lock):
+        pass
+
+
+def test_an_environment_that_failed_is_no_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(monkeypatch, Machine(trouble=die(HEAD, *range(2, 99))))
+    assert duel("--cases", CASES, results=tmp_path, heads=(sys.executable, sys.executable)) == FAILED
+    assert exit_status(only_trial(tmp_path)) == FAILED
+
+
+@pytest.mark.slow
+def test_an_interpreter_duels_with_itself(tmp_path: Path) -> None:
+    """Two rounds at most of real processes: all kinds of cases are there, and equal weights are proved."""
+    assert duel("--budget", "1s", "--seed", "3", results=tmp_path) == UNTOLD
+    trial = only_trial(tmp_path)
+    cases = {row.case.partition("[")[0] for row in trial.rows}
+    assert cases == {"train", "call", "predict", "import", "first", "memory"}
+    assert {row.finding for row in trial.rows} >= {TYPICAL}
+    one, other = (environment.surveys["deep_mlp"] for environment in trial.options.environments)
+    assert one.weights == other.weights
+    assert one.graph == other.graph
+    assert all(0 < row.base < 1e10 for row in trial.rows)
+    assert str(Path(sys.executable).parent) not in next(tmp_path.glob("raw/*/trials/*.json")).read_text(
+        encoding="utf-8"
+    )

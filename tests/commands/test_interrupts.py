@@ -17,14 +17,20 @@ from bench.commands.runtimes import command as runtimes
 from bench.commands.trainers import command as trainers_command
 from bench.commands.trainers.variants import VARIANTS
 from bench.errors import FAILED
+from bench.host.lock import measuring_alone
 from bench.records import run_file
 from bench.records.duels import read_duel
 from bench.records.record import read_run
+from bench.records.schema import TrialRecord
+from bench.records.trials import HEAD
+from bench.trials import engine
 from bench.trials.duels.sides import Side
+from bench.trials.environments import Environment
 from tests.commands.test_trainers import FakeWorker
 from tests.fake_duel import INFER
 from tests.fake_runs import infer_row, run_content
 from tests.fake_selftest import FakeGround
+from tests.fake_trial import FIT, Machine
 
 DIGITS = ["--dataset", "digits"]
 
@@ -47,16 +53,25 @@ def stop(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
     return output.splitlines()[-1]
 
 
-def test_a_duel_keeps_its_blocks_and_names_the_file_to_go_on_with(
+def test_a_duel_keeps_its_rounds_and_names_the_file_to_go_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(duel, "ProcessArena", lambda *_words: FakeGround(trouble=press_ctrl_c_at(3)))
-    monkeypatch.setattr(duel, "find_side", lambda word: Side(word, Path("/nowhere")))
-    line = stop(capsys, "duel", "a", "b", "--cases", INFER.name, *DIGITS, "--results", tmp_path)
-    (path,) = tmp_path.glob("raw/*/duels/*.json")
-    assert line == f"Stopped. Kept: 2 blocks in {path}; the same command goes on with `--resume {path}`."
-    metadata, (row,) = read_duel(path)
-    assert (len(row.blocks), metadata["complete"]) == (2, False)
+    def trouble(role: str, number: int, request: Mapping[str, Any]) -> None:
+        if (role, number, request["do"]) == (HEAD, 4, "turn"):
+            raise KeyboardInterrupt
+
+    machine = Machine(trouble=trouble)
+    monkeypatch.setattr(duel, "find_environment", lambda word, **_options: Environment(word, Path("/nowhere")))
+    monkeypatch.setattr(duel, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
+    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(engine, "_start", machine.start)
+    results = tmp_path / "results"
+    line = stop(capsys, "duel", "/a/python", "/b/python", "--cases", FIT.name, *DIGITS, "--results", results)
+    (path,) = results.glob("raw/*/trials/*.json")
+    assert line == f"Stopped. Kept: 2 rounds in {path}; the same command goes on with `--resume {path}`."
+    run = read_run(path)
+    assert not run.complete
+    assert {record.rounds for record in run.of(TrialRecord)} == {(0, 1)}
 
 
 def test_a_bisection_keeps_the_duel_that_was_running(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.commands.duel import exit_status
+from bench.commands.paired import exit_status
 from bench.errors import DensebenchError
 from bench.host.process import WorkerError
 from bench.records.duels import SIDES, Outcome, Row, outcomes

@@ -1,0 +1,235 @@
+"""The answer of a trial: a sentence, the counts, the rows that changed, one line for the rest, and what ran."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_counted, format_duration
+from bench.records.trials import CONTROL, MEMORY, OVERALL, START, TYPICAL
+from bench.report.markdown import escape, markdown_table
+from bench.stats.simultaneous import CANNOT_TELL, ERROR, FASTER, SAME, SLOWER
+
+if TYPE_CHECKING:
+    from bench.records.schema import EnvironmentFacts, Survey
+    from bench.records.trials import Row, StoredTrial
+
+WORSE = {SLOWER, "larger"}
+BETTER = {FASTER, "smaller"}
+MOST = 20
+"""Trials on a page."""
+IDENTICAL = "identical"
+LABELS = {TYPICAL: "typical", OVERALL: "overall", START: "at the start", MEMORY: "peak memory"}
+EXPLANATION = (
+    "*Typical*: the 15 % quantile of single steps or calls, what an undisturbed one takes. *Overall*: their mean, with "
+    "what lies between them, so that stalls and rare slow steps count. Ratios are to the base within a round of fresh "
+    "processes, measured in turns. All intervals hold at once, and whenever the trial stops, with at least "
+    f"{100 * (1 - ERROR):.0f} % probability, and each word follows from its interval alone: wholly within the margin "
+    "it is the same, wholly on one side of 1 it is slower or faster."
+)
+
+
+def trial_page(trial: StoredTrial) -> str:
+    """A trial as Markdown."""
+    parts = [answer(trial), *notices(trial)]
+    for head in trial.heads:
+        rows = [row for row in trial.rows if row.environment == head.role]
+        changed = [row for row in rows if row.word in WORSE | BETTER]
+        open_ = [row for row in rows if row.word == CANNOT_TELL]
+        parts += [f"## {escape(head.role)}: {escape(head.word)}" if len(trial.heads) > 1 else ""]
+        parts += [_table(changed)] if changed else []
+        parts += [_rest("Same", [row for row in rows if row.word == SAME])]
+        parts += ["Cannot tell yet:", _table(open_, more=True)] if open_ else []
+        parts += [_accuracy(trial.base, head), _same_graph(trial)]
+    parts += [packages(trial), EXPLANATION, caption(trial)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def trials_page(trials: Sequence[StoredTrial]) -> str:
+    """The page of all stored trials, newest first."""
+    newest = sorted(trials, key=lambda one: one.run.started_at, reverse=True)
+    parts = ["# Duels: environments against each other", *map(trial_page, newest[:MOST])]
+    parts += [f"{len(newest) - MOST} older ones are stored as well."] if len(newest) > MOST else []
+    return "\n\n".join(parts).rstrip() + "\n"
+
+
+def answer(trial: StoredTrial) -> str:
+    """The answer in a sentence per environment, with its error rate and its counts."""
+    return "\n\n".join(_sentence(trial, head) for head in trial.heads)
+
+
+def counts(rows: Iterable[Row]) -> dict[str, int]:
+    """How many findings are worse, better, the same, and not settled."""
+    found = {"worse": 0, "better": 0, SAME: 0, CANNOT_TELL: 0}
+    for row in rows:
+        found["worse" if row.word in WORSE else "better" if row.word in BETTER else row.word] += 1
+    return found
+
+
+def _sentence(trial: StoredTrial, head: EnvironmentFacts) -> str:
+    rows = [row for row in trial.rows if row.environment == head.role]
+    number, total = counts(rows), len(rows)
+    name, base = f"`{escape(head.word)}`", f"`{escape(trial.base.word)}`"
+    sure = f"wrong in at most {100 * ERROR:.0f} of 100 such trials"
+    if head.failed:
+        return f"**{name} could not be measured to the end: {escape(head.failed)}**"
+    told = f"{number['worse']} worse, {number['better']} better, {number[SAME]} the same, {number[CANNOT_TELL]} open"
+    worst = max((row for row in rows if row.word in WORSE), key=_size, default=None)
+    if head.role == CONTROL:
+        alarm = number["worse"] or number["better"]
+        fit = "differs from its own copy: this machine is not fit to judge" if alarm else "is the same as its own copy"
+        return f"**The control {fit}** ({told} of {total} findings)."
+    if worst:
+        return (
+            f"**{name} is slower than {base}: {worst.case} {LABELS[worst.finding]} {_ratio(worst)}** "
+            f"({told} of {total} findings; {sure})."
+        )
+    if number[CANNOT_TELL]:
+        seen = "nothing got worse as far as can be told" if number[SAME] or number["better"] else "nothing can be told"
+        return f"**{name} against {base}: {seen}** ({told} of {total} findings; {sure})."
+    best = "and faster in places" if number["better"] else "and the same in every finding"
+    return f"**{name} is nowhere slower than {base}, {best}** ({told} of {total} findings; {sure})."
+
+
+def _size(row: Row) -> float:
+    return row.effect.value or 0.0
+
+
+def notices(trial: StoredTrial) -> list[str]:
+    """Warnings: injected changes, an early end, lost rounds, missing cases."""
+    lines = []
+    if trial.options.injection:
+        lines.append(f"**Injected into HEAD: {trial.options.injection}.** This is a test of the trial, not of HEAD.")
+    if not trial.run.complete:
+        lines.append("**This trial was stopped before its end.**")
+    lines += [
+        f"Not had by {one.role}: {case}: {why}"
+        for one in trial.options.environments
+        for case, why in one.missing.items()
+    ]
+    if lost := len(trial.options.lost):
+        lines.append(f"{format_counted(lost, 'process')} did not see a round through: {trial.options.lost[-1]}")
+    return [escape(line) for line in lines]
+
+
+def _table(rows: Sequence[Row], *, more: bool = False) -> str:
+    headers = ["Case", "Finding", "Base", "This", "Ratio (simultaneous interval)", "Verdict", "Rounds"]
+    headers += ["More rounds that would tell"] if more else []
+    cells = [
+        [
+            row.case,
+            LABELS[row.finding],
+            _number(row, row.base),
+            _number(row, row.head),
+            _ratio(row),
+            row.word,
+            str(row.effect.rounds),
+            *([NOT_MEASURED if row.effect.more_rounds is None else f"about {row.effect.more_rounds}"] if more else []),
+        ]
+        for row in rows
+    ]
+    return markdown_table(headers, cells, text_columns=(0, 1, 5))
+
+
+def _number(row: Row, value: float) -> str:
+    return format_bytes(round(value)) if row.measure == "memory" else format_duration(value)
+
+
+def _ratio(row: Row) -> str:
+    effect = row.effect
+    if effect.value is None:
+        return NOT_MEASURED
+    middle = f"{math.exp(effect.value):.3f}"
+    if effect.low is None or effect.high is None:
+        return middle
+    return f"{middle} ({math.exp(effect.low):.3f}–{math.exp(effect.high):.3f})"
+
+
+def _rest(title: str, rows: Sequence[Row]) -> str:
+    """One line for rows that need no table."""
+    if not rows:
+        return ""
+    by_case: dict[str, list[Row]] = {}
+    for row in rows:
+        by_case.setdefault(row.case, []).append(row)
+    texts = [
+        f"{case} {', '.join(f'{LABELS[row.finding]} {_ratio(row)}' for row in some)}" for case, some in by_case.items()
+    ]
+    return escape(f"{title}: {len(rows)}. {'; '.join(texts)}.")
+
+
+def _accuracy(base: EnvironmentFacts, head: EnvironmentFacts) -> str:
+    """What short trainings from equal seeds came to in both environments."""
+    lines = []
+    for name in base.surveys.keys() & head.surveys.keys():
+        one, other = base.surveys[name], head.surveys[name]
+        if one.accuracies and other.accuracies:
+            lines.append(f"{name}: {_compare_accuracies(one, other)}")
+    return escape(f"Accuracy after a short training, from equal seeds: {'; '.join(sorted(lines))}.") if lines else ""
+
+
+def _compare_accuracies(one: Survey, other: Survey) -> str:
+    seeds = min(len(one.accuracies), len(other.accuracies))
+    if one.weights == other.weights and one.answers == other.answers:
+        return f"{IDENTICAL}, bit for bit, in {format_counted(seeds, 'seed')}"
+    means = " → ".join(format_accuracy(statistics.fmean(side.accuracies[:seeds])) for side in (one, other))
+    rare = 1 - 0.05 ** (1 / seeds)
+    return (
+        f"{means} in {format_counted(seeds, 'seed')}, which cannot exclude a failure of fewer than {rare:.0%} of seeds"
+    )
+
+
+def _same_graph(trial: StoredTrial) -> str:
+    graphs: dict[str, set[str | None]] = {}
+    for environment in trial.options.environments:
+        for name, survey in environment.surveys.items():
+            graphs.setdefault(name, set()).add(survey.graph)
+    runtimes = {environment.packages.get("onnxruntime") for environment in trial.options.environments}
+    equal = sorted(name for name, found in graphs.items() if len(found) == 1 and None not in found)
+    if not equal or len(runtimes) > 1:
+        return ""
+    return escape(f"Same ONNX graph on one ONNX Runtime ({runtimes.pop()}), and so not timed: {', '.join(equal)}.")
+
+
+def packages(trial: StoredTrial) -> str:
+    """What ran: per environment the packages that differ, and where TensorFlow comes from."""
+    environments = trial.options.environments
+    names = dict.fromkeys(name for one in environments for name in (*one.packages, *one.build, *one.variables))
+    found: dict[str, list[str]] = {
+        name: [str(_fact(one, name) or NOT_MEASURED) for one in environments] for name in names
+    }
+    differing = {name: values for name, values in found.items() if len(set(values)) > 1}
+    if not differing:
+        return f"What ran: the same packages everywhere ({', '.join(_main_packages(environments[0]))})."
+    rows = [[name, *values] for name, values in differing.items()]
+    return markdown_table(
+        ["What ran", *(one.role for one in environments)], rows, text_columns=range(len(environments) + 1)
+    )
+
+
+def _fact(one: EnvironmentFacts, name: str) -> str | None:
+    facts: Mapping[str, str | None] = {**one.variables, **one.build, **one.packages}
+    return facts.get(name)
+
+
+def _main_packages(one: EnvironmentFacts) -> list[str]:
+    return [str(value) for value in one.packages.values() if value]
+
+
+def caption(trial: StoredTrial) -> str:
+    """Caption: data, device, machine, rounds, date, command."""
+    run = trial.run
+    rounds = max((row.effect.rounds for row in trial.rows), default=0)
+    parts = [
+        f"{run.dataset}, {run.device} ({format_counted(run.threads, 'thread')})",
+        f"{run.machine.cpu}, {run.machine.cpus} CPUs",
+        f"judged after {format_counted(rounds, 'round')}",
+        f"Python {', '.join(dict.fromkeys(one.python for one in trial.options.environments))}",
+        run.started_at[:10],
+        f"commit {run.commit}",
+        f"`{run.command}`",
+        f"run file `{run.file}`",
+    ]
+    return escape("; ".join(parts))

@@ -1,0 +1,398 @@
+"""A trial: what its environments are, then rounds until every finding is settled or the budget has run out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench.errors import DensebenchError
+from bench.formats import format_counted, format_duration
+from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
+from bench.records.cases import Case, case_name
+from bench.records.run_file import round_timings
+from bench.records.schema import EnvironmentFacts, Survey, Timing, TrialOptions, TrialRecord, convert, make_metadata
+from bench.records.trials import BASE, HEAD, START, Row, StoredTrial, judge_records, typical
+from bench.trials.identity import check_identity
+from bench.trials.rounds import SIDE_BY_SIDE, Process, Round, measure_round
+from bench.trials.worker import WorkerRequest
+
+if TYPE_CHECKING:
+    from bench.progress import Progress
+    from bench.records.run_file import Content
+    from bench.trials.environments import Environment
+
+ANSWER_TIMEOUT_S = 180.0
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "DENSEBENCH_DATA")
+"""Environment variables that a measured process gets, beside those that its environment asks for."""
+SURVEY_SEEDS = tuple(range(8))
+LOST_IN_A_ROW = 2
+"""Rounds that an environment may lose one after the other before it is given up."""
+
+
+class EnvironmentProcess:
+    """A worker of an environment, whose end is explained by the last line that it wrote."""
+
+    def __init__(self, worker: Worker, home: Sequence[int]) -> None:
+        self._worker = worker
+        self._home = home
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request. Raises WorkerError, with the worker's last words."""
+        try:
+            return self._worker.ask(request)
+        except WorkerError as error:
+            lines = self._worker.errors().splitlines()
+            raise WorkerError(f"{error}; its last words: {lines[-1]}" if lines else str(error)) from None
+
+    def settle(self) -> None:
+        """Move the process to the core that everything is measured on."""
+        if self._home:
+            self._worker.move(self._home)
+
+    def close(self) -> None:
+        """End the process."""
+        self._worker.close()
+
+
+@dataclass
+class Trial:
+    """A trial under way.
+
+    Attributes:
+        environments: role to environment, the base first.
+        cases: what is measured; those whose graphs are equal are in `same_graph` instead.
+        margins: kind of finding to the largest difference that counts as the same.
+        facts: what is known of the run (as `make_metadata` takes it), without the trial's own part.
+        device: as `parse_device` takes it.
+        seed: of models, orders and turns.
+        injection: what is added to HEAD's steps and calls.
+        rounds: those that are done.
+        surveyed: role to what its environment is.
+        same_graph: cases that were not timed, since the graphs and the runtime are equal.
+        counts: case to the steps or calls of a turn.
+        before: a stored trial that rounds are added to.
+        lock: a file descriptor that the measured processes inherit.
+    """
+
+    environments: Mapping[str, Environment]
+    cases: list[Case]
+    margins: Mapping[str, float]
+    facts: Mapping[str, Any]
+    dataset: str
+    data_dir: Path | None
+    device: str
+    threads: int
+    seed: int
+    budget_s: float
+    injection: str = ""
+    rounds: list[Round] = field(default_factory=list)
+    surveyed: dict[str, EnvironmentFacts] = field(default_factory=dict)
+    same_graph: list[Case] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    units_s: dict[str, float] = field(default_factory=dict)
+    folder: Path = Path()
+    before: StoredTrial | None = None
+    lock: int | None = None
+
+    @property
+    def roles(self) -> list[str]:
+        """The environments that are still measured."""
+        return [role for role in self.environments if self.surveyed[role].failed is None]
+
+    @property
+    def first_number(self) -> int:
+        """The number of the first new round."""
+        stored = self.before.run.of(TrialRecord) if self.before else []
+        return 1 + max((number for record in stored for number in record.rounds), default=-1)
+
+    def records(self) -> list[TrialRecord]:
+        """The rows so far, as they are stored; rounds that were stored before come first."""
+        new = {(one.case, one.environment): one for role in self.environments for one in self._records_of(role)}
+        for old in self.before.run.of(TrialRecord) if self.before else []:
+            key = old.case, old.environment
+            added = new.get(key)
+            rounds, turns, values_s = (added.rounds, added.turns, added.values_s) if added else ((), (), ())
+            new[key] = msgspec.structs.replace(
+                old, rounds=old.rounds + rounds, turns=old.turns + turns, values_s=old.values_s + values_s
+            )
+        return list(new.values())
+
+    def content(self, *, complete: bool) -> Content:
+        """The run file so far."""
+        records = self.records()
+        options = TrialOptions(
+            environments=tuple(self._environment(role) for role in self.environments if role in self.surveyed),
+            margins=dict(self.margins),
+            counts=dict(self.counts),
+            seed=self.seed,
+            seeds=SURVEY_SEEDS,
+            injection=self.injection,
+            budget_s=self.budget_s,
+            node=node_identity(),
+            lost=tuple(f"round {one.number}, {role}: {why}" for one in self.rounds for role, why in one.lost.items()),
+        )
+        planned = [case.name for case in self.cases]
+        metadata = make_metadata(self.facts, complete=complete, cases_planned=planned)
+        return msgspec.structs.replace(metadata, trial=options), records
+
+    def rows(self) -> list[Row]:
+        """What the rounds so far tell."""
+        return judge_records(self.records(), self.margins)
+
+    def _environment(self, role: str) -> EnvironmentFacts:
+        """What is known of an environment, with the cases that no process of it had."""
+        told = [one.told[role]["cases"] for one in self.rounds if role in one.told]
+        missing = {}
+        for case in self.cases:
+            answers = [one.get(case.name, {}) for one in told]
+            if answers and not any("first_s" in answer for answer in answers):
+                missing[case.name] = str(answers[-1].get("unavailable") or answers[-1].get("failed"))
+        return msgspec.structs.replace(self.surveyed[role], missing=missing)
+
+    def _records_of(self, role: str) -> Iterator[TrialRecord]:
+        done = [one for one in self.rounds if role in one.told and role not in one.lost]
+        for case in self.cases:
+            turns = {one.number: one.timings.get((role, case.name), []) for one in done}
+            yield self._record(role, case, "step" if case.stage == "train" else "call", turns)
+        for case, measure, number in self._single_numbers():
+            found = {one.number: number(one.told[role]) for one in done}
+            turns = {key: [[1, value, value, value, []]] if value else [] for key, value in found.items()}
+            yield self._record(role, case, measure, turns)
+
+    def _single_numbers(self) -> Iterator[tuple[Case, str, Callable[[Mapping[str, Any]], float | None]]]:
+        """Cases that each process gives one number for: import, first steps, memory."""
+        yield self._case("import", "tensorflow"), "start", lambda told: told["import_s"]
+        for case in self.cases:
+            if case.stage == "train":
+                name = case_name("first", case.recipe, trainer=case.trainer)
+                first = Case(name, "first", case.recipe, case.trainer, case.batch_size, self.threads)
+                yield first, "start", partial(_first_s, case.name)
+        yield self._case("memory", "process"), "memory", lambda told: told["peak_bytes"]
+
+    def _case(self, stage: str, what: str) -> Case:
+        """A case that is of no model."""
+        return Case(case_name(stage, what), stage, what, "", 1, self.threads)
+
+    def _record(self, role: str, case: Case, measure: str, turns: Mapping[int, Sequence[Any]]) -> TrialRecord:
+        known = {number: [convert(turn, Timing) for turn in one] for number, one in turns.items() if one}
+        return TrialRecord(
+            case=case.name,
+            recipe=case.recipe,
+            dataset=self.dataset,
+            device=self.device,
+            threads=self.threads,
+            batch_size=case.batch_size,
+            trainer=case.trainer or None,
+            environment=role,
+            measure=measure,
+            rounds=tuple(known),
+            turns=tuple(map(tuple, known.values())),
+            values_s=() if measure == "memory" else round_timings([typical(one) for one in known.values()]),
+        )
+
+
+def _first_s(case: str, told: Mapping[str, Any]) -> float | None:
+    """The seconds of a case's first step, as its process told them."""
+    value: float | None = told["cases"].get(case, {}).get("first_s")
+    return value
+
+
+def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> None:
+    """Survey the environments, then measure rounds until all findings are settled or the budget has run out.
+
+    Raises:
+        DensebenchError: an environment is not what it was asked to be, or cannot be measured at all.
+    """
+    start_s, longest_s = time.monotonic(), 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        trial.folder = Path(folder)
+        survey_all(trial, progress)
+        if trial.before:
+            check_same(trial, trial.before)
+        save()
+        while True:
+            began_s = time.monotonic()
+            if began_s + longest_s > start_s + trial.budget_s and trial.rounds:
+                break
+            trial.rounds.append(_round(trial))
+            give_up_failed(trial)
+            longest_s = max(longest_s if len(trial.rounds) > 1 else 0.0, time.monotonic() - began_s)
+            save()
+            rows = trial.rows()
+            left = [row for row in rows if row.finding != START and not row.effect.settled]
+            done = format_counted(len(trial.rounds), "round")
+            spent = format_duration(time.monotonic() - start_s)
+            progress.update(
+                f"{done} in {spent}, {sum(row.effect.settled for row in rows)} of {len(rows)} findings settled"
+            )
+            if rows and not left:
+                break
+
+
+def give_up_failed(trial: Trial) -> None:
+    """Give up an environment that has lost the last rounds one after the other.
+
+    Raises:
+        DensebenchError: it is the base, or no other is left.
+    """
+    last = trial.rounds[-LOST_IN_A_ROW:]
+    for role in trial.roles:
+        reasons = [one.lost[role] for one in last if role in one.lost]
+        if len(reasons) == LOST_IN_A_ROW:
+            trial.surveyed[role] = msgspec.structs.replace(trial.surveyed[role], failed=reasons[-1])
+    if BASE not in trial.roles or len(trial.roles) == 1:
+        lost = "; ".join(f"{role}: {one.failed}" for role, one in trial.surveyed.items() if one.failed)
+        raise DensebenchError(f"nothing is left to compare: {lost}")
+
+
+def check_same(trial: Trial, before: StoredTrial) -> None:
+    """Check that new rounds would be measured as the stored ones were; their turns are as long as those.
+
+    Raises:
+        DensebenchError: the node, an environment, the cases or what is trained differ; the text names it.
+    """
+    old, new = before.options, trial.content(complete=False)[0].trial
+    if new is None:
+        raise AssertionError("a trial without its options")
+    pairs: dict[str, tuple[object, object]] = {
+        "machine": (old.node, new.node),
+        "injection": (old.injection, new.injection),
+        "seed": (old.seed, trial.seed),
+        "cases": (sorted(before.run.metadata.cases_planned), sorted(case.name for case in trial.cases)),
+        "data": (before.run.metadata.dataset_sha256, trial.facts["dataset_sha256"]),
+        "environments": (len(old.environments), len(new.environments)),
+    }
+    for one, other in zip(old.environments, new.environments, strict=False):
+        pairs |= {
+            f"packages of {one.role}": (one.packages, other.packages),
+            f"build of {one.role}": (one.build, other.build),
+            f"variables of {one.role}": (one.variables, other.variables),
+            f"models of {one.role}": (one.surveys, other.surveys),
+        }
+    for name, (then, now) in pairs.items():
+        if then != now:
+            raise DensebenchError(f"--resume: that duel is another one: its {name}: {then!r}, now {now!r}."[:600])
+    trial.counts |= old.counts
+
+
+def survey_all(trial: Trial, progress: Progress) -> None:
+    """Find out what each environment is, trains and exports; cases of equal graphs are taken out.
+
+    Raises:
+        DensebenchError: an environment is not what it was asked to be.
+    """
+    progress.update("what the environments are, train and export")
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        told = list(pool.map(lambda item: _survey(trial, *item), enumerate(trial.environments)))
+    for role, answer in zip(trial.environments, told, strict=True):
+        environment = trial.environments[role]
+        if failed := answer.get("failed") or answer.get("unavailable"):
+            raise DensebenchError(f"{role} ({environment.word}): {failed}")
+        check_identity(environment, answer["identity"])
+        trial.surveyed[role] = _facts(role, environment, answer)
+    graphs = {
+        recipe: {(facts.surveys[recipe].graph, facts.packages.get("onnxruntime")) for facts in trial.surveyed.values()}
+        for recipe in dict.fromkeys(case.recipe for case in trial.cases)
+    }
+    trial.same_graph = [case for case in trial.cases if case.stage == "infer" and len(graphs[case.recipe]) == 1]
+    trial.cases = [case for case in trial.cases if case not in trial.same_graph]
+
+
+def _survey(trial: Trial, core: int, role: str) -> Mapping[str, Any]:
+    process = _start(trial, role, trial.seed, core % SIDE_BY_SIDE, survey=True)
+    try:
+        begun = process.ask({"do": "begin"})
+        if "import_s" not in begun:
+            return begun
+        recipes = list(dict.fromkeys(case.recipe for case in trial.cases))
+        return process.ask({"do": "survey", "recipes": recipes, "seeds": list(SURVEY_SEEDS)})
+    except WorkerError as error:
+        return {"failed": str(error)}
+    finally:
+        process.close()
+
+
+def _facts(role: str, environment: Environment, answer: Mapping[str, Any]) -> EnvironmentFacts:
+    identity = answer["identity"]
+    return EnvironmentFacts(
+        role=role,
+        word=environment.word,
+        python=identity["python"],
+        packages={name: _owners(told) for name, told in identity["packages"].items()},
+        build=_build(identity["packages"].get("tensorflow", {})),
+        variables=dict(environment.variables),
+        surveys={name: convert(found, Survey) for name, found in answer["recipes"].items()},
+    )
+
+
+def _owners(told: Mapping[str, Any]) -> str:
+    """The distributions that an import package comes from, with their versions."""
+    return ", ".join(f"{name} {version}" for name, version in told["owners"].items()) or f"none {told['version']}"
+
+
+def _build(tensorflow: Mapping[str, Any]) -> dict[str, str | None]:
+    """What TensorFlow says that it was built from and with, and which Keras it has."""
+    keras = tensorflow.get("keras") or {}
+    return {
+        "TensorFlow's source": tensorflow.get("git_version"),
+        "TensorFlow's compiler": tensorflow.get("compiler_version"),
+        "tf.keras": f"{keras.get('name')} {keras.get('version')}",
+    }
+
+
+def _round(trial: Trial) -> Round:
+    return measure_round(
+        trial.first_number + len(trial.rounds),
+        trial.roles,
+        trial.cases,
+        trial.counts,
+        trial.units_s,
+        start=lambda role, seed, core: _start(trial, role, seed, core),
+        seed=trial.seed,
+    )
+
+
+def _start(trial: Trial, role: str, seed: int, core: int, *, survey: bool = False) -> Process:
+    """Start a process of an environment; it prepares on one of the cores and is measured on the first."""
+    environment, folder = trial.environments[role], trial.folder / role
+    folder.mkdir(exist_ok=True)
+    asked = WorkerRequest(
+        cases=[asdict(case) for case in trial.cases],
+        dataset=trial.dataset,
+        data_dir=str(trial.data_dir.absolute()) if trial.data_dir else None,
+        device=trial.device,
+        folder=str(folder),
+        seed=seed,
+        survey=survey,
+        injection=trial.injection if role == HEAD else "",
+        variables=list(environment.variables),
+    )
+    command = [str(environment.python), "-m", "bench.trials.worker", asked.to_json()]
+    cpus = own_cpus()
+    home, away = cpus[: trial.threads], cpus[core * trial.threads : (core + 1) * trial.threads]
+    variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | dict(environment.variables)
+    with on_cpus(away or home):
+        inherited = [] if trial.lock is None else [trial.lock]
+        worker = Worker(command, timeout_s=ANSWER_TIMEOUT_S, environment=variables, inherited=inherited)
+        return EnvironmentProcess(worker, home)
+
+
+def node_identity() -> str:
+    """A digest that tells this very machine from others of its kind; it does not name it."""
+    parts = []
+    for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
+        try:
+            parts.append(Path(path).read_text(encoding="ascii").strip())
+        except OSError:
+            continue
+    return hashlib.sha256(" ".join(parts[:1] or ["unknown"]).encode()).hexdigest()[:16]

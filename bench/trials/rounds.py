@@ -1,0 +1,188 @@
+"""One round of a trial: a fresh process per environment, each prepared on a core of its own, then measured in turns."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bench.host.process import WorkerError
+
+if TYPE_CHECKING:
+    from bench.records.cases import Case
+
+TURNS = 8
+"""Turns of each environment in a round: turns are disturbed one by one, and half of what is left after six is of the
+process."""
+TURN_S = 0.03
+"""What a turn takes about, whatever a step or call costs, where one is not longer."""
+FEWEST = {"train": 20}
+"""Steps of a turn at least: an epoch of `fit` has a beginning and an end."""
+MOST = {"train": 100}
+"""Steps of a turn at most."""
+MOST_CALLS = 2_000
+CHUNK = 10
+"""Steps of the compiled loop that are taken at once."""
+SIDE_BY_SIDE = 2
+"""Processes that prepare at the same time."""
+
+Answer = Mapping[str, Any]
+
+
+class Process(Protocol):
+    """A process of an environment that answers requests."""
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request. Raises WorkerError."""
+
+    def settle(self) -> None:
+        """Move the process to the core that everything is measured on."""
+
+    def close(self) -> None:
+        """End the process."""
+
+
+Start = Callable[[str, int, int], Process]
+"""Takes a role, a seed and the number of a core, and starts that environment's process."""
+
+
+@dataclass
+class Round:
+    """What one round measured.
+
+    Attributes:
+        number: from 0.
+        told: role to what its process told of its preparation.
+        timings: role and case to its turns, as `bench.records.schema.Timing` has them.
+        lost: role to the reason why its process did not see the round through.
+    """
+
+    number: int
+    told: dict[str, Answer] = field(default_factory=dict)
+    timings: dict[tuple[str, str], list[Sequence[Any]]] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+
+
+def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
+    number: int,
+    roles: Sequence[str],
+    cases: Sequence[Case],
+    counts: dict[str, int],
+    units_s: dict[str, float],
+    *,
+    start: Start,
+    seed: int,
+) -> Round:
+    """Measure all cases in all environments once more.
+
+    Args:
+        number: of the round, from 0.
+        roles: of the environments, the base first.
+        cases: what each process measures.
+        counts: case to the steps or calls of a turn; what is not known yet is found out from the first environment that
+            has it, and added.
+        units_s: likewise to the seconds of a step or call.
+        start: starts a process.
+        seed: of the trial; each round has its own models and orders, which all environments share.
+    """
+    found, source = Round(number), random.Random(f"{seed} {number}")
+    with _processes(source.sample(list(roles), len(roles)), start, seed + number, found) as processes:
+        for case in cases:
+            if case.name not in units_s:
+                _calibrate(case, roles, processes, counts, units_s, found)
+        for turn in range(TURNS):
+            for case in cases:
+                for role in source.sample(list(processes), len(processes)):
+                    _take_turn(case, role, turn, processes, counts, units_s, found)
+    for role in found.lost:
+        for case in cases:
+            found.timings.pop((role, case.name), None)
+    return found
+
+
+@contextmanager
+def _processes(roles: Sequence[str], start: Start, seed: int, found: Round) -> Iterator[dict[str, Process]]:
+    """A prepared process per role, without those that failed."""
+    processes: dict[str, Process] = {}
+    try:
+        for place in range(0, len(roles), SIDE_BY_SIDE):
+            now = roles[place : place + SIDE_BY_SIDE]
+            for core, role in enumerate(now):
+                processes[role] = start(role, seed, core)
+            with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+                answers = list(pool.map(lambda role: _begin(processes[role]), now))
+            for role, answer in zip(now, answers, strict=True):
+                if lack := answer.get("failed") or answer.get("unavailable"):
+                    found.lost[role] = str(lack)
+                    processes.pop(role).close()
+                else:
+                    found.told[role] = answer
+                    processes[role].settle()
+        yield processes
+    finally:
+        for process in processes.values():
+            process.close()
+
+
+def _begin(process: Process) -> Answer:
+    try:
+        return process.ask({"do": "begin"})
+    except WorkerError as error:
+        return {"failed": str(error)}
+
+
+def _has(role: str, case: Case, found: Round) -> bool:
+    """Whether an environment's process has prepared a case and is still there."""
+    return role not in found.lost and "first_s" in found.told[role]["cases"].get(case.name, {})
+
+
+def _calibrate(  # noqa: PLR0913, PLR0917  what is known of the round so far
+    case: Case,
+    roles: Sequence[str],
+    processes: Mapping[str, Process],
+    counts: dict[str, int],
+    units_s: dict[str, float],
+    found: Round,
+) -> None:
+    """Find out how many steps or calls make a turn."""
+    role = next((one for one in roles if one in processes and _has(one, case, found)), None)
+    if role is None:
+        return
+    few = FEWEST.get(case.stage, 1)
+    try:
+        for count in (few, few):
+            answer = processes[role].ask({"do": "turn", "case": case.name, "count": count, "number": 0, "unit_s": 0.0})
+    except WorkerError as error:
+        found.lost[role] = str(error)
+        return
+    if "timing" in answer:
+        units_s[case.name] = float(answer["timing"][1])
+        fitting = round(TURN_S / units_s[case.name] / CHUNK) * CHUNK if case.stage == "train" else 0
+        fitting = fitting or round(TURN_S / units_s[case.name])
+        counts.setdefault(case.name, min(max(fitting, few), MOST.get(case.stage, MOST_CALLS)))
+
+
+def _take_turn(  # noqa: PLR0913, PLR0917  what is known of the round so far
+    case: Case,
+    role: str,
+    turn: int,
+    processes: Mapping[str, Process],
+    counts: Mapping[str, int],
+    units_s: Mapping[str, float],
+    found: Round,
+) -> None:
+    if case.name not in counts or not _has(role, case, found):
+        return
+    request = {"do": "turn", "case": case.name, "count": counts[case.name], "number": turn}
+    try:
+        answer = processes[role].ask({**request, "unit_s": units_s[case.name]})
+    except WorkerError as error:
+        found.lost[role] = str(error)
+        return
+    if "timing" in answer:
+        found.timings.setdefault((role, case.name), []).append(answer["timing"])
+    else:
+        found.lost[role] = str(answer.get("failed") or answer.get("unavailable"))

@@ -1,0 +1,134 @@
+"""The process of one environment in one round: it imports, prepares all cases, and then takes turns when asked.
+
+One JSON line per request and per answer. Until TensorFlow is there, nothing is imported that it would import, too.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.host.devices import claim_device, parse_device, start_tensorflow
+from bench.host.machine import PEAK, process_memory
+from bench.host.worker_side import Answer, attempt, failure, open_answers, read_request, serve
+from bench.records.cases import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bench.trials.workloads import Workload
+
+QUANTILES = 20
+DIGITS = 9
+"""Of seconds: the clock's nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRequest:
+    """What a worker is started for; it crosses the process boundary as JSON.
+
+    Attributes:
+        cases: the fields of each `Case`.
+        folder: where the exported models of this environment lie.
+        seed: of models and orders of images.
+        survey: prepare nothing, and tell what the environment is, trains and exports, when asked.
+        injection: what is added to each step or call, as `workloads.delays` takes it; empty for nothing.
+        variables: names of the environment variables that are told.
+    """
+
+    cases: Sequence[Mapping[str, Any]]
+    dataset: str
+    data_dir: str | None
+    device: str
+    folder: str
+    seed: int
+    survey: bool = False
+    injection: str = ""
+    variables: Sequence[str] = ()
+
+    def to_json(self) -> str:
+        """The request as the worker's one argument."""
+        return json.dumps(asdict(self))
+
+
+class EnvironmentWorker:
+    """The actions that answer requests."""
+
+    def __init__(self, asked: WorkerRequest, stack: ExitStack) -> None:
+        self._asked = asked
+        self._stack = stack
+        self._workloads: dict[str, Workload] = {}
+
+    def begin(self) -> Answer:
+        """Import TensorFlow, and prepare all cases unless this is a survey."""
+        device = parse_device(self._asked.device)
+        claim_device(device)
+        began_s = time.perf_counter()
+        tf = start_tensorflow(device)
+        tf.keras.Sequential  # noqa: B018  releases that load Keras late load it now
+        import_s = time.perf_counter() - began_s
+        return {"import_s": import_s} if self._asked.survey else {"import_s": import_s, **self._prepare()}
+
+    def _prepare(self) -> Answer:
+        """Prepare all cases: per case its first step's seconds, or why it is not there; and the memory that it took."""
+        from bench.data.datasets import load_dataset
+        from bench.trials.workloads import prepare
+
+        dataset = load_dataset(self._asked.dataset, Path(self._asked.data_dir) if self._asked.data_dir else None)
+        told: dict[str, Any] = {}
+        for fields in self._asked.cases:
+            case = Case(**fields)
+            try:
+                workload = prepare(case, dataset, self._asked.seed, Path(self._asked.folder), self._stack)
+            except Exception as error:  # noqa: BLE001  whatever a framework raises is a fact about it
+                told[case.name] = failure(error)
+                continue
+            self._workloads[case.name] = workload
+            told[case.name] = {"first_s": workload.first_s}
+        gc.collect()
+        gc.freeze()  # or each turn would collect the garbage of all of TensorFlow first, 0.2 s long
+        return {"cases": told, "peak_bytes": process_memory(PEAK)}
+
+    def turn(self, case: str, count: int, number: int, unit_s: float) -> Answer:
+        """One turn of so many steps or calls, summarized: count, mean, extremes and quantiles, in seconds."""
+        from bench.trials.workloads import delays, quantiles
+
+        turn = self._workloads[case].turn(count, delays(self._asked.injection, unit_s, number))
+        values = turn.values_s
+        numbers = [turn.mean_s, min(values), max(values)]
+        shown = [round(value, DIGITS) for value in quantiles(values, QUANTILES)]
+        return {"timing": [len(values), *(round(value, DIGITS) for value in numbers), shown]}
+
+    def survey(self, recipes: Sequence[str], seeds: Sequence[int]) -> Answer:
+        """What this environment is, what it trains to and what it exports."""
+        from bench.data.datasets import load_dataset
+        from bench.trials.identity import describe_process
+        from bench.trials.proofs import survey
+
+        dataset = load_dataset(self._asked.dataset, Path(self._asked.data_dir) if self._asked.data_dir else None)
+        found = survey(recipes, dataset, seeds, Path(self._asked.folder))
+        return {"identity": describe_process(variables=self._asked.variables), "recipes": found}
+
+
+def main() -> None:
+    """Import, and answer requests until there are no more."""
+    asked, send = read_request(WorkerRequest), open_answers()
+    with ExitStack() as stack:
+        worker = EnvironmentWorker(asked, stack)
+        told = attempt(worker.begin)  # at once, so that several processes prepare at the same time
+        actions: dict[str, Callable[..., Answer]] = {
+            "begin": lambda: told,
+            "turn": worker.turn,
+            "survey": worker.survey,
+        }
+        serve(actions, sys.stdin, send)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""What a case runs: prepared once in a process, warm, and then repeated in turns of single steps or calls.
+
+Nothing here is imported before TensorFlow, whose import is measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.data.splits import scale
+from bench.errors import DensebenchError, Unavailable
+from bench.host.devices import Device
+from bench.host.timing import no_garbage_collection
+from bench.inference.export import OnnxModel
+from bench.inference.onnx_session import make_batch, open_session, primed_call
+from bench.training.compiled_fit import CompiledFit
+from bench.training.describe import CannotCompile
+from bench.training.keras_fit import targets
+from bench.training.keras_model import build_model
+from models import RECIPES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.data.datasets import Dataset
+    from bench.records.cases import Case
+    from models import Recipe
+
+STEPS = 100
+"""Steps of an epoch at most, so that short turns have the data that they need."""
+CHUNK = 10
+"""Steps of the compiled loop between two looks at the clock: about as long as a core keeps its speed."""
+WARM_CALLS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn of a case measured.
+
+    Attributes:
+        values_s: seconds per step or call.
+        mean_s: seconds of the whole turn per step or call, with what lies between them.
+    """
+
+    values_s: Sequence[float]
+    mean_s: float
+
+
+Delay = Callable[[int], float]
+"""Seconds that are added after a step or call, by its number: an injected regression; 0 without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A case that is warm.
+
+    Attributes:
+        turn: takes so many steps or calls, and what is injected into each.
+        first_s: seconds of the very first step or call, with tracing and compilation.
+    """
+
+    turn: Callable[[int, Delay], Turn]
+    first_s: float
+
+
+def prepare(case: Case, dataset: Dataset, seed: int, folder: Path, stack: ExitStack) -> Workload:
+    """Prepare a case of a model.
+
+    Args:
+        case: what is measured.
+        dataset: whose images are trained on and asked about.
+        seed: of the model's weights and the order of the images.
+        folder: where the exported models of this environment lie.
+        stack: closes what stays open until the process ends.
+
+    Raises:
+        Unavailable: this environment does not have the case.
+        DensebenchError: it is no case of a trial.
+    """
+    recipe = RECIPES[case.recipe]
+    if case.stage == "infer":
+        return _infer(case, dataset, folder, stack)
+    if recipe.framework != "keras":
+        raise Unavailable(f"{recipe.name} is no Keras model")
+    if case.stage == "train":
+        return _fit(recipe, dataset, seed) if case.trainer == "fit" else _compiled(recipe, dataset, seed)
+    if case.stage in {"call", "predict"}:
+        return _answers(case, recipe, dataset, seed)
+    raise DensebenchError(f"{case.name} is no case of a trial")
+
+
+def _training_data(recipe: Recipe, dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Whole batches of the first images, again from the start where there are fewer, and their labels."""
+    rows = np.arange(STEPS * recipe.training.batch_size) % len(dataset.train_labels)
+    return scale(dataset.train_images[rows]), dataset.train_labels[rows].astype(np.int64)
+
+
+def _fit(recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
+    """Keras's `fit`, timed from the end of one step to the end of the next; the mean has the rest of the epoch, too."""
+    import tensorflow as tf
+
+    model = build_model(recipe, recipe.training, seed)
+    images, labels = _training_data(recipe, dataset)
+    arrays = tf.constant(images), tf.constant(targets(labels, recipe.training.loss))
+    ends_s: list[float] = []
+    delay: list[Delay] = [lambda _number: 0.0]
+
+    class Clock(tf.keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow ships no types
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            _wait(delay[0](batch))
+            ends_s.append(time.perf_counter())
+
+    def run(steps: int) -> tuple[float, float]:
+        batches = _batches(tf, arrays, steps, recipe.training.batch_size)
+        ends_s.clear()
+        with no_garbage_collection():
+            start_s = time.perf_counter()
+            model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[Clock()])
+            return start_s, time.perf_counter()
+
+    def turn(steps: int, injected: Delay) -> Turn:
+        delay[0] = injected
+        start_s, end_s = run(steps)
+        return Turn(np.diff(ends_s).tolist(), (end_s - start_s) / steps)
+
+    start_s, _ = run(STEPS)
+    return Workload(turn, ends_s[0] - start_s)
+
+
+def _batches(tf: Any, arrays: Sequence[Any], steps: int, size: int) -> Any:
+    """The first `steps` batches in order, as a `tf.data.Dataset` that does not tune itself.
+
+    At the end of an epoch of arrays, Keras waits for the thread that tunes, which sleeps 10, 20, 40, ... ms at a time.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    rows = tf.data.Dataset.range(steps * size).batch(size, drop_remainder=True)
+    return rows.map(lambda chosen: tuple(tf.gather(one, chosen) for one in arrays)).prefetch(1).with_options(options)
+
+
+def _compiled(recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
+    """The compiled loop, `CHUNK` steps at a time."""
+    model = build_model(recipe, recipe.training, seed)
+    start_s = time.perf_counter()
+    try:
+        fit = CompiledFit(
+            model, _training_data(recipe, dataset), batch_size=recipe.training.batch_size, epochs=1, seed=seed
+        )
+    except CannotCompile as reason:
+        raise Unavailable(str(reason)) from None
+    take = fit.stepper()
+    take(CHUNK)
+    first_s = time.perf_counter() - start_s
+
+    def turn(steps: int, injected: Delay) -> Turn:
+        timed = _time_calls(
+            lambda: take(CHUNK), max(1, steps // CHUNK), lambda number: CHUNK * injected(number * CHUNK)
+        )
+        return Turn([value_s / CHUNK for value_s in timed.values_s], timed.mean_s / CHUNK)
+
+    return Workload(turn, first_s)
+
+
+def _answers(case: Case, recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
+    """Direct calls of the Keras model, or its `predict`."""
+    model = build_model(recipe, recipe.training, seed)
+    batch = make_batch(scale(dataset.test_images), case.batch_size)
+    if case.stage == "predict":
+        return _calls(lambda: model.predict(batch, batch_size=len(batch), verbose=0))
+    return _calls(lambda: np.asarray(model(batch, training=False)))
+
+
+def _infer(case: Case, dataset: Dataset, folder: Path, stack: ExitStack) -> Workload:
+    """Calls of the exported model in ONNX Runtime."""
+    path = folder / f"{case.recipe}.onnx"
+    if not path.exists():
+        raise Unavailable(f"{case.recipe} was not exported here")
+    session = stack.enter_context(
+        open_session(OnnxModel(path.read_bytes(), ()), Device("cpu", case.threads), threads=case.threads)
+    )
+    return _calls(primed_call(session, make_batch(scale(dataset.test_images), case.batch_size)))
+
+
+def _calls(call: Callable[[], object]) -> Workload:
+    start_s = time.perf_counter()
+    call()
+    first_s = time.perf_counter() - start_s
+    for _ in range(WARM_CALLS):
+        call()
+    return Workload(lambda count, injected: _time_calls(call, count, injected), first_s)
+
+
+def _time_calls(call: Callable[[], object], count: int, injected: Delay) -> Turn:
+    """Each of `count` calls by itself."""
+    values_s = []
+    with no_garbage_collection():
+        begin_s = time.perf_counter()
+        for number in range(count):
+            start_s = time.perf_counter()
+            call()
+            _wait(injected(number))
+            values_s.append(time.perf_counter() - start_s)
+        return Turn(values_s, (time.perf_counter() - begin_s) / count)
+
+
+def _wait(seconds: float) -> None:
+    """Keep the core busy for a while."""
+    if seconds <= 0:
+        return
+    end_s = time.perf_counter() + seconds
+    while time.perf_counter() < end_s:
+        pass
+
+
+def delays(injection: str, unit_s: float, turn: int) -> Delay:
+    """What an injected regression adds to each step or call of a turn.
+
+    Args:
+        injection: nothing, or ``slow:5%`` (each takes 5 % longer), ``stall:20%`` (in each third turn all take three
+            times as much longer, so that the mean is 20 % longer), ``tail:10%`` (each fiftieth takes 50 times as much
+            longer).
+        unit_s: what a step or call takes without it.
+        turn: number of the turn.
+    """
+    kind, _, percent = injection.partition(":")
+    extra_s = unit_s * float(percent.rstrip("%") or 0) / 100
+    if kind == "stall":
+        return lambda _number: 3 * extra_s if turn % 3 == 0 else 0.0
+    if kind == "tail":
+        return lambda number: 50 * extra_s if number % 50 == 25 else 0.0  # noqa: PLR2004  the middle of fifty
+    return lambda _number: extra_s
+
+
+def quantiles(values: Sequence[float], count: int) -> Iterator[float]:
+    """Yield `count` quantiles of values, at (k + 0.5) / count, each a value that was measured."""
+    ordered = sorted(values)
+    for place in range(count):
+        yield ordered[int((place + 0.5) / count * len(ordered))]

@@ -1,0 +1,169 @@
+"""Trials on fake processes: rounds, lost ones, what is not timed, what is refused, and when they end."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import DensebenchError
+from bench.progress import Progress
+from bench.records.record import read_run
+from bench.records.run_file import encode_run
+from bench.records.trials import BASE, HEAD, OVERALL, TYPICAL, StoredTrial, trial_of
+from bench.trials import engine
+from bench.trials.engine import Trial, run_trial
+from bench.trials.rounds import TURNS
+from tests.fake_trial import CALL, FIT, INFER, Machine, die, make_trial
+
+
+@pytest.fixture(autouse=True)
+def no_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+
+
+def run(trial: Trial, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Run a trial on a machine; the number of rounds at each save."""
+    saves: list[int] = []
+    monkeypatch.setattr(engine, "_start", machine.start)
+    run_trial(trial, save=lambda: saves.append(len(trial.rounds)), progress=Progress(io.StringIO()))
+    assert machine.open == 0
+    return saves
+
+
+def words(trial: Trial, role: str = HEAD) -> dict[tuple[str, str], str]:
+    return {(row.case, row.finding): row.word for row in trial.rows() if row.environment == role}
+
+
+def stored(trial: Trial, path: Path) -> StoredTrial:
+    path.write_bytes(encode_run(*trial.content(complete=True)))
+    return trial_of(read_run(path))
+
+
+def test_equal_environments_are_the_same_and_the_trial_ends_as_soon_as_that_is_settled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trial = make_trial(FIT, CALL)
+    saves = run(trial, Machine(), monkeypatch)
+    assert set(words(trial).values()) == {"same"}
+    assert saves == list(range(len(trial.rounds) + 1))
+    assert len(trial.rounds) < 20
+
+
+def test_what_is_slower_is_said_for_its_case_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = make_trial(FIT, CALL)
+    run(trial, Machine(factor={(HEAD, "call"): 1.06}), monkeypatch)
+    found = words(trial)
+    assert {found[CALL.name, finding] for finding in (TYPICAL, OVERALL)} == {"slower"}
+    assert {found[FIT.name, finding] for finding in (TYPICAL, OVERALL)} == {"same"}
+
+
+def test_stalls_are_seen_by_the_mean_and_not_by_the_typical_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = make_trial(FIT)
+    run(trial, Machine(stall={HEAD: 0.45}), monkeypatch)
+    found = words(trial)
+    assert (found[FIT.name, TYPICAL], found[FIT.name, OVERALL]) == ("same", "slower")
+
+
+def test_several_environments_share_their_base_and_each_has_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial, machine = make_trial(FIT, heads=3), Machine(factor={("HEAD 3", "train"): 0.9})
+    run(trial, machine, monkeypatch)
+    assert words(trial, "HEAD 3")[FIT.name, TYPICAL] == "faster"
+    assert words(trial, "HEAD 2")[FIT.name, TYPICAL] == "same"
+    counts = {role: machine.started.count(role) for role in trial.environments}
+    assert set(counts.values()) == {len(trial.rounds) + 1}, "one process per environment and round, and the survey"
+
+
+def test_equal_graphs_are_proved_and_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = make_trial(FIT, INFER)
+    run(trial, Machine(), monkeypatch)
+    assert trial.same_graph == [INFER]
+    assert INFER.name not in {row.case for row in trial.rows()}
+    other = make_trial(FIT, INFER)
+    run(other, Machine(graphs={HEAD: "another"}), monkeypatch)
+    assert other.same_graph == []
+    assert words(other)[INFER.name, TYPICAL] == "same"
+
+
+def test_a_process_that_dies_costs_its_round_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    trial = make_trial(FIT, heads=2)
+    run(trial, Machine(trouble=die(HEAD, 4)), monkeypatch)
+    assert [sorted(one.lost) for one in trial.rounds if one.lost] == [[HEAD]]
+    record = next(one for one in stored(trial, tmp_path / "a.json").run.records if one.case == FIT.name)
+    assert record.values_s
+    assert words(trial)[FIT.name, TYPICAL] == "same"
+    assert "HEAD: the worker was killed" in stored(trial, tmp_path / "a.json").options.lost[0]
+
+
+def test_an_environment_that_keeps_dying_is_given_up_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = make_trial(FIT, heads=2)
+    run(trial, Machine(trouble=die(HEAD, *range(2, 99))), monkeypatch)
+    assert trial.surveyed[HEAD].failed == "the worker was killed by signal 9"
+    assert words(trial, "HEAD 2")[FIT.name, TYPICAL] == "same"
+    with pytest.raises(DensebenchError, match="nothing is left to compare: BASE: the worker"):
+        run(make_trial(FIT), Machine(trouble=die(BASE, *range(2, 99))), monkeypatch)
+
+
+def test_a_case_that_one_environment_lacks_is_not_judged_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lack(role: str, _number: int, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if role != HEAD or request["do"] != "begin":
+            return None
+        told = {FIT.name: {"first_s": 1.0}, CALL.name: {"unavailable": "no such thing"}}
+        return {"import_s": 1.0, "peak_bytes": 1, "cases": told}
+
+    trial = make_trial(FIT, CALL, budget_s=0.0)
+    run(trial, Machine(trouble=lack), monkeypatch)
+    assert CALL.name not in {case for case, _ in words(trial)}
+    assert trial.content(complete=True)[0].trial.environments[1].missing == {CALL.name: "no such thing"}  # type: ignore[union-attr]
+
+
+def test_a_budget_ends_a_trial_after_its_first_round_at_the_earliest(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = make_trial(FIT, budget_s=0.0)
+    run(trial, Machine(), monkeypatch)
+    assert len(trial.rounds) == 1
+    assert set(words(trial).values()) == {"cannot tell"}
+
+
+def test_an_environment_that_is_not_what_it_says_stops_the_trial_before_its_first_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_words: Any) -> None:
+        raise DensebenchError("tensorflow is owned by two distributions")
+
+    monkeypatch.setattr(engine, "check_identity", refuse)
+    trial, machine = make_trial(FIT), Machine()
+    with pytest.raises(DensebenchError, match="owned by two"):
+        run(trial, machine, monkeypatch)
+    assert trial.rounds == []
+
+
+def test_rounds_are_added_to_a_stored_trial_and_to_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first = make_trial(FIT, budget_s=0.0)
+    run(first, Machine(), monkeypatch)
+    before = stored(first, tmp_path / "a.json")
+    second = make_trial(FIT, budget_s=0.0, before=before)
+    run(second, Machine(), monkeypatch)
+    numbers = [one.rounds for one in stored(second, tmp_path / "b.json").run.records if one.case == FIT.name]  # type: ignore[union-attr]
+    assert numbers == [(0, 1), (0, 1)]
+    other = make_trial(FIT, budget_s=0.0, before=before)
+    with pytest.raises(DensebenchError, match="another one: its models of HEAD"):
+        run(other, Machine(weights={HEAD: "others"}), monkeypatch)
+    with pytest.raises(DensebenchError, match="its cases"):
+        run(make_trial(CALL, budget_s=0.0, before=before), Machine(), monkeypatch)
+
+
+def test_orders_are_drawn_for_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def note(role: str, _number: int, request: Mapping[str, Any]) -> None:
+        asked.extend([role] if request["do"] == "turn" else [])
+
+    trial = make_trial(FIT, heads=2, budget_s=0.0)
+    run(trial, Machine(trouble=note), monkeypatch)
+    turns = [tuple(asked[place : place + 3]) for place in range(2, len(asked), 3)]
+    assert len(turns) == TURNS
+    assert {tuple(sorted(turn)) for turn in turns} == {(BASE, HEAD, "HEAD 2")}
+    assert len(set(turns)) > 2
