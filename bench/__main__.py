@@ -53,7 +53,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "duel": Command(
         "judge",
-        "two environments against each other: slower, faster, same (--budget: 5 minutes)",
+        "environments against each other: slower, faster, same (--budget: 8 minutes)",
         "bench.commands.duel",
     ),
     "bisect": Command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -38,3 +39,8 @@ def short(path: Path) -> str:
     here = Path.cwd()
     whole = path.absolute()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
+
+
+def public_word(word: str) -> str:
+    """A word without the folders of this machine, where it is a path: run files are published."""
+    return "/".join(("…", *Path(word).parts[-3:])) if "/" in word and not re.search("[=<>~]", word) else word

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from bench.data.datasets import DATASETS, DEFAULT
 from bench.errors import USAGE, DensebenchError, close_names, did_you_mean, unknown_name
+from bench.files import public_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -89,11 +90,6 @@ def command_line(arguments: argparse.Namespace) -> str:
         else:
             words += [f"{action.option_strings[0]}={public_word(str(one))}" for one in values]
     return shlex.join(words)
-
-
-def public_word(word: str) -> str:
-    """A word without the folders of this machine, where it is a path: run files are published."""
-    return "/".join(("…", *Path(word).parts[-3:])) if "/" in word and not re.search("[=<>~]", word) else word
 
 
 def add_common(parser: argparse.ArgumentParser, *names: str) -> None:

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.arguments import command_line, duration_s, public_word
+from bench.commands.arguments import command_line, duration_s
 from bench.commands.paired import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
 from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
+from bench.files import public_word
 from bench.formats import format_counted
 from bench.host.machine import machine_name
 from bench.host.resources import say_needs

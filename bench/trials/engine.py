@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bench.errors import DensebenchError
+from bench.files import public_word
 from bench.formats import format_counted, format_duration
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.records.cases import Case, case_name
@@ -326,7 +327,7 @@ def _facts(role: str, environment: Environment, answer: Mapping[str, Any]) -> En
     identity = answer["identity"]
     return EnvironmentFacts(
         role=role,
-        word=environment.word,
+        word=public_word(environment.word),
         python=identity["python"],
         packages={name: _owners(told) for name, told in identity["packages"].items()},
         build=_build(identity["packages"].get("tensorflow", {})),
