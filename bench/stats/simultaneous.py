@@ -109,7 +109,9 @@ def looks(family: int) -> tuple[int, ...]:
 def select_word(low: float, high: float, margin: float) -> str:
     """The word for an interval of the logarithm of a ratio.
 
-    ``same`` is asked first: a difference that is certain and certainly inside the margin is the same.
+    ``same`` is an interval wholly inside the margin; ``slower`` and ``faster`` is one wholly on one side of 0 whose
+    middle, the best estimate, lies beyond the margin. What is certain but smaller waits for more rounds: what belongs
+    to a copy of an environment, as where its files lie, is of that size.
 
     Args:
         low: lower end of the interval.
@@ -118,9 +120,10 @@ def select_word(low: float, high: float, margin: float) -> str:
     """
     if -margin < low and high < margin:
         return SAME
-    if low > 0:
+    middle = (low + high) / 2
+    if low > 0 and middle > margin:
         return SLOWER
-    return FASTER if high < 0 else CANNOT_TELL
+    return FASTER if high < 0 and middle < -margin else CANNOT_TELL
 
 
 def rounds_needed(found: Centre, rounds: int, margin: float, due: Sequence[int], error_rate: float) -> int | None:

@@ -19,6 +19,7 @@ from bench.errors import DensebenchError
 from bench.files import public_word
 from bench.formats import format_counted, format_duration
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
+from bench.host.resources import free_memory_bytes
 from bench.records.cases import Case, case_name
 from bench.records.run_file import round_timings
 from bench.records.schema import EnvironmentFacts, Survey, Timing, TrialOptions, TrialRecord, convert, make_metadata
@@ -36,6 +37,8 @@ ANSWER_TIMEOUT_S = 180.0
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "DENSEBENCH_DATA")
 """Environment variables that a measured process gets, beside those that its environment asks for."""
 SURVEY_SEEDS = tuple(range(8))
+PROCESS_BYTES = 1_200_000_000
+"""Memory of a process with all its cases, about."""
 LOST_IN_A_ROW = 2
 """Rounds that an environment may lose one after the other before it is given up."""
 
@@ -225,7 +228,7 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> 
             began_s = time.monotonic()
             if began_s + longest_s > start_s + trial.budget_s and trial.rounds:
                 break
-            trial.rounds.append(_round(trial))
+            trial.rounds += _measure(trial)
             give_up_failed(trial)
             longest_s = max(longest_s if len(trial.rounds) > 1 else 0.0, time.monotonic() - began_s)
             save()
@@ -246,8 +249,8 @@ def give_up_failed(trial: Trial) -> None:
     Raises:
         DensebenchError: it is the base, or no other is left.
     """
-    last = trial.rounds[-LOST_IN_A_ROW:]
     for role in trial.roles:
+        last = [one for one in trial.rounds if role in one.told or role in one.lost][-LOST_IN_A_ROW:]
         reasons = [one.lost[role] for one in last if role in one.lost]
         if len(reasons) == LOST_IN_A_ROW:
             trial.surveyed[role] = msgspec.structs.replace(trial.surveyed[role], failed=reasons[-1])
@@ -351,16 +354,24 @@ def _build(tensorflow: Mapping[str, Any]) -> dict[str, str | None]:
     }
 
 
-def _round(trial: Trial) -> Round:
-    return measure_round(
-        trial.first_number + len(trial.rounds),
-        trial.roles,
-        trial.cases,
-        trial.counts,
-        trial.units_s,
-        start=lambda role, seed, core: _start(trial, role, seed, core),
-        seed=trial.seed,
-    )
+def _measure(trial: Trial) -> list[Round]:
+    """One more round; as several of fewer environments, each with the base, where memory does not hold all at once."""
+    base, *heads = trial.roles
+    free_bytes = free_memory_bytes()
+    at_once = len(heads) if free_bytes is None else max(1, free_bytes // PROCESS_BYTES - 1)
+    first = trial.first_number + len(trial.rounds)
+    return [
+        measure_round(
+            first + number,
+            [base, *heads[place : place + at_once]],
+            trial.cases,
+            trial.counts,
+            trial.units_s,
+            start=lambda role, seed, core: _start(trial, role, seed, core),
+            seed=trial.seed,
+        )
+        for number, place in enumerate(range(0, len(heads), at_once))
+    ]
 
 
 def _start(trial: Trial, role: str, seed: int, core: int, *, survey: bool = False) -> Process:

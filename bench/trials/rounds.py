@@ -19,8 +19,8 @@ TURNS = 8
 process."""
 TURN_S = 0.03
 """What a turn takes about, whatever a step or call costs, where one is not longer."""
-FEWEST = {"train": 20}
-"""Steps of a turn at least: an epoch of `fit` has a beginning and an end."""
+FEWEST = {"train": 20, "predict": 3}
+"""Steps or calls of a turn at least: an epoch of `fit` has a beginning and an end, and one `predict` is too few."""
 MOST = {"train": 100}
 """Steps of a turn at most."""
 MOST_CALLS = 2_000

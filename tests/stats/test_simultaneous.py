@@ -6,18 +6,18 @@ series; 20,000 trials of 64 rounds. Large: 5 heads, 25 cases, 250 series; 7,500 
 
 | noise | small: alarm | missed | at most | large: alarm | missed | at most |
 |---|---|---|---|---|---|---|
-| normal | 0.28 % | 0.69 % | 0.84 % | 0.31 % | 0.60 % | 0.84 % |
+| normal | 0.01 % | 0.69 % | 0.84 % | 0.03 % | 0.60 % | 0.84 % |
 | steps | 0 % | 0.73 % | 0.89 % | 0 % | 0.69 % | 0.95 % |
 | calls | 0.24 % | 0.60 % | 0.73 % | 0.25 % | 0.64 % | 0.89 % |
 | storms, steps | 0 % | 0.73 % | 0.88 % | 0 % | 0.67 % | 0.92 % |
-| storms, calls | 0.33 % | 0.63 % | 0.77 % | 0.21 % | 0.21 % | 0.37 % |
+| storms, calls | 0.30 % | 0.63 % | 0.77 % | 0.21 % | 0.21 % | 0.37 % |
 | drift | 0 % | 0.64 % | 0.78 % | 0 % | 0.69 % | 0.95 % |
 | tails | 0 % | 0.71 % | 0.86 % | 0 % | 0.32 % | 0.51 % |
-| offsets | 0.14 % | 0.20 % | 0.29 % | 0.01 % | 0.01 % | 0.09 % |
-| unequal sides | 0.33 % | 0.33 % | 0.44 % | 0.01 % | 0.01 % | 0.09 % |
-| two modes | 0.11 % | 0.42 % | 0.54 % | 0.24 % | 0.47 % | 0.68 % |
-| two modes, steps | 0.21 % | 0.81 % | 0.98 % | 0.27 % | 0.68 % | 0.94 % |
-| worst | 0.33 % | 0.50 % | 0.62 % | 0.41 % | 0.51 % | 0.73 % |
+| offsets | 0.01 % | 0.20 % | 0.29 % | 0 % | 0.01 % | 0.09 % |
+| unequal sides | 0.26 % | 0.33 % | 0.44 % | 0.01 % | 0.01 % | 0.09 % |
+| two modes | 0 % | 0.42 % | 0.54 % | 0 % | 0.47 % | 0.68 % |
+| two modes, steps | 0 % | 0.81 % | 0.98 % | 0 % | 0.68 % | 0.94 % |
+| worst | 0.01 % | 0.50 % | 0.62 % | 0.03 % | 0.51 % | 0.73 % |
 
 Power, in trials of 12 series (3 heads, 2 cases, 2 findings) with normal noise: the share of series that are settled
 after so many rounds (20 are judged by the look at 18). The standard deviations of the log ratio are those of a probe
@@ -28,18 +28,20 @@ of rounds of six turns: compiled loop 1.4 %, fit and direct call 1.8 %, predict 
 | typical, margin 3 % | 1.4 % | 66 % | 94 % | 100 % | 100 % | 100 % | 100 % | 100 % | 100 % |
 | typical, margin 3 % | 1.8 % | 23 % | 58 % | 85 % | 100 % | 98 % | 100 % | 100 % | 100 % |
 | typical, margin 3 % | 3.2 % | 0 % | 1 % | 2 % | 24 % | 34 % | 64 % | 85 % | 100 % |
-| overall, margin 5 % | 3.5 % | 8 % | 24 % | 52 % | 97 % | 24 % | 49 % | 72 % | 99 % |
+| overall, margin 5 % | 3.5 % | 8 % | 24 % | 52 % | 97 % | 20 % | 37 % | 46 % | 50 % |
 
 What belongs to an environment for the whole trial, as where its files lie, is a difference for the rule, and no number
 of rounds takes it away. The share of such trials of 12 series (deviation 1.8 %) with any alarm at any look up to 33
-rounds; one that is ``same`` after more rounds counts if a stop before would have been an alarm:
+rounds; in brackets, were an interval on one side of 0 enough for a word, without its middle beyond the margin:
 
 | what is off | margins 3 %, 5 % | margins 1 %, 1 % |
 |---|---|---|
-| nothing | 0.1 % | 0.6 % |
-| all heads by 1 % | 28 % (13 % at the last look) | 77 % |
-| every environment, the base too, by its own 1 % (standard deviation) | 69 % | 82 % |
-| by its own 2 % | 94 % | 97 % |
+| all heads by 1 % | 0.1 % (28 %) | 77 % (77 %) |
+| every environment, the base too, by its own 1 % (standard deviation) | 22 % (69 %) | 82 % (82 %) |
+| by its own 2 % | 71 % (94 %) | |
+
+So a slowdown of 5 % is ``slower`` overall, where 5 % is the margin, in half of the trials at most; typically, where the
+margin is 3 %, in all.
 
 What no interval from few rounds can hold is noise of the heads alone that most rounds do not show. An exponential delay
 as large as the rest of the noise makes an interval miss in 0.9 % of the small trials and in 1.3 % of the large ones (33
@@ -203,15 +205,15 @@ POWER = [
     (0.014, 0, (0.66, 0.94, 1.00, 1.00), (1.00, 1.00, 1.00, 1.00)),
     (0.018, 0, (0.23, 0.58, 0.85, 1.00), (0.98, 1.00, 1.00, 1.00)),
     (0.032, 0, (0.00, 0.01, 0.02, 0.24), (0.34, 0.64, 0.85, 1.00)),
-    (0.035, 1, (0.08, 0.24, 0.52, 0.97), (0.24, 0.49, 0.72, 0.99)),
+    (0.035, 1, (0.08, 0.24, 0.52, 0.97), (0.20, 0.37, 0.46, 0.50)),
 ]
 """The table of power: deviation, finding, and the shares after 12, 15, 18 and 27 rounds."""
 OFFSETS = [
-    (0.01, 0.0, MARGINS, 0.28),
+    (0.01, 0.0, MARGINS, 0.001),
     (0.01, 0.0, (0.01, 0.01), 0.77),
-    (0.0, 0.01, MARGINS, 0.69),
+    (0.0, 0.01, MARGINS, 0.22),
     (0.0, 0.01, (0.01, 0.01), 0.82),
-    (0.0, 0.02, MARGINS, 0.94),
+    (0.0, 0.02, MARGINS, 0.71),
 ]
 """The table of offsets: by how much all heads are slower, the files' deviation, the margins, and the alarms."""
 
@@ -322,7 +324,9 @@ class Judged(NamedTuple):
 
     def says(self, word: str, margins: Floats) -> Flags:
         same = (-margins < self.low) & (self.high < margins)
-        every = {SAME: same, SLOWER: ~same & (self.low > 0), FASTER: ~same & (self.high < 0)}
+        middle = (self.low + self.high) / 2
+        slower, faster = (self.low > 0) & (middle > margins), (self.high < 0) & (middle < -margins)
+        every = {SAME: same, SLOWER: ~same & slower, FASTER: ~same & faster}
         return every[word]
 
 
@@ -433,7 +437,8 @@ def test_the_interval_is_students_over_the_rounds_of_the_last_look(rounds: int) 
         (0.02, 0.001, SAME),
         (0.05, 0.001, SLOWER),
         (-0.05, 0.001, FASTER),
-        (math.log1p(0.03), 0.001, SLOWER),
+        (1.1 * math.log1p(0.03), 0.001, SLOWER),
+        (0.9 * math.log1p(0.03), 0.003, CANNOT_TELL),
         (0.0, 0.1, CANNOT_TELL),
         (0.05, 0.1, CANNOT_TELL),
     ],

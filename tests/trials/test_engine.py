@@ -155,6 +155,16 @@ def test_rounds_are_added_to_a_stored_trial_and_to_no_other(monkeypatch: pytest.
         run(make_trial(CALL, budget_s=0.0, before=before), Machine(), monkeypatch)
 
 
+def test_where_memory_lacks_each_part_of_a_round_has_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "free_memory_bytes", lambda: 2 * engine.PROCESS_BYTES)
+    trial, machine = make_trial(FIT, heads=3), Machine(factor={("HEAD 2", "train"): 1.1})
+    run(trial, machine, monkeypatch)
+    assert {len(one.told) for one in trial.rounds} == {2}
+    assert all(BASE in one.told for one in trial.rounds)
+    assert words(trial, "HEAD 2")[FIT.name, TYPICAL] == "slower"
+    assert words(trial, "HEAD 3")[FIT.name, TYPICAL] == "same"
+
+
 def test_orders_are_drawn_for_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

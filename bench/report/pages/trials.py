@@ -27,7 +27,7 @@ EXPLANATION = (
     "what lies between them, so that stalls and rare slow steps count. Ratios are to the base within a round of fresh "
     "processes, measured in turns. All intervals hold at once, and whenever the trial stops, with at least "
     f"{100 * (1 - ERROR):.0f} % probability, and each word follows from its interval alone: wholly within the margin "
-    "it is the same, wholly on one side of 1 it is slower or faster."
+    "it is the same, wholly on one side of 1 with its middle beyond the margin it is slower or faster."
 )
 
 
