@@ -1,0 +1,561 @@
+"""Environments to measure: what the user calls one becomes an interpreter that has it, and the variables it runs with.
+
+A *word* is one argument of the command line; what it may hold, `RIGHT` says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from bench.errors import DensebenchError
+from bench.files import ROOT
+from bench.host.process import run_to_end, side_environment
+
+Run = Callable[[Sequence[str]], str]
+"""Runs a command that looks up or makes an environment; its standard output."""
+Kind = Literal["requirements", "lock", "path", "tox"]
+
+LOCK = ROOT / "bench" / "locks" / "bench.txt"
+INSTALL_TIMEOUT_S = 1800.0
+SHOWN_WORDS = 4
+COMPLETE = "densebench-complete"
+"""A file that an environment has once all of it was installed: what was."""
+REQUIREMENTS, OVERRIDES = "densebench-requirements.txt", "densebench-overrides.txt"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = ("3.13", "3.12", "3.11", "3.10")
+
+EQUAL = ("onnxruntime", "scikit-learn", "tf2onnx", "skl2onnx", "tabulate", "platformdirs", "pytest-benchmark")
+"""What TensorFlow forces no version of: every environment made here has the locked one."""
+FREE = ("onnx>=1.17,!=1.19.0", "numpy")
+TENSORFLOW = ("tensorflow", "tensorflow-cpu")
+FAMILIES = (
+    (
+        "tensorflow",
+        "tensorflow-cpu",
+        "tf-nightly",
+        "tf-nightly-cpu",
+        "intel-tensorflow",
+        "tensorflow-cpu-aws",
+        "tensorflow-gpu",
+        "tensorflow-intel",
+        "tensorflow-macos",
+        "tensorflow-rocm",
+    ),
+    ("keras", "keras-nightly"),
+    ("tf-keras", "tf-keras-nightly"),
+    ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml", "ort-nightly"),
+    ("onnx", "onnx-weekly"),
+)
+"""Distributions that own the same import package: an environment has one of each family."""
+DEPENDENCIES = ("tensorflow", "tf-nightly", "keras", "keras-nightly", "onnxruntime", "onnx")
+"""Of the families: what other packages require, and so bring along beside a relative that the user has named."""
+NIGHTLIES = ("tf-nightly", "tf-nightly-cpu", "keras-nightly", "tf-keras-nightly", "ort-nightly", "onnx-weekly")
+UNVERSIONED = (*NIGHTLIES, "tf-keras")
+"""What may be named alone: the newest, and the newest that fits TensorFlow."""
+
+LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
+LEGACY_VALUES = ("1", "true", "True")
+"""The values of `LEGACY_KERAS` that TensorFlow takes for a yes."""
+FIRST_WITHOUT_LEGACY_KERAS = (2, 15)
+"""The first release that looks for tf_keras where `LEGACY_KERAS` is set, rather than having it."""
+
+VARIABLE = re.compile(r"([A-Z_][A-Z0-9_]*)=(?!=)(.*)", re.DOTALL)
+TOX_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+RIGHT = (
+    "Right are requirements (tensorflow==2.20.0 keras==3.10.0) or a nightly (tf-nightly); a path to an interpreter or "
+    "a virtual environment (with a / in it); a lock file (requirements.txt); or a tox environment (tf219); each with "
+    "variables beside it (TF_ENABLE_ONEDNN_OPTS=0)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One environment that is measured.
+
+    Attributes:
+        word: what the user called it.
+        python: its interpreter.
+        variables: what the measured process has set beside what this process has.
+        requirements: all that was asked to be installed, the nightlies with their versions; empty where the user's own
+            environment or one of tox is used.
+    """
+
+    word: str
+    python: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    requirements: tuple[str, ...] = ()
+
+    def process_variables(self) -> dict[str, str]:
+        """All environment variables for a measured process."""
+        return {**side_environment(), **self.variables}
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word taken apart.
+
+    Attributes:
+        base: the path, the lock file or the name of the tox environment; empty for requirements.
+    """
+
+    text: str
+    kind: Kind
+    base: str
+    requirements: tuple[Requirement, ...]
+    variables: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is installed into an environment of the cache.
+
+    Attributes:
+        python: what it is made with, as uv takes it: a version or an interpreter.
+        name: how its folder's name begins.
+        lines: requirements, one each.
+        lock: a file of further ones.
+        overrides: keep out what other packages would bring along beside its relative.
+        alone: whether `lines` is everything, what these require included; its files are no links to other ones.
+    """
+
+    python: str
+    name: str
+    lines: tuple[str, ...]
+    lock: Path | None = None
+    overrides: tuple[str, ...] = ()
+    alone: bool = False
+
+    @property
+    def text(self) -> str:
+        """All that decides what is installed."""
+        lock = [self.lock.read_text(encoding="utf-8")] if self.lock else []
+        return "\n".join([self.python, *self.lines, *lock, *self.overrides])
+
+    @property
+    def folder(self) -> Path:
+        """Where the environment lies: elsewhere for another Python, and whenever the lock changes."""
+        digest = hashlib.sha256(self.text.encode()).hexdigest()[:12]
+        return platformdirs.user_cache_path("densebench") / "environments" / f"{_slug(self.name)}-{digest}"
+
+    def locked(self) -> list[Requirement]:
+        """The requirements of the lock file."""
+        return _read_lock(self.lock, self.python) if self.lock else []
+
+    def write(self, folder: Path) -> list[str]:
+        """Write the requirements into a folder; the words that make uv read them."""
+        wanted, overrides = folder / REQUIREMENTS, folder / OVERRIDES
+        lock = [f"-r {self.lock}"] if self.lock else []
+        wanted.write_text("".join(f"{line}\n" for line in [*lock, *self.lines]), encoding="utf-8")
+        overrides.write_text("".join(f"{line}\n" for line in self.overrides), encoding="utf-8")
+        return [str(wanted), "--overrides", str(overrides)]
+
+
+def run_quietly(command: Sequence[str]) -> str:
+    """Run a command that looks up or makes an environment; its standard output.
+
+    Raises:
+        DensebenchError: it is missing, failed or took too long; with the last lines that it wrote.
+    """
+    dots = " …" if len(command) > SHOWN_WORDS else ""
+    return run_to_end(command, f"`{' '.join(command[:SHOWN_WORDS])}{dots}`", timeout_s=INSTALL_TIMEOUT_S)
+
+
+def find_environment(
+    word: str, *, python: str | None = None, copy: bool = False, root: Path = ROOT, run: Run = run_quietly
+) -> Environment:
+    """The environment that a word names; it is made where there is none.
+
+    What the user names comes with what a worker imports, at the locked versions, TensorFlow included where the user
+    names none; and never with a second distribution of the same import package. uv takes pre-releases without being
+    told to where a package has nothing else that fits: a nightly, ``tensorflow==2.22.0rc0``, and what these require.
+
+    tf_keras requires the full ``tensorflow``: beside it, ``tensorflow-cpu`` becomes ``tensorflow`` with the same
+    specifier. ``TF_USE_LEGACY_KERAS=1`` without tf_keras adds the tf_keras of the same minor release.
+
+    Args:
+        word: as the module says.
+        python: the version of Python (``3.12``) of an environment that is installed; this interpreter's where not
+            given. `choose_python` finds one.
+        copy: the same distributions installed a second time, as files of their own, in another folder, whose path is
+            longer; for trials of an environment against itself.
+        root: the checkout.
+        run: runs a command that looks up or makes an environment.
+
+    Raises:
+        DensebenchError: the word is not understood, there is no such interpreter, or the environment could not be made.
+    """
+    parsed = _parse(word)
+    requirements: tuple[str, ...] = ()
+    if parsed.kind == "path":
+        interpreter = _from_path(Path(parsed.base).expanduser())
+    elif parsed.kind == "tox":
+        interpreter = _from_tox(parsed.base, root, run)
+    else:
+        plan = _plan(parsed, python or PYTHON, run)
+        requirements = (*map(str, plan.locked()), *plan.lines)
+        interpreter = _made(word, plan, run)
+    if copy:
+        interpreter = _made(word, _second(interpreter, run), run)
+    return Environment(word, interpreter, parsed.variables, requirements)
+
+
+def missing_environments(
+    words: Iterable[str], *, pythons: Mapping[str, str] | None = None, root: Path = ROOT, run: Run = run_quietly
+) -> list[Path]:
+    """The folders of the environments that `find_environment` will make for these words, each once.
+
+    Args:
+        words: what the user calls them.
+        pythons: the version of Python for each word, as `choose_python` gives it.
+        root: the checkout.
+        run: runs a command that looks up the version of a nightly that is named alone.
+
+    Raises:
+        DensebenchError: a word is not understood, or a nightly's version cannot be looked up.
+    """
+    folders: dict[Path, None] = {}
+    for parsed in map(_parse, words):
+        if parsed.kind == "path":
+            continue
+        if parsed.kind == "tox":
+            folder = root / ".tox" / parsed.base
+            there = folder / "bin" / "python"
+        else:
+            folder = _plan(parsed, (pythons or {}).get(parsed.text, PYTHON), run).folder
+            there = folder / COMPLETE
+        if not there.exists():
+            folders[folder] = None
+    return list(folders)
+
+
+def choose_python(words: Iterable[str], *, run: Run = run_quietly) -> dict[str, str]:
+    """The version of Python (``3.11``) for each word that is installed from requirements or a lock file.
+
+    It is the same for all where one has wheels of everything: this interpreter's, or else the newest. Where none has,
+    each word gets the first one that it can be installed with, in the same order. An environment that is there already
+    needs no look-up.
+
+    Raises:
+        DensebenchError: a word is not understood, or cannot be installed with any Python of this machine.
+    """
+    parsed = {word: _parse(word) for word in words}
+    installed = {word: one for word, one in parsed.items() if one.kind in {"requirements", "lock"}}
+    if not installed:
+        return {}
+    pythons = _pythons(run)
+    faults: dict[tuple[str, str], str] = {}
+    for python in pythons:
+        for word, one in installed.items():
+            faults[word, python] = _fault(one, python, run)
+        if not any(faults[word, python] for word in installed):
+            return dict.fromkeys(installed, python)
+    chosen = {}
+    for word in installed:
+        fitting = [python for python in pythons if not faults[word, python]]
+        if not fitting:
+            raise DensebenchError(
+                f"{word!r} cannot be installed with any Python of this machine ({', '.join(pythons)}): "
+                f"{faults[word, pythons[0]]}"
+            )
+        chosen[word] = fitting[0]
+    return chosen
+
+
+def _parse(word: str) -> _Word:
+    """A word taken apart.
+
+    Raises:
+        DensebenchError: it is not understood; with the part that is wrong and what would be right.
+    """
+    try:
+        tokens = shlex.split(word)
+    except ValueError as error:
+        raise DensebenchError(f"{word!r}: {error}. {RIGHT}") from error
+    variables: dict[str, str] = {}
+    bases: list[tuple[Kind, str]] = []
+    requirements: list[Requirement] = []
+    for token in tokens:
+        if match := VARIABLE.fullmatch(token):
+            if match[1] in variables:
+                raise DensebenchError(f"{token!r} in {word!r}: {match[1]} is set twice.")
+            variables[match[1]] = match[2]
+        elif kind := _base_kind(token):
+            bases.append((kind, token))
+        else:
+            requirements.append(_requirement(token, word))
+    _refuse_relatives(requirements, word)
+    if requirements:
+        bases.insert(0, ("requirements", ""))
+    if not bases:
+        raise DensebenchError(f"{word!r} names no environment. {RIGHT}")
+    if len(bases) > 1:
+        raise DensebenchError(f"{bases[1][1]!r} in {word!r} would be a second environment. {RIGHT}")
+    ((kind, base),) = bases
+    return _Word(word, kind, base, tuple(requirements), variables)
+
+
+def _base_kind(token: str) -> Kind | None:
+    """What an environment is made from or taken from; ``None`` where the token can only be a requirement."""
+    if token.endswith(".txt"):
+        if not Path(token).expanduser().is_file():
+            raise DensebenchError(f"there is no lock file {token!r}. {RIGHT}")
+        return "lock"
+    if os.sep in token and "://" not in token:
+        return "path"
+    if TOX_NAME.fullmatch(token) and canonicalize_name(token) not in {*UNVERSIONED, *sum(FAMILIES, ())}:
+        return "tox"
+    return None
+
+
+def _requirement(token: str, word: str) -> Requirement:
+    """A requirement.
+
+    Raises:
+        DensebenchError: it is none, or has no version though the package is no nightly.
+    """
+    place = "" if token == word else f" in {word!r}"
+    try:
+        requirement = Requirement(token)
+    except InvalidRequirement as error:
+        raise DensebenchError(f"{token!r}{place} is not understood. {RIGHT}") from error
+    if requirement.url:
+        raise DensebenchError(f"{token!r}{place} is an address, which cannot be installed from. {RIGHT}")
+    named = bool(requirement.specifier or requirement.extras) or _name(requirement) in UNVERSIONED
+    if not named:
+        raise DensebenchError(f"{token!r}{place} has no version. Right would be {token}==2.20.0, with its version.")
+    return requirement
+
+
+def _refuse_relatives(requirements: Sequence[Requirement], word: str) -> None:
+    """Refuse two distributions of the same import package.
+
+    Raises:
+        DensebenchError: there are two.
+    """
+    seen: dict[tuple[str, ...], Requirement] = {}
+    for requirement in requirements:
+        family = _family(_name(requirement))
+        if family in seen:
+            raise DensebenchError(
+                f"{str(requirement)!r} in {word!r} is the same package as {str(seen[family])!r}: name one of them."
+            )
+        seen[family] = requirement
+
+
+def _name(requirement: Requirement) -> str:
+    """The package of a requirement, as registries spell it."""
+    return canonicalize_name(requirement.name)
+
+
+def _family(name: str) -> tuple[str, ...]:
+    """The distributions that own the same import package as this one, itself included."""
+    return next((family for family in FAMILIES if name in family), (name,))
+
+
+def _plan(parsed: _Word, python: str, run: Run) -> _Plan:
+    """What is installed for a word; the newest version of what is named without one is looked up."""
+    lock = Path(parsed.base).expanduser().resolve() if parsed.kind == "lock" else None
+    named = _with_legacy_keras(parsed.requirements, parsed.variables, python)
+    names = {_name(one) for one in (_read_lock(lock, python) if lock else named)}
+    wanted = [*named, *_beside(names, python)]
+    if not lock and "tf-keras" in names:
+        wanted = [_full(one) for one in wanted]
+    present = {*names, *map(_name, wanted)}
+    overrides = tuple(f"{name} ; python_version < '0'" for name in DEPENDENCIES if _is_unwanted(name, present))
+    plan = _pinned(_Plan(python, "", tuple(map(str, wanted)), lock, overrides), parsed.text, run)
+    shown = [lock.stem] if lock else plan.lines[: len(named)]
+    return replace(plan, name="-".join([*shown, f"py{python}"]))
+
+
+def _is_unwanted(name: str, present: Iterable[str]) -> bool:
+    """Whether a package would be a second owner of an import package that one of those present owns."""
+    return name not in present and any(relative in present for relative in _family(name))
+
+
+def _pinned(plan: _Plan, word: str, run: Run) -> _Plan:
+    """A plan with the newest version of what has none, or an environment would stay at its first day's nightly."""
+    free = {_name(Requirement(line)) for line in FREE}
+    open_ones = [_name(one) for one in map(Requirement, plan.lines) if not one.specifier and _name(one) not in free]
+    if not open_ones:
+        return plan
+    try:
+        versions = _resolve(plan, run)
+    except DensebenchError as error:
+        raise DensebenchError(f"{word!r}: the newest {open_ones[0]} could not be looked up: {error}") from error
+    lines = {_name(Requirement(line)): line for line in plan.lines}
+    pins = {name: f"{lines[name]}=={versions[name]}" for name in open_ones if name in versions}
+    return replace(plan, lines=tuple((lines | pins).values()))
+
+
+def _with_legacy_keras(
+    named: Sequence[Requirement], variables: Mapping[str, str], python: str
+) -> tuple[Requirement, ...]:
+    """The requirements, and tf_keras where a variable asks for it and TensorFlow does not bring it along."""
+    names = {_name(one) for one in named}
+    if not named or variables.get(LEGACY_KERAS) not in LEGACY_VALUES or names & set(_family("tf-keras")):
+        return tuple(named)
+    (tensorflow,) = [
+        *(one for one in named if _name(one) in _family("tensorflow")),
+        *(one for one in _beside(names, python) if _name(one) in TENSORFLOW),
+    ]
+    if _name(tensorflow) in NIGHTLIES:
+        return (*named, Requirement("tf-keras-nightly"))
+    exact = [one.version for one in tensorflow.specifier if one.operator == "==" and "*" not in one.version]
+    if not exact:
+        return (*named, Requirement("tf-keras"))
+    release = Version(exact[0])
+    minor = (release.major, release.minor)
+    if minor < FIRST_WITHOUT_LEGACY_KERAS:
+        return tuple(named)
+    return (*named, Requirement(f"tf-keras=={release.major}.{release.minor}.*"))
+
+
+def _full(requirement: Requirement) -> Requirement:
+    """The full TensorFlow instead of its CPU build; any other requirement as it is."""
+    full = Requirement(str(requirement))
+    if _name(full) == "tensorflow-cpu":
+        full.name = "tensorflow"
+    return full
+
+
+def _beside(names: Iterable[str], python: str) -> list[Requirement]:
+    """What else an environment needs: the lock's lines and what is free, but not of what is named or its relatives."""
+    taken = {relative for name in names for relative in _family(name)}
+    locked = [one for one in _read_lock(LOCK, python) if _name(one) in {*EQUAL, *TENSORFLOW}]
+    return [one for one in (*locked, *map(Requirement, FREE)) if _name(one) not in taken]
+
+
+def _read_lock(lock: Path, python: str) -> list[Requirement]:
+    """The requirements of a lock file that apply to a version of Python on this machine."""
+    version = {"python_version": python, "python_full_version": f"{python}.0"}
+    found = []
+    for text in lock.read_text(encoding="utf-8").splitlines():
+        line = re.split(r"\s+(?:#|--|\\)", text.strip(), maxsplit=1)[0]
+        if not line or line.startswith(("#", "-")):
+            continue
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement as error:
+            raise DensebenchError(f"{lock}: {line!r} is no requirement. Right would be tensorflow==2.20.0.") from error
+        if requirement.marker is None or requirement.marker.evaluate(version):
+            requirement.marker = None
+            found.append(requirement)
+    return found
+
+
+def _pythons(run: Run) -> list[str]:
+    """The versions of Python that environments can be made with: this interpreter's, then the newest first."""
+    listed = json.loads(run([*_program("uv"), "python", "list", "--only-installed", "--output-format", "json"]))
+    parts = [one["version_parts"] for one in listed if one["variant"] == "default"]
+    found = {f"{part['major']}.{part['minor']}" for part in parts}
+    return [PYTHON, *(python for python in PYTHONS if python in found and python != PYTHON)]
+
+
+def _fault(parsed: _Word, python: str, run: Run) -> str:
+    """Why a word cannot be installed with a version of Python; empty where it can."""
+    try:
+        plan = _plan(parsed, python, run)
+        if not (plan.folder / COMPLETE).exists():
+            _resolve(plan, run)
+    except DensebenchError as error:
+        return str(error)
+    return ""
+
+
+def _resolve(plan: _Plan, run: Run) -> dict[str, str]:
+    """The version of each package that would be installed, from wheels alone.
+
+    Raises:
+        DensebenchError: there are none that fit together.
+    """
+    options = ["--python-version", plan.python, "--only-binary", ":all:"]
+    shown = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url"]
+    with tempfile.TemporaryDirectory(prefix="densebench-") as folder:
+        text = run([*_program("uv"), "pip", "compile", *shown, *options, *plan.write(Path(folder))])
+    pairs = re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;]+)", text, re.MULTILINE)
+    return {canonicalize_name(package): version for package, version in pairs}
+
+
+def _made(word: str, plan: _Plan, run: Run) -> Path:
+    """The interpreter of an environment in the user's cache, made anew unless an earlier one was completed.
+
+    Raises:
+        DensebenchError: it could not be made.
+    """
+    folder = plan.folder
+    python = folder / "bin" / "python"
+    if (folder / COMPLETE).exists():
+        return python
+    uv = _program("uv")
+    shutil.rmtree(folder, ignore_errors=True)
+    options = ["--quiet", "--compile-bytecode", "--python", str(python)]
+    alone = ["--no-deps", "--link-mode", "copy"] if plan.alone else []
+    try:
+        run([*uv, "venv", "--quiet", "--python", plan.python, str(folder)])
+        run([*uv, "pip", "install", *options, *alone, "-r", *plan.write(folder)])
+    except DensebenchError as error:
+        raise DensebenchError(f"environment {word!r} could not be installed: {error}") from error
+    (folder / COMPLETE).write_text(plan.text, encoding="utf-8")
+    return python
+
+
+def _second(python: Path, run: Run) -> _Plan:
+    """What makes another environment with the same Python and the same distributions."""
+    lines = run([*_program("uv"), "pip", "freeze", "--python", str(python)]).splitlines()
+    return _Plan(str(python), f"{python.parent.parent.name}-a-second-time", tuple(lines), alone=True)
+
+
+def _from_path(path: Path) -> Path:
+    # Not resolved: an environment's interpreter is a link, and knows its environment by the link's own path.
+    python = Path(os.path.abspath(path / "bin" / "python" if path.is_dir() else path))  # noqa: PTH100  as above
+    if not (python.is_file() and os.access(python, os.X_OK)):
+        raise DensebenchError(f"{path} is no Python interpreter and no virtual environment that has one.")
+    return python
+
+
+def _from_tox(name: str, root: Path, run: Run) -> Path:
+    python = root / ".tox" / name / "bin" / "python"
+    if not python.exists():
+        tox = _program("tox")
+        try:
+            run([*tox, "-e", name, "--notest"])
+        except DensebenchError as error:
+            raise DensebenchError(f"environment {name!r}: {error} {RIGHT} `tox list` shows tox's.") from error
+    if not python.exists():
+        raise DensebenchError(f"environment {name!r}: tox made no {python.relative_to(root)}.")
+    return python
+
+
+def _slug(text: str) -> str:
+    """A text as part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")
+
+
+def _program(name: str) -> list[str]:
+    """The words that call tox or uv: the program, or the module beside this interpreter.
+
+    Raises:
+        DensebenchError: it is neither; the text says what installs it.
+    """
+    if found := shutil.which(name):
+        return [found]
+    if importlib.util.find_spec(name):
+        return [sys.executable, "-m", name]
+    raise DensebenchError(f"{name}, which makes environments, is not installed: `python3 -m pip install {name}`.")
