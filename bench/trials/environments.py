@@ -132,7 +132,7 @@ class _Plan:
         lines: requirements, one each.
         lock: a file of further ones.
         overrides: keep out what other packages would bring along beside its relative.
-        alone: whether `lines` is everything, what these require included.
+        alone: whether `lines` is everything, what these require included; its files are no links to other ones.
     """
 
     python: str
@@ -193,8 +193,8 @@ def find_environment(
         word: as the module says.
         python: the version of Python (``3.12``) of an environment that is installed; this interpreter's where not
             given. `choose_python` finds one.
-        copy: the same distributions installed a second time in another folder, whose path is longer; for trials of an
-            environment against itself.
+        copy: the same distributions installed a second time, as files of their own, in another folder, whose path is
+            longer; for trials of an environment against itself.
         root: the checkout.
         run: runs a command that looks up or makes an environment.
 
@@ -505,10 +505,11 @@ def _made(word: str, plan: _Plan, run: Run) -> Path:
         return python
     uv = _program("uv")
     shutil.rmtree(folder, ignore_errors=True)
-    options = ["--quiet", "--compile-bytecode", "--python", str(python), *(["--no-deps"] if plan.alone else [])]
+    options = ["--quiet", "--compile-bytecode", "--python", str(python)]
+    alone = ["--no-deps", "--link-mode", "copy"] if plan.alone else []
     try:
         run([*uv, "venv", "--quiet", "--python", plan.python, str(folder)])
-        run([*uv, "pip", "install", *options, "-r", *plan.write(folder)])
+        run([*uv, "pip", "install", *options, *alone, "-r", *plan.write(folder)])
     except DensebenchError as error:
         raise DensebenchError(f"environment {word!r} could not be installed: {error}") from error
     (folder / COMPLETE).write_text(plan.text, encoding="utf-8")

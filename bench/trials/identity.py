@@ -273,7 +273,7 @@ def _same_version(one: str, other: str) -> bool:
     from packaging.version import InvalidVersion, Version
 
     try:
-        return Version(one).public == Version(other).public
+        return Version(Version(one).public) == Version(Version(other).public)
     except InvalidVersion:
         return one == other
 
