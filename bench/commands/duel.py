@@ -27,7 +27,7 @@ from bench.report.pages.trials import counts, trial_page
 from bench.stats.simultaneous import CANNOT_TELL
 from bench.trials.cases import select_cases
 from bench.trials.engine import Trial, run_trial
-from bench.trials.environments import find_environment, missing_environments
+from bench.trials.environments import choose_python, find_environment, missing_environments
 
 LARGEST_SEED = 2**31
 MEMORY_BYTES = 1_100_000_000
@@ -68,13 +68,15 @@ def run(arguments: argparse.Namespace) -> int:
     before = read_trial(arguments.resume) if arguments.resume else None
     progress = Progress(sys.stdout)
     words = [arguments.base, *arguments.heads]
-    missing, memory_bytes = missing_environments(words), MEMORY_BYTES * (len(words) + arguments.control)
+    pythons, memory_bytes = choose_python(words), MEMORY_BYTES * (len(words) + arguments.control)
+    missing = missing_environments(words, pythons=pythons)
     say_needs(progress, memory_bytes=memory_bytes, results=arguments.results, environments=missing)
     dataset, started_at = load_dataset(arguments.dataset, arguments.data_dir), datetime.now(timezone.utc)
     roles = [BASE, *roles_of(len(arguments.heads))]
-    environments = {role: find_environment(word) for role, word in zip(roles, words, strict=True)}
+    named = zip(roles, words, strict=True)
+    environments = {role: find_environment(word, python=pythons.get(word)) for role, word in named}
     if arguments.control:
-        environments[CONTROL] = find_environment(arguments.base, copy=True)
+        environments[CONTROL] = find_environment(arguments.base, python=pythons.get(arguments.base), copy=True)
     facts = collect_metadata(
         device,
         started_at,

@@ -84,7 +84,7 @@ def test_a_control_is_a_copy_of_the_base(tmp_path: Path, monkeypatch: pytest.Mon
     copies: list[str] = []
     fake(monkeypatch, Machine())
 
-    def find(word: str, *, copy: bool = False) -> Environment:
+    def find(word: str, *, copy: bool = False, **_options: object) -> Environment:
         copies.extend([word] if copy else [])
         return Environment(word, Path("/nowhere"))
 

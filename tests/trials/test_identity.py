@@ -90,7 +90,7 @@ def test_a_process_tells_the_owners_versions_and_builds_of_what_it_runs(
     install_keras(site, "keras-nightly", "3.16.0.dev1")
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     monkeypatch.delenv("XLA_FLAGS", raising=False)
-    told = describe_process(variables=["TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS"])
+    told = describe_process(("tensorflow", "keras"), variables=["TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS"])
     assert json.loads(json.dumps(told)) == told
     assert told["variables"] == {"TF_ENABLE_ONEDNN_OPTS": "0", "XLA_FLAGS": None}
     assert told["distributions"] == {"keras-nightly": "3.16.0.dev1", "tf-nightly-cpu": "2.23.0.dev20261026"}
