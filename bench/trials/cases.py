@@ -12,7 +12,7 @@ from models import HEADLINE, RECIPES
 TRAINERS = ("fit", "compiled")
 CALL_BATCHES = (1,)
 PREDICT_BATCHES = (32,)
-DEFAULT_CASES = (f"*[[]{HEADLINE},*", "train[[]dropout_mlp,trainer=compiled]")
+DEFAULT_CASES = (f"*[[]{HEADLINE},*",)
 """Patterns of what is measured unless the user says otherwise."""
 SEPARATOR = re.compile(r",(?![^\[]*\])")
 """A comma that is not within the brackets of a name."""

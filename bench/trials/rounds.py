@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 TURNS = 8
 """Turns of each environment in a round: turns are disturbed one by one, and half of what is left after six is of the
 process."""
-TURN_S = 0.03
+TURN_S = 0.04
 """What a turn takes about, whatever a step or call costs, where one is not longer."""
-FEWEST = {"train": 20, "predict": 3}
+FEWEST = {"train": 100, "predict": 3}
 """Steps or calls of a turn at least: an epoch of `fit` has a beginning and an end, and one `predict` is too few."""
 MOST = {"train": 100}
 """Steps of a turn at most."""
+MIDDLE = 9
+"""The place of the quantile at 47.5 %."""
 MOST_CALLS = 2_000
-CHUNK = 10
-"""Steps of the compiled loop that are taken at once."""
 SIDE_BY_SIDE = 2
 """Processes that prepare at the same time."""
 
@@ -153,15 +153,14 @@ def _calibrate(  # noqa: PLR0913, PLR0917  what is known of the round so far
         return
     few = FEWEST.get(case.stage, 1)
     try:
-        for count in (few, few):
+        for count in (few, few, few):
             answer = processes[role].ask({"do": "turn", "case": case.name, "count": count, "number": 0, "unit_s": 0.0})
     except WorkerError as error:
         found.lost[role] = str(error)
         return
     if "timing" in answer:
-        units_s[case.name] = float(answer["timing"][1])
-        fitting = round(TURN_S / units_s[case.name] / CHUNK) * CHUNK if case.stage == "train" else 0
-        fitting = fitting or round(TURN_S / units_s[case.name])
+        units_s[case.name] = float(answer["timing"][4][MIDDLE])
+        fitting = round(TURN_S / units_s[case.name])
         counts.setdefault(case.name, min(max(fitting, few), MOST.get(case.stage, MOST_CALLS)))
 
 

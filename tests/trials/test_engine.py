@@ -173,7 +173,7 @@ def test_orders_are_drawn_for_each_turn(monkeypatch: pytest.MonkeyPatch) -> None
 
     trial = make_trial(FIT, heads=2, budget_s=0.0)
     run(trial, Machine(trouble=note), monkeypatch)
-    turns = [tuple(asked[place : place + 3]) for place in range(2, len(asked), 3)]
+    turns = [tuple(asked[place : place + 3]) for place in range(3, len(asked), 3)]
     assert len(turns) == TURNS
     assert {tuple(sorted(turn)) for turn in turns} == {(BASE, HEAD, "HEAD 2")}
     assert len(set(turns)) > 2
