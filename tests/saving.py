@@ -45,6 +45,7 @@ class Command:
 
 QUICK = "--quick --dataset=digits --models=logistic_regression,single_dense"
 CASE = "--cases=infer[single_dense,batch=1,threads=1] --dataset=digits"
+ROUNDS = "--cases=train[single_dense,trainer=compiled] --dataset=digits"
 DUELS = f"{CASE} --inject=none --duels=2 --budget=16s --total=60s"
 RUNTIMES = "--quick --dataset=digits --device=cpu:1 --models=deep_mlp --runtimes='ONNX Runtime,NumPy' --rounds=2"
 RELEASES = f"--dataset=digits --releases=2.19,2.21 --trainers=compiled --probes=1 --options='{QUICK}'"
@@ -52,7 +53,7 @@ SEARCH = "--dataset=digits --good=2.19 --bad=2.21 --case=train[deep_mlp,trainer=
 PYTHON = shlex.quote(sys.executable)
 COMMANDS = {
     "suite": Command(f"-m pytest bench/ --benchmark-only {QUICK}", 12),
-    "duel": Command(f"-m bench duel {PYTHON} {PYTHON} {CASE} --budget=15s --fail-on=", 16, (0, 2), "file"),
+    "duel": Command(f"-m bench duel {PYTHON} {PYTHON} {ROUNDS} --budget=30s", 35, (0, 1, 2), "file"),
     "selftest": Command(f"-m bench selftest {DUELS}", 33, resume="nothing"),
     "runtimes": Command(f"-m bench runtimes {RUNTIMES}", 16),
     "reproduce": Command("-m bench reproduce t4_mnist_64_32 t4_fashion_first --quick --seeds=1", 16, resume="nothing"),
