@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench.progress import Progress
-from bench.records.duels import Block, Margins, Row
+from bench.records.duels import Block, Margins, Outcome, Row, duel_of
+from bench.records.record import read_run
+from bench.report.pages.duel_table import caption, duel_table, explanation, notices, packages_table
 from bench.trials.duels.blocks import SideFailed, SideMissing
 from bench.trials.duels.cases import known_cases
 from bench.trials.duels.duel import fight, scout_all
@@ -108,3 +111,14 @@ def lose(side: str, *numbers: int) -> Callable[[str, int], None]:
             raise SideFailed(side, "the worker was killed by signal 9")
 
     return trouble
+
+
+def read_duel(path: Path) -> tuple[dict[str, Any], list[Row]]:
+    """The metadata and the rows of the duel in a run file."""
+    return duel_of(read_run(path))
+
+
+def duel_page(rows: Sequence[Row], found: Sequence[Outcome], margins: Margins, metadata: Mapping[str, Any]) -> str:
+    """A duel of two sides as Markdown, as a page of all duels has it."""
+    parts = [*notices(rows, metadata), duel_table(rows, found), explanation(margins), packages_table(metadata)]
+    return "\n\n".join(part for part in [*parts, caption(metadata)] if part)

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import DensebenchError
 from bench.records.cases import Case
-from bench.records.record import RunFileError, read_run
+from bench.records.record import RunFileError
 from bench.records.run_file import round_timings
 from bench.records.schema import DuelRecord, facts_of, make_metadata
 from bench.stats.estimate import block_ratio
@@ -20,7 +19,6 @@ from bench.stats.verdicts import Finding, Series, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from bench.records.record import Run
     from bench.records.run_file import Content
@@ -161,18 +159,6 @@ def run_content(rows: Sequence[Row], metadata: Mapping[str, Any], *, complete: b
     """
     own = make_metadata(metadata, complete=complete, cases_planned=[row.case.name for row in rows])
     return own, [record for row in rows for record in _records(row, metadata)]
-
-
-def read_duel(path: Path) -> tuple[dict[str, Any], list[Row]]:
-    """The metadata and the rows of the duel in a run file.
-
-    Raises:
-        DensebenchError: it cannot be read, or is not the run file of a duel.
-    """
-    try:
-        return duel_of(read_run(path))
-    except RunFileError as error:
-        raise DensebenchError(f"{path.parent}/{error}" if str(error).startswith(path.name) else str(error)) from error
 
 
 def duel_of(run: Run) -> tuple[dict[str, Any], list[Row]]:

@@ -19,7 +19,6 @@ from bench.commands.trainers.variants import VARIANTS
 from bench.errors import FAILED
 from bench.host.lock import measuring_alone
 from bench.records import run_file
-from bench.records.duels import read_duel
 from bench.records.record import read_run
 from bench.records.schema import TrialRecord
 from bench.records.trials import HEAD
@@ -27,7 +26,7 @@ from bench.trials import engine
 from bench.trials.duels.sides import Side
 from bench.trials.environments import Environment
 from tests.commands.test_trainers import FakeWorker
-from tests.fake_duel import INFER
+from tests.fake_duel import INFER, read_duel
 from tests.fake_runs import infer_row, run_content
 from tests.fake_selftest import FakeGround
 from tests.fake_trial import FIT, Machine

@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import DensebenchError
-from bench.records.duels import SIDES, Row, outcomes, read_duel, run_content
-from bench.records.record import read_run
+from bench.records.duels import SIDES, Row, outcomes, run_content
+from bench.records.record import RunFileError, read_run
 from bench.records.run_file import encode_run
 from bench.records.schema import DuelRecord
-from bench.report.pages.duel_table import duel_page
-from tests.fake_duel import COMPILED, INFER, MARGINS, METADATA, TRAIN, FakeArena, lose, selftest_duels
+from tests.fake_duel import (
+    COMPILED,
+    INFER,
+    MARGINS,
+    METADATA,
+    TRAIN,
+    FakeArena,
+    duel_page,
+    lose,
+    read_duel,
+    selftest_duels,
+)
 from tests.fake_runs import run_content as suite_content
 
 
@@ -64,7 +73,7 @@ def test_a_run_file_is_read_like_any_other(tmp_path: Path) -> None:
 def test_another_file_is_no_duel(content: str, warning: str, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(DensebenchError, match=warning):
+    with pytest.raises(RunFileError, match=warning):
         read_duel(path)
 
 

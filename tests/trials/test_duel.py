@@ -10,12 +10,23 @@ from bench.commands.paired import exit_status
 from bench.errors import DensebenchError
 from bench.host.process import WorkerError
 from bench.records.duels import SIDES, Outcome, Row, outcomes
-from bench.report.pages.duel_table import duel_page, verdicts
+from bench.report.pages.duel_table import verdicts
 from bench.stats.verdicts import CANNOT_TELL, SLOWER, Finding
 from bench.trials.duels.blocks import SideFailed, SideMissing, first_side, run_block, settle_s
 from bench.trials.duels.cases import DEFAULT_CASES, known_cases, select_cases
 from bench.trials.duels.duel import select_epochs, select_turns
-from tests.fake_duel import BLOCK_S, COMPILED, INFER, MARGINS, METADATA, TRAIN, FakeArena, lose, selftest_duels
+from tests.fake_duel import (
+    BLOCK_S,
+    COMPILED,
+    INFER,
+    MARGINS,
+    METADATA,
+    TRAIN,
+    FakeArena,
+    duel_page,
+    lose,
+    selftest_duels,
+)
 
 DEFAULT_FAIL_ON = ["slower", "worse", "missing"]
 

@@ -15,12 +15,12 @@ from bench.errors import DensebenchError
 from bench.files import write_atomically
 from bench.host.process import NOT_INHERITED, side_environment
 from bench.progress import Progress
-from bench.records.duels import Row, read_duel, run_content
+from bench.records.duels import Row, run_content
 from bench.records.run_file import Content, RunWriter, encode_run
 from bench.trials.duels.arena import ProcessArena, check_packages
 from bench.trials.duels.blocks import SideFailed, SideMissing
 from bench.trials.duels.sides import Side
-from tests.fake_duel import INFER, METADATA, TRAIN, FakeArena, selftest_duels
+from tests.fake_duel import INFER, METADATA, TRAIN, FakeArena, read_duel, selftest_duels
 
 # Sides that fail.
 

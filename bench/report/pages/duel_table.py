@@ -36,12 +36,6 @@ VERDICTS = (SLOWER, FASTER, SAME, CANNOT_TELL, WORSE, NON_INFERIOR, "missing", "
 TEXT = ("Case", "Verdict", "Accuracy", "To settle it")
 
 
-def duel_page(rows: Sequence[Row], found: Sequence[Outcome], margins: Margins, metadata: Mapping[str, Any]) -> str:
-    """A duel as Markdown: warnings, table, explanation and caption."""
-    parts = [*notices(rows, metadata), duel_table(rows, found), explanation(margins), packages_table(metadata)]
-    return "\n\n".join(part for part in [*parts, caption(metadata)] if part)
-
-
 def duel_table(rows: Sequence[Row], found: Sequence[Outcome]) -> str:
     """A table with a row per case: both medians, the ratio, verdicts and the forecast of undecided ones."""
     cells = [[escape(cell) for cell in _cells(row, known)] for row, known in zip(rows, found, strict=True)]
