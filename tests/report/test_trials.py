@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +59,16 @@ def test_before_enough_rounds_nothing_is_told_and_each_row_says_what_it_takes(
     page = trial_page(stored(tmp_path, monkeypatch, Machine(), budget_s=0.0))
     assert "nothing can be told" in page
     assert "about 7" in page
+
+
+def test_memory_that_is_all_that_got_worse_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def more(role: str, _number: int, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        told = {name: {"first_s": 0.5} for name in (FIT.name, CALL.name, INFER.name)}
+        bytes_ = 6e8 if role == HEAD else 5e8
+        return {"import_s": 2.0, "peak_bytes": bytes_, "cases": told} if request["do"] == "begin" else None
+
+    trial = stored(tmp_path, monkeypatch, Machine(trouble=more))
+    assert "takes more memory than `tensorflow==BASE`: memory[process] peak memory 1.200" in answer(trial)
 
 
 def test_each_environment_has_its_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

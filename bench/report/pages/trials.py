@@ -76,16 +76,16 @@ def _sentence(trial: StoredTrial, head: EnvironmentFacts) -> str:
     if head.failed:
         return f"**{name} could not be measured to the end: {escape(head.failed)}**"
     told = f"{number['worse']} worse, {number['better']} better, {number[SAME]} the same, {number[CANNOT_TELL]} open"
-    worst = max((row for row in rows if row.word in WORSE), key=_size, default=None)
+    worst = max((row for row in rows if row.word in WORSE), key=_by_weight, default=None)
     if head.role == CONTROL:
-        alarm = number["worse"] or number["better"]
-        fit = "differs from its own copy: this machine is not fit to judge" if alarm else "is the same as its own copy"
+        fit = "has too few rounds yet" if not number[SAME] else "shows no difference from the base, whose copy it is"
+        if number["worse"] or number["better"]:
+            fit = "differs from the base, whose copy it is: this machine is not fit to judge"
         return f"**The control {fit}** ({told} of {total} findings)."
     if worst:
-        return (
-            f"**{name} is slower than {base}: {worst.case} {LABELS[worst.finding]} {_ratio(worst)}** "
-            f"({told} of {total} findings; {sure})."
-        )
+        verb = "takes more memory than" if worst.finding == MEMORY else "is slower than"
+        which = f"{worst.case} {LABELS[worst.finding]} {_ratio(worst)}"
+        return f"**{name} {verb} {base}: {which}** ({told} of {total} findings; {sure})."
     if number[CANNOT_TELL]:
         seen = "nothing got worse as far as can be told" if number[SAME] or number["better"] else "nothing can be told"
         return f"**{name} against {base}: {seen}** ({told} of {total} findings; {sure})."
@@ -93,8 +93,9 @@ def _sentence(trial: StoredTrial, head: EnvironmentFacts) -> str:
     return f"**{name} is nowhere slower than {base}, {best}** ({told} of {total} findings; {sure})."
 
 
-def _size(row: Row) -> float:
-    return row.effect.value or 0.0
+def _by_weight(row: Row) -> tuple[bool, float]:
+    """Time before memory, then the larger change."""
+    return row.finding != MEMORY, row.effect.value or 0.0
 
 
 def notices(trial: StoredTrial) -> list[str]:
