@@ -17,6 +17,7 @@ Answer = Mapping[str, Any]
 """What a worker tells; with `failed` or `unavailable` alone, why it has nothing else to tell."""
 Send = Callable[[Answer], None]
 """Writes one answer."""
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 R = TypeVar("R")
 
 
@@ -35,6 +36,22 @@ def open_answers() -> Send:
         answers.flush()
 
     return send
+
+
+def end_with_parent() -> None:
+    """Have Linux kill this process when the thread that started it ends, however it ends; elsewhere nothing is done.
+
+    Without it, a worker whose parent was killed goes on until it next looks for a request.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+    import signal
+
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before it could be asked to be told
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def first_line(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.host.devices import claim_device, parse_device, start_tensorflow
 from bench.host.machine import PEAK, process_memory
-from bench.host.worker_side import Answer, attempt, failure, open_answers, read_request, serve
+from bench.host.worker_side import Answer, attempt, end_with_parent, failure, open_answers, read_request, serve
 from bench.records.cases import Case
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class EnvironmentWorker:
 
 def main() -> None:
     """Import, and answer requests until there are no more."""
+    end_with_parent()
     asked, send = read_request(WorkerRequest), open_answers()
     with ExitStack() as stack:
         worker = EnvironmentWorker(asked, stack)
