@@ -58,10 +58,9 @@ def test_one_request_is_one_line_whatever_libraries_print(work: str, told: Answe
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nothing is done")
 def test_a_worker_ends_with_its_parent() -> None:
     """The parent of a worker that never looks for a request is killed; its output closes only once both are gone."""
-    child = (
-        "import time; from bench.host.worker_side import end_with_parent; end_with_parent(); print('up', flush=True)"
-    )
-    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r} + '; import time; time.sleep(99)']).wait()"
+    own = "from bench.host.worker_side import end_with_parent; end_with_parent(); print('up', flush=True)"
+    child = f"{own}; import time; time.sleep(99)"
+    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]).wait()"
     with subprocess.Popen([sys.executable, "-c", parent], cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"up\n"
