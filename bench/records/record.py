@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from bench.records.cases import named_with_trainer
 from bench.records.schema import OLDEST_SCHEMA, SCHEMA, OfKind, RunFile, TrainRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from bench.records.schema import AnyRecord, Machine, Metadata, Versions
@@ -159,12 +161,25 @@ class RunReader:
             folder: subfolder of the kind under `raw/<machine>`; ``.`` for the suite.
         """
         runs, warnings = [], []
-        for path in sorted((results / "raw").glob(f"*/{folder}/*.json")):
-            try:
-                runs.append(self.read(path))
-            except RunFileError as error:
-                warnings.append(str(error))
+        with _no_garbage():
+            for path in sorted((results / "raw").glob(f"*/{folder}/*.json")):
+                try:
+                    runs.append(self.read(path))
+                except RunFileError as error:
+                    warnings.append(str(error))
         return sorted(runs, key=lambda run: run.started_at), warnings
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Collect no garbage for a while: what is read has no circles, and looking for them takes a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def read_run(path: Path) -> Run:

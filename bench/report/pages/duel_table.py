@@ -71,7 +71,8 @@ def packages_table(metadata: Mapping[str, Any]) -> str:
     """A table of the packages that differ between the sides; empty where none does."""
     base, head = (metadata["packages_by_side"].get(side, {}) for side in SIDES)
     differing = [name for name in {**base, **head} if base.get(name) != head.get(name)]
-    cells = [[name, *(str(side.get(name) or "not installed") for side in (base, head))] for name in differing]
+    rows = [[name, *(str(side.get(name) or "not installed") for side in (base, head))] for name in differing]
+    cells = [[escape(cell) for cell in row] for row in rows]
     return tabulate(cells, ("Package", *SIDES), tablefmt="pipe", disable_numparse=True) if cells else ""
 
 

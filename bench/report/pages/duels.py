@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.records.duels import Margins, Outcome, Row, duel_of, outcomes
+from bench.report.markdown import escape
 from bench.report.pages.duel_table import caption, duel_table, explanation, notices, packages_table
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def duels_page(duels: Sequence[StoredDuel]) -> str:
     parts = ["# Duels of two environments", explanation(MARGINS)]
     for one in duels:
         duel = one.metadata["duel"]
-        parts.append(f"## {duel['base']} against {duel['head']}")
+        parts.append(escape(f"## {duel['base']} against {duel['head']}"))
         parts += [*notices(one.rows, one.metadata), duel_table(one.rows, one.outcomes), packages_table(one.metadata)]
         parts.append(f"{caption(one.metadata)}; run file `{one.run.file}`")
     return "\n\n".join(part for part in parts if part) + "\n"

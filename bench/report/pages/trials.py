@@ -203,7 +203,7 @@ def packages(trial: StoredTrial) -> str:
     }
     differing = {name: values for name, values in found.items() if len(set(values)) > 1}
     if not differing:
-        return f"What ran: the same packages everywhere ({', '.join(_main_packages(environments[0]))})."
+        return escape(f"What ran: the same packages everywhere ({', '.join(_main_packages(environments[0]))}).")
     rows = [[name, *values] for name, values in differing.items()]
     return markdown_table(
         ["What ran", *(one.role for one in environments)], rows, text_columns=range(len(environments) + 1)
