@@ -119,9 +119,8 @@ def _installed() -> dict[str, metadata.Distribution]:
     """Every distribution by its name; of two with one name, the one that is imported from."""
     found: dict[str, metadata.Distribution] = {}
     for one in metadata.distributions():
-        name = one.metadata["Name"]
-        if name:
-            found.setdefault(canonical(name), one)
+        if "Name" in one.metadata:
+            found.setdefault(canonical(one.metadata["Name"]), one)
     return found
 
 

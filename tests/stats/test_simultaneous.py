@@ -286,7 +286,7 @@ def true_means(noise: Noise, slower: float = 0.0) -> Floats:
 def _numbers(noise: Noise, shape: Shape, trials: int, rounds: int, source: np.random.Generator) -> Floats:
     """The logarithms of all times: (rounds, trials, environments, cases, 2); the base is the first environment."""
     sides = (rounds, trials, 1 + shape.heads, shape.cases)
-    numbers = np.zeros((*sides, 2))
+    numbers: Floats = np.zeros((*sides, 2))
     if noise.work is not None:
         hours = source.integers(len(noise.work.harshness), size=(rounds, trials, 1, 1), dtype=np.int32)
         drawn = hours * POOLED + source.integers(POOLED, size=sides, dtype=np.int32)
