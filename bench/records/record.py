@@ -29,7 +29,10 @@ _DECODER = msgspec.json.Decoder(RunFile)
 
 
 class RunFileError(Exception):
-    """A run file cannot be read; the message names the file and the fault."""
+    """A run file cannot be read; the message names the file and the fault, in one line whatever the file holds."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ def _read(path: Path) -> Run | RunFileError:
 
 
 def _shortened(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = str(error)
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"
 
 

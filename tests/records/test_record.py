@@ -94,3 +94,7 @@ def test_broken_run_files_do_not_hide_the_others(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_read_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "raw/machine/folder.json").mkdir(parents=True)
     assert "Is a directory" in RunReader().read_folder(tmp_path)[1][0]
+
+
+def test_what_is_wrong_is_one_line_whatever_the_file_holds() -> None:
+    assert str(RunFileError("run.json: a|b\n# c: a row\tof kind 'x'")) == "run.json: a|b # c: a row of kind 'x'"
