@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from bench.data.datasets import DATASETS, DEFAULT
 from bench.errors import USAGE, DensebenchError, close_names, did_you_mean, unknown_name
 from bench.files import public_word
+from bench.host.devices import Device, parse_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -176,3 +177,11 @@ def share(text: str, option: str) -> float:
     if not 0 < found < 1:
         raise DensebenchError(f"{option} {text!r} is no share: 3% and 0.03 are.")
     return found
+
+
+def duel_device(text: str) -> Device:
+    """Parse ``--device``; duels run on CPUs only. Raises DensebenchError."""
+    device = parse_device(text)
+    if device.kind != "cpu":
+        raise DensebenchError(f"--device {text!r}: duels run on cpu or cpu:N only.")
+    return device

@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.arguments import Parser, command_line, duration_s
-from bench.commands.paired import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
+from bench.commands.arguments import Parser, command_line, duel_device, duration_s
+from bench.commands.paired import MEMORY_BYTES, add_duel_arguments, parse_margins
 from bench.commands.paired import add_arguments as duel_arguments
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError

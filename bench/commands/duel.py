@@ -8,12 +8,11 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bench.commands.arguments import add_common, command_line, duration_s, share
+from bench.commands.arguments import add_common, command_line, duel_device, duration_s, share
 from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.files import short
 from bench.formats import format_counted
-from bench.host.devices import Device, parse_device
 from bench.host.lock import measuring_alone
 from bench.host.machine import machine_name
 from bench.host.metadata import collect_metadata
@@ -29,7 +28,7 @@ from bench.trials.cases import select_cases
 from bench.trials.engine import Trial, run_trial
 from bench.trials.environments import choose_python, find_environment, missing_environments
 
-LARGEST_SEED = 2**31
+LARGEST_SEED = 2**31 - 1
 MEMORY_BYTES = 1_100_000_000
 """Of each environment's process."""
 
@@ -145,14 +144,6 @@ def exit_status(trial: StoredTrial) -> int:
 def roles_of(count: int) -> list[str]:
     """The names of so many heads: ``HEAD``, ``HEAD 2``, ``HEAD 3``."""
     return [HEAD if number == 1 else f"{HEAD} {number}" for number in range(1, count + 1)]
-
-
-def duel_device(text: str) -> Device:
-    """Parse ``--device``; duels run on CPUs only. Raises DensebenchError."""
-    device = parse_device(text)
-    if device.kind != "cpu":
-        raise DensebenchError(f"--device {text!r}: duels run on cpu or cpu:N only.")
-    return device
 
 
 def select_seed(seed: int | None, before: StoredTrial | None) -> int:

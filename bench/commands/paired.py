@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.commands.arguments import add_common, names, share
-from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
-from bench.host.devices import Device, parse_device
+from bench.errors import ALARM, FAILED, FINE, UNTOLD
 from bench.records.duels import Margins
 from bench.records.run_file import DEFAULT_RESULTS
 from bench.report.pages.duel_table import VERDICTS
@@ -41,14 +40,6 @@ def add_duel_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser, "device", "dataset", "data-dir")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
     parser.add_argument("--time-limit", default=f"{SIDE_TIMEOUT_S:.0f}s", help="after which a silent side is ended")
-
-
-def duel_device(text: str) -> Device:
-    """Parse ``--device``; duels run on CPUs only. Raises DensebenchError."""
-    device = parse_device(text)
-    if device.kind != "cpu":
-        raise DensebenchError(f"--device {text!r}: duels run on cpu or cpu:N only.")
-    return device
 
 
 def parse_margins(arguments: argparse.Namespace) -> Margins:

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.arguments import command_line, duration_s
-from bench.commands.paired import MEMORY_BYTES, add_duel_arguments, duel_device, parse_margins
+from bench.commands.arguments import command_line, duel_device, duration_s
+from bench.commands.paired import MEMORY_BYTES, add_duel_arguments, parse_margins
 from bench.data.datasets import load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
 from bench.files import public_word

@@ -204,7 +204,7 @@ def find_environment(
     parsed = _parse(word)
     requirements: tuple[str, ...] = ()
     if parsed.kind == "path":
-        interpreter = _from_path(Path(parsed.base).expanduser())
+        interpreter = find_interpreter(Path(parsed.base).expanduser())
     elif parsed.kind == "tox":
         interpreter = _from_tox(parsed.base, root, run)
     else:
@@ -462,7 +462,7 @@ def _read_lock(lock: Path, python: str) -> list[Requirement]:
 
 def _pythons(run: Run) -> list[str]:
     """The versions of Python that environments can be made with: this interpreter's, then the newest first."""
-    listed = json.loads(run([*_program("uv"), "python", "list", "--only-installed", "--output-format", "json"]))
+    listed = json.loads(run([*find_program("uv"), "python", "list", "--only-installed", "--output-format", "json"]))
     parts = [one["version_parts"] for one in listed if one["variant"] == "default"]
     found = {f"{part['major']}.{part['minor']}" for part in parts}
     return [PYTHON, *(python for python in PYTHONS if python in found and python != PYTHON)]
@@ -488,7 +488,7 @@ def _resolve(plan: _Plan, run: Run) -> dict[str, str]:
     options = ["--python-version", plan.python, "--only-binary", ":all:"]
     shown = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url"]
     with tempfile.TemporaryDirectory(prefix="densebench-") as folder:
-        text = run([*_program("uv"), "pip", "compile", *shown, *options, *plan.write(Path(folder))])
+        text = run([*find_program("uv"), "pip", "compile", *shown, *options, *plan.write(Path(folder))])
     pairs = re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;]+)", text, re.MULTILINE)
     return {canonicalize_name(package): version for package, version in pairs}
 
@@ -503,7 +503,7 @@ def _made(word: str, plan: _Plan, run: Run) -> Path:
     python = folder / "bin" / "python"
     if (folder / COMPLETE).exists():
         return python
-    uv = _program("uv")
+    uv = find_program("uv")
     shutil.rmtree(folder, ignore_errors=True)
     options = ["--quiet", "--compile-bytecode", "--python", str(python)]
     alone = ["--no-deps", "--link-mode", "copy"] if plan.alone else []
@@ -518,11 +518,12 @@ def _made(word: str, plan: _Plan, run: Run) -> Path:
 
 def _second(python: Path, run: Run) -> _Plan:
     """What makes another environment with the same Python and the same distributions."""
-    lines = run([*_program("uv"), "pip", "freeze", "--python", str(python)]).splitlines()
+    lines = run([*find_program("uv"), "pip", "freeze", "--python", str(python)]).splitlines()
     return _Plan(str(python), f"{python.parent.parent.name}-a-second-time", tuple(lines), alone=True)
 
 
-def _from_path(path: Path) -> Path:
+def find_interpreter(path: Path) -> Path:
+    """The interpreter at a path, or in the virtual environment there. Raises DensebenchError."""
     # Not resolved: an environment's interpreter is a link, and knows its environment by the link's own path.
     python = Path(os.path.abspath(path / "bin" / "python" if path.is_dir() else path))  # noqa: PTH100  as above
     if not (python.is_file() and os.access(python, os.X_OK)):
@@ -533,7 +534,7 @@ def _from_path(path: Path) -> Path:
 def _from_tox(name: str, root: Path, run: Run) -> Path:
     python = root / ".tox" / name / "bin" / "python"
     if not python.exists():
-        tox = _program("tox")
+        tox = find_program("tox")
         try:
             run([*tox, "-e", name, "--notest"])
         except DensebenchError as error:
@@ -548,7 +549,7 @@ def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")
 
 
-def _program(name: str) -> list[str]:
+def find_program(name: str) -> list[str]:
     """The words that call tox or uv: the program, or the module beside this interpreter.
 
     Raises:

@@ -8,7 +8,8 @@ import platformdirs
 import pytest
 
 from bench.errors import DensebenchError
-from bench.trials.duels.sides import COMPLETE, Side, find_side, missing_environments, run_quietly
+from bench.trials.duels.sides import COMPLETE, Side, find_side, missing_environments
+from bench.trials.environments import run_quietly
 
 
 def make_python(folder: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -16,13 +15,12 @@ import platformdirs
 
 from bench.errors import DensebenchError
 from bench.files import ROOT
-from bench.host.process import run_to_end
+from bench.trials.environments import find_interpreter, find_program, run_quietly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 LOCK = ROOT / "bench" / "locks" / "bench.txt"
-INSTALL_TIMEOUT_S = 1800.0
 REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)(\[[^]]*\])?\s*(===?|~=|!=|<=?|>=?)\s*\S+")
 EQUAL = ("onnxruntime", "scikit-learn", "tf2onnx", "skl2onnx", "tabulate", "platformdirs")
 """What TensorFlow forces no version of: every side built here has the locked one."""
@@ -30,7 +28,6 @@ FREE = ("onnx>=1.17,!=1.19.0", "numpy")
 TENSORFLOW = ("tensorflow", "tensorflow-cpu")
 COMPLETE = "densebench-complete"
 """A file that an environment has once all of it was installed."""
-SHOWN_WORDS = 4
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -47,16 +44,7 @@ class Side:
     python: Path
 
 
-def run_quietly(command: Sequence[str]) -> None:
-    """Run a command that makes an environment.
-
-    Raises:
-        DensebenchError: it is missing, failed or took too long; with the last lines that it wrote.
-    """
-    run_to_end(command, _short(command), timeout_s=INSTALL_TIMEOUT_S)
-
-
-def find_side(word: str, *, root: Path = ROOT, run: Callable[[Sequence[str]], None] = run_quietly) -> Side:
+def find_side(word: str, *, root: Path = ROOT, run: Callable[[Sequence[str]], object] = run_quietly) -> Side:
     """The side that a word names; its environment is made where there is none.
 
     Args:
@@ -71,7 +59,7 @@ def find_side(word: str, *, root: Path = ROOT, run: Callable[[Sequence[str]], No
     if REQUIREMENT.fullmatch(word):
         return Side(word, _from_requirement(word, run))
     if os.sep in word:
-        return Side(word, _from_path(Path(word).expanduser()))
+        return Side(word, find_interpreter(Path(word).expanduser()))
     return Side(word, _from_tox(word, root, run))
 
 
@@ -92,24 +80,10 @@ def missing_environments(words: Iterable[str], *, root: Path = ROOT) -> list[Pat
     return list(folders)
 
 
-def _short(command: Sequence[str]) -> str:
-    """A command as an error names it: its first words."""
-    dots = " …" if len(command) > SHOWN_WORDS else ""
-    return f"`{' '.join(command[:SHOWN_WORDS])}{dots}`"
-
-
-def _from_path(path: Path) -> Path:
-    # Not resolved: an environment's interpreter is a link, and knows its environment by the link's own path.
-    python = Path(os.path.abspath(path / "bin" / "python" if path.is_dir() else path))  # noqa: PTH100  as above
-    if not (python.is_file() and os.access(python, os.X_OK)):
-        raise DensebenchError(f"{path} is no Python interpreter and no virtual environment that has one.")
-    return python
-
-
-def _from_tox(name: str, root: Path, run: Callable[[Sequence[str]], None]) -> Path:
+def _from_tox(name: str, root: Path, run: Callable[[Sequence[str]], object]) -> Path:
     python = root / ".tox" / name / "bin" / "python"
     if not python.exists():
-        tox = _program("tox")
+        tox = find_program("tox")
         try:
             run([*tox, "-e", name, "--notest"])
         except DensebenchError as error:
@@ -122,13 +96,13 @@ def _from_tox(name: str, root: Path, run: Callable[[Sequence[str]], None]) -> Pa
     return python
 
 
-def _from_requirement(requirement: str, run: Callable[[Sequence[str]], None]) -> Path:
+def _from_requirement(requirement: str, run: Callable[[Sequence[str]], object]) -> Path:
     """The interpreter of an environment in the user's cache, made anew unless an earlier one was completed."""
     wanted = [requirement, *_beside(requirement)]
     folder = _requirement_folder(requirement, wanted)
     python = folder / "bin" / "python"
     if not (folder / COMPLETE).exists():
-        uv = _program("uv")
+        uv = find_program("uv")
         shutil.rmtree(folder, ignore_errors=True)
         try:
             run([*uv, "venv", "--quiet", "--python", PYTHON, str(folder)])
@@ -159,16 +133,3 @@ def _beside(requirement: str) -> list[str]:
 def _name(requirement: str) -> str:
     """The package of a requirement or of a lock's line."""
     return re.split(r"[<>=!~;\[ ]", requirement, maxsplit=1)[0].lower()
-
-
-def _program(name: str) -> list[str]:
-    """The words that call tox or uv: the program, or the module beside this interpreter.
-
-    Raises:
-        DensebenchError: it is neither; the text says what installs it.
-    """
-    if found := shutil.which(name):
-        return [found]
-    if importlib.util.find_spec(name):
-        return [sys.executable, "-m", name]
-    raise DensebenchError(f"{name}, which makes environments, is not installed: `python3 -m pip install {name}`.")
