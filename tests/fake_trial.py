@@ -67,7 +67,7 @@ class Machine:
         """A process of an environment."""
         self.started.append(role)
         self.open += 1
-        return Process(self, role, random.Random(f"{role} {seed} {len(self.started)}"), trial.cases)
+        return Process(self, role, random.Random(f"{role} {seed} {len(self.started)}"), trial.open_cases)
 
 
 class Process:

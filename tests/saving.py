@@ -49,7 +49,7 @@ ROUNDS = "--cases=train[single_dense,trainer=compiled] --dataset=digits"
 DUELS = f"{CASE} --inject=none --duels=2 --budget=16s --total=60s"
 RUNTIMES = "--quick --dataset=digits --device=cpu:1 --models=deep_mlp --runtimes='ONNX Runtime,NumPy' --rounds=2"
 RELEASES = f"--dataset=digits --releases=2.19,2.21 --trainers=compiled --probes=1 --options='{QUICK}'"
-SEARCH = "--dataset=digits --good=2.19 --bad=2.21 --case=train[deep_mlp,trainer=fit] --budget=30s"
+SEARCH = "--dataset=digits --good=2.19 --bad=2.21 --case=train[deep_mlp,trainer=compiled] --budget=30s"
 PYTHON = shlex.quote(sys.executable)
 COMMANDS = {
     "suite": Command(f"-m pytest bench/ --benchmark-only {QUICK}", 12),

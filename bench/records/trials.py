@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from bench.records.record import RunFileError
 from bench.records.schema import TrialRecord
+from bench.stats.accuracy import AccuracyFinding, judge_accuracy
 from bench.stats.simultaneous import Effect, judge
+from models.recipe import QUICK_FLOOR
 
 if TYPE_CHECKING:
     from bench.records.record import Run
@@ -78,6 +80,24 @@ class StoredTrial:
     def heads(self) -> Sequence[EnvironmentFacts]:
         """The environments that are judged."""
         return self.options.environments[1:]
+
+    def accuracies(self, head: EnvironmentFacts) -> dict[str, AccuracyFinding]:
+        """Recipe to what short trainings from equal seeds came to in the base and in a head."""
+        pairs = {
+            name: (self.base.surveys[name], survey)
+            for name, survey in head.surveys.items()
+            if name in self.base.surveys and len(survey.accuracies) == len(self.base.surveys[name].accuracies) > 0
+        }
+        return {
+            name: judge_accuracy(
+                one.accuracies,
+                other.accuracies,
+                floor=QUICK_FLOOR,
+                family=len(pairs) * len(self.heads),
+                identical=(one.weights, one.answers) == (other.weights, other.answers),
+            )
+            for name, (one, other) in sorted(pairs.items())
+        }
 
 
 def trial_of(run: Run) -> StoredTrial:

@@ -11,7 +11,9 @@ The rule is one interval per series, and a word that follows from that interval 
   out equally between all series of the family and all their interim analyses. By the union bound (Bonferroni; Dunn,
   JASA 1961), all intervals of the family, at all interim analyses, hold their true values at once with probability
   1 - `ERROR` at least, however the series depend on each other and whatever a stop depends on.
-- So in trials without differences at most `ERROR` have any alarm, and a word is wrong in at most as many.
+- So ``same`` is wrong in at most `ERROR` of all trials. ``slower`` and ``faster`` are alarms, and ask for more: an
+  interval that is clear of 0 by `CLEARANCE` of its half-width, whose middle lies beyond the margin. In trials without
+  differences at most `ALARM_ERROR` have any.
 
 Student's interval is exact for normal noise, and for symmetric noise with heavier tails it is rather too wide than too
 narrow (Benjamini, JASA 1983). For other noise `tests/stats/test_simultaneous.py` simulates it, and records what was
@@ -32,12 +34,17 @@ from bench.stats.estimate import Centre, centre
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ERROR = 0.01
+ERROR = 0.05
 """Probability that any interval of a family misses its true value at any interim analysis, at most."""
-LOOKS = (8, 10, 12, 15, 18, 22, 27, 33, 40, 50, 64)
-"""Rounds of a series after which it is judged; each number is about a fifth larger than the one before."""
+ALARM_ERROR = 0.01
+"""Probability that anything is ``slower`` or ``faster`` in a trial of equal environments, at most."""
+CLEARANCE = 0.25
+"""How far an alarm's interval lies off 0, in half-widths. At Student's quantiles of all but the smallest families this
+is what an interval at `ALARM_ERROR` would be wider."""
+LOOKS = (8, 10, 12, 14, 16, 18, 20, 23, 26, 30, 35, 41, 48, 56, 64)
+"""Rounds of a series after which it is judged; each number is about a seventh larger than the one before."""
 ALIKE_SHARE = 0.1
-"""The part of `ERROR` that rounds which are alike by chance may take at the first interim analysis (see `looks`)."""
+"""The part of `ALARM_ERROR` that rounds which are alike by chance may take at the first analysis (see `looks`)."""
 
 SLOWER, FASTER, SAME, CANNOT_TELL = "slower", "faster", "same", "cannot tell"
 
@@ -98,20 +105,20 @@ def looks(family: int) -> tuple[int, ...]:
     Large families start later. Where processes have two modes, equally often, a ratio is that of the slow mode to the
     fast one in a quarter of the rounds. That all n rounds show it, or all show its inverse, has the probability
     2 / 4^n: an alarm, with a spread that says it is certain. All series together may do so with `ALIKE_SHARE` of
-    `ERROR`: up to 32 series start at 8 rounds, up to 524 at 10.
+    `ALARM_ERROR`: up to 32 series start at 8 rounds, up to 524 at 10.
 
     Args:
         family: how many series are judged together.
     """
-    return tuple(rounds for rounds in LOOKS if family * 2 / 4**rounds <= ALIKE_SHARE * ERROR)
+    return tuple(rounds for rounds in LOOKS if family * 2 / 4**rounds <= ALIKE_SHARE * ALARM_ERROR)
 
 
 def select_word(low: float, high: float, margin: float) -> str:
     """The word for an interval of the logarithm of a ratio.
 
-    ``same`` is an interval wholly inside the margin; ``slower`` and ``faster`` is one wholly on one side of 0 whose
-    middle, the best estimate, lies beyond the margin. What is certain but smaller waits for more rounds: what belongs
-    to a copy of an environment, as where its files lie, is of that size.
+    ``same`` is an interval wholly inside the margin; ``slower`` and ``faster`` is one that is clear of 0 by `CLEARANCE`
+    of its half-width and whose middle, the best estimate, lies beyond the margin. What is certain but smaller waits for
+    more rounds: what belongs to a copy of an environment, as where its files lie, is of that size.
 
     Args:
         low: lower end of the interval.
@@ -120,10 +127,10 @@ def select_word(low: float, high: float, margin: float) -> str:
     """
     if -margin < low and high < margin:
         return SAME
-    middle = (low + high) / 2
-    if low > 0 and middle > margin:
+    middle, clear = (low + high) / 2, CLEARANCE * (high - low) / 2
+    if low > clear and middle > margin:
         return SLOWER
-    return FASTER if high < 0 and middle < -margin else CANNOT_TELL
+    return FASTER if high < -clear and middle < -margin else CANNOT_TELL
 
 
 def rounds_needed(found: Centre, rounds: int, margin: float, due: Sequence[int], error_rate: float) -> int | None:

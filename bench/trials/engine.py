@@ -23,7 +23,7 @@ from bench.host.resources import free_memory_bytes
 from bench.records.cases import Case, case_name
 from bench.records.run_file import round_timings
 from bench.records.schema import EnvironmentFacts, Survey, Timing, TrialOptions, TrialRecord, convert, make_metadata
-from bench.records.trials import BASE, HEAD, START, Row, StoredTrial, judge_records, typical
+from bench.records.trials import BASE, HEAD, MEMORY, START, Row, StoredTrial, judge_records, typical
 from bench.trials.identity import check_identity
 from bench.trials.rounds import SIDE_BY_SIDE, Process, Round, measure_round
 from bench.trials.worker import WorkerRequest
@@ -84,6 +84,8 @@ class Trial:
         surveyed: role to what its environment is.
         same_graph: cases that were not timed, since the graphs and the runtime are equal.
         counts: case to the steps or calls of a turn.
+        open_roles: the environments that are measured in the next round, the base first (see `narrow`).
+        open_cases: likewise the cases.
         before: a stored trial that rounds are added to.
         lock: a file descriptor that the measured processes inherit.
     """
@@ -104,6 +106,8 @@ class Trial:
     same_graph: list[Case] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     units_s: dict[str, float] = field(default_factory=dict)
+    open_roles: list[str] = field(default_factory=list)
+    open_cases: list[Case] = field(default_factory=list)
     folder: Path = Path()
     before: StoredTrial | None = None
     lock: int | None = None
@@ -158,7 +162,7 @@ class Trial:
         told = [one.told[role]["cases"] for one in self.rounds if role in one.told]
         missing = {}
         for case in self.cases:
-            answers = [one.get(case.name, {}) for one in told]
+            answers = [one[case.name] for one in told if case.name in one]
             if answers and not any("first_s" in answer for answer in answers):
                 missing[case.name] = str(answers[-1].get("unavailable") or answers[-1].get("failed"))
         return msgspec.structs.replace(self.surveyed[role], missing=missing)
@@ -181,7 +185,7 @@ class Trial:
                 name = case_name("first", case.recipe, trainer=case.trainer)
                 first = Case(name, "first", case.recipe, case.trainer, case.batch_size, self.threads)
                 yield first, "start", partial(_first_s, case.name)
-        yield self._case("memory", "process"), "memory", lambda told: told["peak_bytes"]
+        yield self._case("memory", "process"), "memory", partial(_peak_bytes, len(self.cases))
 
     def _case(self, stage: str, what: str) -> Case:
         """A case that is of no model."""
@@ -211,36 +215,56 @@ def _first_s(case: str, told: Mapping[str, Any]) -> float | None:
     return value
 
 
+def _peak_bytes(cases: int, told: Mapping[str, Any]) -> float | None:
+    """The memory of a process that has prepared so many cases; ``None`` where it was asked for fewer."""
+    value: float = told["peak_bytes"]
+    return value if len(told["cases"]) >= cases else None
+
+
 def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> None:
     """Survey the environments, then measure rounds until all findings are settled or the budget has run out.
 
     Raises:
         DensebenchError: an environment is not what it was asked to be, or cannot be measured at all.
     """
-    start_s, longest_s = time.monotonic(), 0.0
+    start_s = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         trial.folder = Path(folder)
         survey_all(trial, progress)
         if trial.before:
             check_same(trial, trial.before)
         save()
-        while True:
+        last_s = 0.0
+        while narrow(trial, trial.rows()):
             began_s = time.monotonic()
-            if began_s + longest_s > start_s + trial.budget_s and trial.rounds:
+            if began_s + last_s > start_s + trial.budget_s and trial.rounds:
                 break
             trial.rounds += _measure(trial)
             give_up_failed(trial)
-            longest_s = max(longest_s if len(trial.rounds) > 1 else 0.0, time.monotonic() - began_s)
+            last_s = time.monotonic() - began_s
             save()
             rows = trial.rows()
-            left = [row for row in rows if row.finding != START and not row.effect.settled]
             done = format_counted(len(trial.rounds), "round")
             spent = format_duration(time.monotonic() - start_s)
             progress.update(
                 f"{done} in {spent}, {sum(row.effect.settled for row in rows)} of {len(rows)} findings settled"
             )
-            if rows and not left:
-                break
+
+
+def narrow(trial: Trial, rows: Sequence[Row]) -> bool:
+    """Leave out of the next round the environments and the cases of which no finding is open; False if none is left.
+
+    Until the memory is settled, all cases are prepared, since it depends on them. Findings on the start are judged as
+    far as they come, and keep nothing going. A series that is left out is judged as it stands: its intervals hold
+    whenever it stops.
+    """
+    trial.open_roles, trial.open_cases = trial.roles, list(trial.cases)
+    open_ = [row for row in rows if row.finding != START and not row.effect.settled]
+    judged, waiting = {row.environment for row in rows}, {row.environment for row in open_}
+    trial.open_roles = [role for role in trial.roles if role == BASE or role in waiting or role not in judged]
+    if rows and not any(row.finding == MEMORY for row in open_) and judged >= {*trial.roles} - {BASE}:
+        trial.open_cases = [case for case in trial.cases if case.name in {row.case for row in open_}]
+    return len(trial.open_roles) > 1
 
 
 def give_up_failed(trial: Trial) -> None:
@@ -356,7 +380,7 @@ def _build(tensorflow: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _measure(trial: Trial) -> list[Round]:
     """One more round; as several of fewer environments, each with the base, where memory does not hold all at once."""
-    base, *heads = trial.roles
+    base, *heads = trial.open_roles
     free_bytes = free_memory_bytes()
     at_once = len(heads) if free_bytes is None else max(1, free_bytes // PROCESS_BYTES - 1)
     first = trial.first_number + len(trial.rounds)
@@ -364,7 +388,7 @@ def _measure(trial: Trial) -> list[Round]:
         measure_round(
             first + number,
             [base, *heads[place : place + at_once]],
-            trial.cases,
+            trial.open_cases,
             trial.counts,
             trial.units_s,
             start=lambda role, seed, core: _start(trial, role, seed, core),
@@ -379,7 +403,7 @@ def _start(trial: Trial, role: str, seed: int, core: int, *, survey: bool = Fals
     environment, folder = trial.environments[role], trial.folder / role
     folder.mkdir(exist_ok=True)
     asked = WorkerRequest(
-        cases=[asdict(case) for case in trial.cases],
+        cases=[asdict(case) for case in trial.open_cases],
         dataset=trial.dataset,
         data_dir=str(trial.data_dir.absolute()) if trial.data_dir else None,
         device=trial.device,

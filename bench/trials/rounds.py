@@ -19,8 +19,8 @@ TURNS = 8
 process."""
 TURN_S = 0.04
 """What a turn takes about, whatever a step or call costs, where one is not longer."""
-FEWEST = {"train": 100, "predict": 3}
-"""Steps or calls of a turn at least: an epoch of `fit` has a beginning and an end, and one `predict` is too few."""
+FEWEST = {"train": 100, "predict": 6}
+"""Steps or calls of a turn at least: an epoch of `fit` has a beginning and an end, and `predict` differs most."""
 MOST = {"train": 100}
 """Steps of a turn at most."""
 MIDDLE = 9

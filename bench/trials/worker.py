@@ -94,7 +94,6 @@ class EnvironmentWorker:
                 continue
             self._workloads[case.name] = workload
             told[case.name] = {"first_s": workload.first_s}
-        gc.collect()
         gc.freeze()  # or each turn would collect the garbage of all of TensorFlow first, 0.2 s long
         return {"cases": told, "peak_bytes": process_memory(PEAK)}
 

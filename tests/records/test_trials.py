@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bench.records.schema import Timing, TrialRecord
 from bench.records.trials import BASE, HEAD, MARGINS, OVERALL, TYPICAL, judge_records, overall, typical
+from bench.stats.simultaneous import CLEARANCE
 from bench.trials.workloads import quantiles
 
 STEP_S = 1e-3
@@ -99,7 +100,8 @@ def test_no_word_contradicts_its_interval(shift: float, spread: float, seed: int
             continue
         inside = 1 / (1 + margin) < math.exp(low) and math.exp(high) < 1 + margin
         beyond = abs(low + high) / 2 > math.log1p(margin)
-        aside = "slower" if low > 0 else "faster" if high < 0 else "cannot tell"
+        clear = CLEARANCE * (high - low) / 2
+        aside = "slower" if low > clear else "faster" if high < -clear else "cannot tell"
         expected = "same" if inside else aside if beyond else "cannot tell"
         assert row.word == expected
 

@@ -38,7 +38,7 @@ def test_the_answer_is_a_sentence_with_its_error_rate_and_counts(
     first = page.splitlines()[0]
     assert first.startswith("**`tensorflow==HEAD` is slower than `tensorflow==BASE`: call[deep_mlp,batch=1]")
     assert "2 worse, 0 better" in first
-    assert "wrong in at most 1 of 100 such trials" in first
+    assert "a false alarm in at most 1 of 100 such trials" in first
     changed = [line for line in page.splitlines() if line.startswith(("| call[", "| train["))]
     assert len(changed) == 2, "rows that did not change are in one line"
     assert "Same: " in page
@@ -81,7 +81,7 @@ def test_each_environment_has_its_sentence(tmp_path: Path, monkeypatch: pytest.M
 
 def test_accuracy_that_differs_says_what_it_cannot_exclude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = trial_page(stored(tmp_path, monkeypatch, Machine(weights={HEAD: "others"}), budget_s=0.0))
-    assert "cannot exclude a failure of fewer than 31% of seeds" in page
+    assert "cannot exclude a loss in fewer than 31% of seeds" in page
 
 
 def test_another_run_is_no_trial(tmp_path: Path) -> None:

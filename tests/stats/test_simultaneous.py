@@ -2,55 +2,55 @@
 
 Trials of equal environments: the share with any alarm at any look, and the share in which any interval misses the true
 value at any look, with the upper bound of the latter (99 %, one-sided). Small: 3 heads, 1 case, 2 findings, hence 6
-series; 20,000 trials of 64 rounds. Large: 5 heads, 25 cases, 250 series; 7,500 trials of 33 rounds.
+series; 20,000 trials of 64 rounds. Large: 5 heads, 25 cases, 250 series; 7,500 trials of 35 rounds.
 
 | noise | small: alarm | missed | at most | large: alarm | missed | at most |
 |---|---|---|---|---|---|---|
-| normal | 0.01 % | 0.69 % | 0.84 % | 0.03 % | 0.60 % | 0.84 % |
-| steps | 0 % | 0.73 % | 0.89 % | 0 % | 0.69 % | 0.95 % |
-| calls | 0.24 % | 0.60 % | 0.73 % | 0.25 % | 0.64 % | 0.89 % |
-| storms, steps | 0 % | 0.73 % | 0.88 % | 0 % | 0.67 % | 0.92 % |
-| storms, calls | 0.30 % | 0.63 % | 0.77 % | 0.21 % | 0.21 % | 0.37 % |
-| drift | 0 % | 0.64 % | 0.78 % | 0 % | 0.69 % | 0.95 % |
-| tails | 0 % | 0.71 % | 0.86 % | 0 % | 0.32 % | 0.51 % |
-| offsets | 0.01 % | 0.20 % | 0.29 % | 0 % | 0.01 % | 0.09 % |
-| unequal sides | 0.26 % | 0.33 % | 0.44 % | 0.01 % | 0.01 % | 0.09 % |
-| two modes | 0 % | 0.42 % | 0.54 % | 0 % | 0.47 % | 0.68 % |
-| two modes, steps | 0 % | 0.81 % | 0.98 % | 0 % | 0.68 % | 0.94 % |
-| worst | 0.01 % | 0.50 % | 0.62 % | 0.03 % | 0.51 % | 0.73 % |
+| normal | 0.01 % | 2.57 % | 2.84 % | 0 % | 2.17 % | 2.60 % |
+| steps | 0 % | 2.65 % | 2.93 % | 0 % | 2.19 % | 2.61 % |
+| calls | 0.10 % | 2.35 % | 2.61 % | 0.13 % | 2.04 % | 2.45 % |
+| storms, steps | 0 % | 2.42 % | 2.69 % | 0 % | 2.56 % | 3.02 % |
+| storms, calls | 0.12 % | 2.27 % | 2.53 % | 0.05 % | 1.24 % | 1.57 % |
+| drift | 0 % | 2.52 % | 2.78 % | 0 % | 2.15 % | 2.57 % |
+| tails | 0 % | 2.54 % | 2.81 % | 0 % | 1.24 % | 1.57 % |
+| offsets | 0 % | 0.97 % | 1.15 % | 0 % | 0.03 % | 0.11 % |
+| unequal sides | 0.17 % | 1.53 % | 1.74 % | 0.03 % | 0.16 % | 0.30 % |
+| two modes | 0 % | 1.55 % | 1.77 % | 0 % | 2.12 % | 2.54 % |
+| two modes, steps | 0 % | 2.61 % | 2.88 % | 0 % | 3.11 % | 3.60 % |
+| worst | 0.01 % | 1.83 % | 2.07 % | 0.03 % | 1.83 % | 2.22 % |
 
 Power, in trials of 12 series (3 heads, 2 cases, 2 findings) with normal noise: the share of series that are settled
-after so many rounds (20 are judged by the look at 18). The standard deviations of the log ratio are those of a probe
-of rounds of six turns: compiled loop 1.4 %, fit and direct call 1.8 %, predict 3.2 %, the mean of any 3.5 %.
+after so many rounds. The standard deviations of the log ratio are those of a probe of rounds of six turns: compiled
+loop 1.4 %, fit and direct call 1.8 %, predict 3.2 %, the mean of any 3.5 %.
 
-| finding | deviation | equal, `same`: 12 | 15 | 20 | 27 | 5 % slower, `slower`: 12 | 15 | 20 | 27 |
+| finding | deviation | equal, `same`: 12 | 16 | 20 | 26 | 5 % slower, `slower`: 12 | 16 | 20 | 26 |
 |---|---|---|---|---|---|---|---|---|---|
-| typical, margin 3 % | 1.4 % | 66 % | 94 % | 100 % | 100 % | 100 % | 100 % | 100 % | 100 % |
-| typical, margin 3 % | 1.8 % | 23 % | 58 % | 85 % | 100 % | 98 % | 100 % | 100 % | 100 % |
-| typical, margin 3 % | 3.2 % | 0 % | 1 % | 2 % | 24 % | 34 % | 64 % | 85 % | 100 % |
-| overall, margin 5 % | 3.5 % | 8 % | 24 % | 52 % | 97 % | 20 % | 37 % | 46 % | 50 % |
+| typical, margin 3 % | 1.4 % | 86 % | 100 % | 100 % | 100 % | 100 % | 100 % | 100 % | 100 % |
+| typical, margin 3 % | 1.8 % | 45 % | 86 % | 98 % | 100 % | 96 % | 100 % | 100 % | 100 % |
+| typical, margin 3 % | 3.2 % | 1 % | 4 % | 13 % | 41 % | 26 % | 60 % | 85 % | 98 % |
+| overall, margin 5 % | 3.5 % | 19 % | 56 % | 86 % | 99 % | 15 % | 34 % | 46 % | 50 % |
 
 What belongs to an environment for the whole trial, as where its files lie, is a difference for the rule, and no number
-of rounds takes it away. The share of such trials of 12 series (deviation 1.8 %) with any alarm at any look up to 33
-rounds; in brackets, were an interval on one side of 0 enough for a word, without its middle beyond the margin:
+of rounds takes it away. The share of such trials of 12 series (deviation 1.8 %) with any alarm at any look up to 35
+rounds:
 
 | what is off | margins 3 %, 5 % | margins 1 %, 1 % |
 |---|---|---|
-| all heads by 1 % | 0.1 % (28 %) | 77 % (77 %) |
-| every environment, the base too, by its own 1 % (standard deviation) | 22 % (69 %) | 82 % (82 %) |
-| by its own 2 % | 71 % (94 %) | |
+| all heads by 1 % | 0.1 % | 60 % |
+| every environment, the base too, by its own 1 % (standard deviation) | 21 % | 76 % |
+| by its own 2 % | 69 % | |
 
 So a slowdown of 5 % is ``slower`` overall, where 5 % is the margin, in half of the trials at most; typically, where the
 margin is 3 %, in all.
 
 What no interval from few rounds can hold is noise of the heads alone that most rounds do not show. An exponential delay
-as large as the rest of the noise makes an interval miss in 0.9 % of the small trials and in 1.3 % of the large ones (33
-rounds); one twice as large in 3 and 6 %. A head whose turns stall as a whole, 7 of 15 of them, has five or six stalled
-turns in a twelfth of its rounds, and only these move its typical time. Its overall time is ``slower`` in 95 % of series
-after 12 rounds; its typical time is ``same`` in 24 % then, in 27 % after 15 and in 7 % after 33, else ``cannot tell``,
-and never ``faster``. If half of a stalling turn's steps take twice as long, it is ``same`` in 94 % after 15.
+as large as the rest of the noise makes an interval miss in 2.9 % of the small trials and in 4.7 % of the large ones (35
+rounds); one twice as large in 7 and 12 %. A head whose turns stall as a whole, 7 of 15 of them, has five or six stalled
+turns in a twelfth of its rounds, and only these move its typical time. Its overall time is ``slower`` in 92 % of series
+after 12 rounds; its typical time is ``same`` in 32 % then, in 27 % after 16 and in 7 % after 35, else ``cannot tell``,
+and never ``faster``. If half of a stalling turn's steps take twice as long, it is ``same`` in 97 % after 14.
 
-What was tried instead, and dropped:
+What was tried instead, and dropped (the first four with intervals of 99 % and 11 looks):
 
 - The trimmed mean, a sixth left out at either end, as in `bench.stats.estimate`: 250 series with two modes have an
   interval that misses in 1.4 to 1.8 % of 2,000 trials (22 rounds), and with normal noise of 1.8 % (12 series) 10 % of
@@ -64,6 +64,8 @@ What was tried instead, and dropped:
   often as at one look at an error of 9e-4, 7.6 times at 1.5e-4 (6 series), 8.4 times at 2.8e-5 (32 series) and 9.8
   times at 3.6e-6 (250 series; 213 misses in 6,000,000): a few per cent of the width, and not for other noise.
 - The first look after 8 rounds for large families: 1.05 % of 10,000 trials of 250 series miss with two modes and steps.
+- Intervals of 99 %, and alarms without clearance: as few false alarms, but ``same`` takes half as many rounds again.
+  With a deviation of 1.8 %, 23 % of equal series were ``same`` after 12 rounds (now 45 %), 85 % after 18 (now 95 %).
 
 Nothing here depends on a clock: equal seeds give equal figures.
 """
@@ -83,7 +85,9 @@ from scipy import special, stats
 
 from bench.stats.estimate import student_quantile
 from bench.stats.simultaneous import (
+    ALARM_ERROR,
     CANNOT_TELL,
+    CLEARANCE,
     ERROR,
     FASTER,
     LOOKS,
@@ -201,19 +205,20 @@ NOISES: dict[str, Noise] = {
 SKEWED = Noise(jitter=0.013, skewed=0.018)
 """Noise of the heads that makes them slower, in a standard deviation as large as that of the other noise."""
 
+POWER_LOOKS = (12, 16, 20, 26)
 POWER = [
-    (0.014, 0, (0.66, 0.94, 1.00, 1.00), (1.00, 1.00, 1.00, 1.00)),
-    (0.018, 0, (0.23, 0.58, 0.85, 1.00), (0.98, 1.00, 1.00, 1.00)),
-    (0.032, 0, (0.00, 0.01, 0.02, 0.24), (0.34, 0.64, 0.85, 1.00)),
-    (0.035, 1, (0.08, 0.24, 0.52, 0.97), (0.20, 0.37, 0.46, 0.50)),
+    (0.014, 0, (0.86, 1.00, 1.00, 1.00), (1.00, 1.00, 1.00, 1.00)),
+    (0.018, 0, (0.45, 0.86, 0.98, 1.00), (0.96, 1.00, 1.00, 1.00)),
+    (0.032, 0, (0.01, 0.04, 0.13, 0.41), (0.26, 0.60, 0.85, 0.98)),
+    (0.035, 1, (0.19, 0.56, 0.86, 0.99), (0.15, 0.34, 0.46, 0.50)),
 ]
-"""The table of power: deviation, finding, and the shares after 12, 15, 18 and 27 rounds."""
+"""The table of power: deviation, finding, and the shares after the rounds of `POWER_LOOKS`."""
 OFFSETS = [
     (0.01, 0.0, MARGINS, 0.001),
-    (0.01, 0.0, (0.01, 0.01), 0.77),
-    (0.0, 0.01, MARGINS, 0.22),
-    (0.0, 0.01, (0.01, 0.01), 0.82),
-    (0.0, 0.02, MARGINS, 0.71),
+    (0.01, 0.0, (0.01, 0.01), 0.60),
+    (0.0, 0.01, MARGINS, 0.21),
+    (0.0, 0.01, (0.01, 0.01), 0.76),
+    (0.0, 0.02, MARGINS, 0.69),
 ]
 """The table of offsets: by how much all heads are slower, the files' deviation, the margins, and the alarms."""
 
@@ -325,7 +330,8 @@ class Judged(NamedTuple):
     def says(self, word: str, margins: Floats) -> Flags:
         same = (-margins < self.low) & (self.high < margins)
         middle = (self.low + self.high) / 2
-        slower, faster = (self.low > 0) & (middle > margins), (self.high < 0) & (middle < -margins)
+        clear = CLEARANCE * (self.high - self.low) / 2
+        slower, faster = (self.low > clear) & (middle > margins), (self.high < -clear) & (middle < -margins)
         every = {SAME: same, SLOWER: ~same & slower, FASTER: ~same & faster}
         return every[word]
 
@@ -391,7 +397,7 @@ def shares(noise: Noise, word: str, finding: int, slower: float = 0.0) -> dict[i
         finding: 0 for the typical times, 1 for the overall ones.
         slower: how much slower the heads are.
     """
-    ratios = np.concatenate([chunk for chunk, _ in run_trials(noise, TWELVE, 1_500, 33, slower)], axis=1)
+    ratios = np.concatenate([chunk for chunk, _ in run_trials(noise, TWELVE, 1_500, 35, slower)], axis=1)
     margins = log_margins(TWELVE.family)
     return {one.rounds: float(one.says(word, margins)[:, finding::2].mean()) for one in judge_trials(ratios)}
 
@@ -502,7 +508,7 @@ def test_an_open_series_says_how_many_rounds_would_settle_it() -> None:
 
 
 def test_the_rounds_needed_count_from_those_that_there_are() -> None:
-    values = scattered(0.0, 0.018, 8)
+    values = scattered(0.0, 0.025, 8)
     [at_look], [past_look] = judge([values], [0.03]), judge([[*values, 0.0]], [0.03])
     assert (past_look.more_rounds or 0) == (at_look.more_rounds or 0) - 1
 
@@ -532,41 +538,48 @@ def test_the_simulations_judge_as_the_rule_does(shape: Shape) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("shape", "trials", "rounds"), [(SMALL, 20_000, 64), (LARGE, 7_500, 33)])
+@pytest.mark.parametrize(("shape", "trials", "rounds"), [(SMALL, 20_000, 64), (LARGE, 7_500, 35)])
 @pytest.mark.parametrize("noise", NOISES)
 def test_equal_environments_raise_an_alarm_in_at_most_one_trial_of_a_hundred(
     noise: str, shape: Shape, trials: int, rounds: int
 ) -> None:
     found = tally(NOISES[noise], shape, trials, rounds)
-    assert at_most(found.alarms, trials) <= 0.01
-    assert at_most(found.missed, trials) <= 0.01
+    assert at_most(found.alarms, trials) <= ALARM_ERROR
+    assert at_most(found.missed, trials) <= ERROR
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", NOISES)
+def test_a_narrow_margin_makes_no_more_false_alarms(noise: str) -> None:
+    """Without the margin that most middles lie in, the clearance alone holds the rate."""
+    found = tally(NOISES[noise], SMALL, 20_000, 64, margins=(0.001, 0.001))
+    assert at_most(found.alarms, found.trials) <= ALARM_ERROR
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", ["normal", "storms, calls", "worst"])
 def test_with_true_differences_too_all_intervals_hold_at_all_looks(noise: str) -> None:
-    """Asked are 95 %; an alarm is right here, hence not counted."""
-    assert at_most(tally(NOISES[noise], TWELVE, 5_000, 40, slower=0.05).missed, 5_000) <= 0.01
+    """An alarm is right here, hence not counted."""
+    assert at_most(tally(NOISES[noise], TWELVE, 5_000, 41, slower=0.05).missed, 5_000) <= ERROR
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [SMALL, LARGE])
-def test_one_sided_noise_of_the_heads_is_held_as_long_as_it_is_as_small_as_the_rest(shape: Shape) -> None:
-    assert at_most(tally(SKEWED, shape, 5_000, 33).missed, 5_000) <= 0.05
+def test_one_sided_noise_of_the_heads_is_held_in_small_families_as_long_as_it_is_as_small_as_the_rest() -> None:
+    assert at_most(tally(SKEWED, SMALL, 5_000, 35).missed, 5_000) <= ERROR
 
 
 def test_a_head_that_stalls_in_parts_of_its_turns_is_the_same_typically_and_slower_overall() -> None:
     stalls = Noise(work=STEPS, head=STEPS._replace(stalls=7 / 15, stalled=0.5), jitter=0.01)
     assert true_means(stalls) == pytest.approx([0, 0.209], abs=0.001)
-    assert shares(stalls, SAME, 0)[15] > 0.9
-    assert shares(stalls, SLOWER, 1)[15] > 0.99
+    assert shares(stalls, SAME, 0)[14] > 0.9
+    assert shares(stalls, SLOWER, 1)[16] > 0.99
 
 
 def test_a_head_whose_turns_stall_as_a_whole_is_slower_overall_and_never_faster() -> None:
     stalls = Noise(work=STEPS, head=STEPS._replace(stalls=7 / 15), jitter=0.01)
-    assert shares(stalls, SLOWER, 1)[15] > 0.99
+    assert shares(stalls, SLOWER, 1)[16] > 0.99
     assert max(shares(stalls, FASTER, 0).values()) == 0
-    assert 0.2 < shares(stalls, SAME, 0)[15] < 0.4
+    assert 0.2 < shares(stalls, SAME, 0)[16] < 0.4
 
 
 @pytest.mark.parametrize(("spread", "finding", "same", "slower"), POWER)
@@ -576,7 +589,7 @@ def test_the_table_of_power_is_measured(
     noise = Noise(jitter=spread / math.sqrt(2))
     for word, difference, shown in ((SAME, 0.0, same), (SLOWER, 0.05, slower)):
         found = shares(noise, word, finding, difference)
-        assert [found[look] for look in (12, 15, 18, 27)] == pytest.approx(shown, abs=0.02)
+        assert [found[look] for look in POWER_LOOKS] == pytest.approx(shown, abs=0.02)
 
 
 @pytest.mark.parametrize(("slower", "files", "margins", "alarms"), OFFSETS)
@@ -584,5 +597,5 @@ def test_the_table_of_what_belongs_to_an_environment_is_measured(
     slower: float, files: float, margins: tuple[float, float], alarms: float
 ) -> None:
     noise = Noise(jitter=0.018 / math.sqrt(2), files=files)
-    found = tally(noise, TWELVE, 2_500, 33, slower, margins)
+    found = tally(noise, TWELVE, 2_500, 35, slower, margins)
     assert found.alarms / found.trials == pytest.approx(alarms, abs=0.03)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,11 +13,15 @@ from bench.errors import DensebenchError
 from bench.progress import Progress
 from bench.records.record import read_run
 from bench.records.run_file import encode_run
-from bench.records.trials import BASE, HEAD, OVERALL, TYPICAL, StoredTrial, trial_of
+from bench.records.trials import BASE, HEAD, MEMORY, OVERALL, START, TYPICAL, Row, StoredTrial, trial_of
+from bench.stats.simultaneous import Effect
 from bench.trials import engine
-from bench.trials.engine import Trial, run_trial
+from bench.trials.engine import Trial, narrow, run_trial
 from bench.trials.rounds import TURNS
 from tests.fake_trial import CALL, FIT, INFER, Machine, die, make_trial
+
+if TYPE_CHECKING:
+    from bench.records.cases import Case
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +78,46 @@ def test_several_environments_share_their_base_and_each_has_its_rows(monkeypatch
     assert words(trial, "HEAD 3")[FIT.name, TYPICAL] == "faster"
     assert words(trial, "HEAD 2")[FIT.name, TYPICAL] == "same"
     counts = {role: machine.started.count(role) for role in trial.environments}
-    assert set(counts.values()) == {len(trial.rounds) + 1}, "one process per environment and round, and the survey"
+    assert counts[BASE] == max(counts.values()) == len(trial.rounds) + 1, "one process per round, and the survey"
+
+
+def row(case: str, finding: str, word: str, role: str = HEAD) -> Row:
+    effect = Effect(word=word, value=0.0, low=-0.01, high=0.01, rounds=8, more_rounds=None)
+    return Row(case, role, finding, "step", 1.0, 1.0, effect)
+
+
+OPEN = "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("found", "roles", "cases"),
+    [
+        ([], [BASE, HEAD, "HEAD 2"], [FIT, CALL]),
+        ([(FIT.name, TYPICAL, OPEN, HEAD)], [BASE, HEAD, "HEAD 2"], [FIT, CALL]),
+        ([(FIT.name, TYPICAL, OPEN, HEAD), (CALL.name, OVERALL, "same", "HEAD 2")], [BASE, HEAD], [FIT]),
+        ([(FIT.name, TYPICAL, OPEN, HEAD), (CALL.name, OVERALL, OPEN, "HEAD 2")], [BASE, HEAD, "HEAD 2"], [FIT, CALL]),
+        ([(FIT.name, START, OPEN, HEAD), (CALL.name, TYPICAL, "slower", "HEAD 2")], [BASE], []),
+        ([("memory", MEMORY, OPEN, HEAD), (CALL.name, TYPICAL, "same", "HEAD 2")], [BASE, HEAD], [FIT, CALL]),
+    ],
+)
+def test_what_is_settled_is_left_out_of_the_next_round(
+    found: list[tuple[str, str, str, str]], roles: list[str], cases: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = make_trial(FIT, CALL, heads=2, budget_s=0.0)
+    run(trial, Machine(), monkeypatch)
+    assert narrow(trial, [row(*one) for one in found]) == (len(roles) > 1)
+    assert (trial.open_roles, trial.open_cases) == (roles, cases)
+
+
+def test_a_case_that_is_settled_first_keeps_its_rounds_and_its_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trial = make_trial(FIT, CALL)
+    run(trial, Machine(noise=0.004, factor={(HEAD, "call"): 1.2, (HEAD, "train"): 1.035}), monkeypatch)
+    records = {one.case: one for one in trial.records() if one.environment == HEAD}
+    assert len(records[CALL.name].rounds) == len(records["memory[process]"].rounds) < len(records[FIT.name].rounds)
+    assert len(records["import[tensorflow]"].rounds) == len(trial.rounds)
+    assert stored(trial, tmp_path / "a.json").options.environments[1].missing == {}
 
 
 def test_equal_graphs_are_proved_and_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from bench.commands.trainers.variants import LIMITS, VARIANTS, WIDTHS
 from bench.data.datasets import Dataset, load_dataset
 from bench.data.splits import make_split, scale
 from bench.host.interference import interference, take_snapshot
-from bench.host.worker_side import open_answers, read_request, serve
+from bench.host.worker_side import end_with_parent, open_answers, read_request, serve
 from models import RECIPES
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Worker:
 
 def main() -> None:
     """Serve on standard input and output."""
+    end_with_parent()
     settings, send = read_request(dict), open_answers()
     data_dir = settings["data_dir"]
     worker = Worker(settings["dataset"], data_dir and Path(data_dir), settings["threads"])

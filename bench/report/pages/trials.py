@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_counted, format_duration
 from bench.records.trials import CONTROL, MEMORY, OVERALL, START, TYPICAL
 from bench.report.markdown import escape, markdown_table
-from bench.stats.simultaneous import CANNOT_TELL, ERROR, FASTER, SAME, SLOWER
+from bench.stats.accuracy import IDENTICAL, LESS
+from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, CLEARANCE, ERROR, FASTER, SAME, SLOWER
 
 if TYPE_CHECKING:
-    from bench.records.schema import EnvironmentFacts, Survey
+    from bench.records.schema import EnvironmentFacts
     from bench.records.trials import Row, StoredTrial
+    from bench.stats.accuracy import AccuracyFinding
 
 WORSE = {SLOWER, "larger"}
 BETTER = {FASTER, "smaller"}
 MOST = 20
 """Trials on a page."""
-IDENTICAL = "identical"
 LABELS = {TYPICAL: "typical", OVERALL: "overall", START: "at the start", MEMORY: "peak memory"}
 EXPLANATION = (
     "*Typical*: the 15 % quantile of single steps or calls, what an undisturbed one takes. *Overall*: their mean, with "
     "what lies between them, so that stalls and rare slow steps count. Ratios are to the base within a round of fresh "
     "processes, measured in turns. All intervals hold at once, and whenever the trial stops, with at least "
     f"{100 * (1 - ERROR):.0f} % probability, and each word follows from its interval alone: wholly within the margin "
-    "it is the same, wholly on one side of 1 with its middle beyond the margin it is slower or faster."
+    f"it is the same; off 1 by {CLEARANCE:.0%} of its half-width, with its middle beyond the margin, it is slower or "
+    f"faster, which trials of equal environments say in at most {100 * ALARM_ERROR:.0f} of 100."
 )
 
 
@@ -42,7 +43,7 @@ def trial_page(trial: StoredTrial) -> str:
         parts += [_table(changed)] if changed else []
         parts += [_rest("Same", [row for row in rows if row.word == SAME])]
         parts += ["Cannot tell yet:", _table(open_, more=True)] if open_ else []
-        parts += [_accuracy(trial.base, head), _same_graph(trial)]
+        parts += [_accuracy(trial, head), _same_graph(trial)]
     parts += [packages(trial), EXPLANATION, caption(trial)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -73,6 +74,7 @@ def _sentence(trial: StoredTrial, head: EnvironmentFacts) -> str:
     number, total = counts(rows), len(rows)
     name, base = f"`{escape(head.word)}`", f"`{escape(trial.base.word)}`"
     sure = f"wrong in at most {100 * ERROR:.0f} of 100 such trials"
+    alarm = f"a false alarm in at most {100 * ALARM_ERROR:.0f} of 100 such trials"
     if head.failed:
         return f"**{name} could not be measured to the end: {escape(head.failed)}**"
     told = f"{number['worse']} worse, {number['better']} better, {number[SAME]} the same, {number[CANNOT_TELL]} open"
@@ -82,10 +84,14 @@ def _sentence(trial: StoredTrial, head: EnvironmentFacts) -> str:
         if number["worse"] or number["better"]:
             fit = "differs from the base, whose copy it is: this machine is not fit to judge"
         return f"**The control {fit}** ({told} of {total} findings)."
+    lost = [name for name, found in trial.accuracies(head).items() if found.word == LESS]
+    if lost:
+        which = ", ".join(lost)
+        return f"**{name} trains to less accuracy than {base}: {which}** ({told} of {total} findings; {alarm})."
     if worst:
         verb = "takes more memory than" if worst.finding == MEMORY else "is slower than"
         which = f"{worst.case} {LABELS[worst.finding]} {_ratio(worst)}"
-        return f"**{name} {verb} {base}: {which}** ({told} of {total} findings; {sure})."
+        return f"**{name} {verb} {base}: {which}** ({told} of {total} findings; {alarm})."
     if number[CANNOT_TELL]:
         seen = "nothing got worse as far as can be told" if number[SAME] or number["better"] else "nothing can be told"
         return f"**{name} against {base}: {seen}** ({told} of {total} findings; {sure})."
@@ -161,25 +167,25 @@ def _rest(title: str, rows: Sequence[Row]) -> str:
     return escape(f"{title}: {len(rows)}. {'; '.join(texts)}.")
 
 
-def _accuracy(base: EnvironmentFacts, head: EnvironmentFacts) -> str:
+def _accuracy(trial: StoredTrial, head: EnvironmentFacts) -> str:
     """What short trainings from equal seeds came to in both environments."""
-    lines = []
-    for name in base.surveys.keys() & head.surveys.keys():
-        one, other = base.surveys[name], head.surveys[name]
-        if one.accuracies and other.accuracies:
-            lines.append(f"{name}: {_compare_accuracies(one, other)}")
-    return escape(f"Accuracy after a short training, from equal seeds: {'; '.join(sorted(lines))}.") if lines else ""
+    told = [f"{name}: {_accuracy_words(found)}" for name, found in trial.accuracies(head).items()]
+    return escape(f"Accuracy after a short training, from equal seeds: {'; '.join(told)}.") if told else ""
 
 
-def _compare_accuracies(one: Survey, other: Survey) -> str:
-    seeds = min(len(one.accuracies), len(other.accuracies))
-    if one.weights == other.weights and one.answers == other.answers:
-        return f"{IDENTICAL}, bit for bit, in {format_counted(seeds, 'seed')}"
-    means = " → ".join(format_accuracy(statistics.fmean(side.accuracies[:seeds])) for side in (one, other))
-    rare = 1 - 0.05 ** (1 / seeds)
-    return (
-        f"{means} in {format_counted(seeds, 'seed')}, which cannot exclude a failure of fewer than {rare:.0%} of seeds"
-    )
+def _accuracy_words(found: AccuracyFinding) -> str:
+    seeds = f"in {format_counted(found.seeds, 'seed')}"
+    seeds += f", which cannot exclude a loss in fewer than {found.unseen:.0%} of seeds"
+    if found.word == IDENTICAL:
+        return f"{IDENTICAL}, bit for bit, {seeds}"
+    parts = [found.word]
+    if found.base is not None and found.head is not None:
+        parts.append(f"{format_accuracy(found.base)} → {format_accuracy(found.head)}")
+    if found.low is not None and found.high is not None:
+        parts[-1] += f" (difference {found.low:+.4f} to {found.high:+.4f})"
+    if found.base_failures or found.head_failures:
+        parts.append(f"{found.base_failures} → {found.head_failures} seeds failed")
+    return f"{', '.join(parts)}, {seeds}"
 
 
 def _same_graph(trial: StoredTrial) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bench.host.devices import claim_device, parse_device, start_tensorflow
 from bench.host.machine import PEAK, process_memory
 from bench.host.timing import time_calls
-from bench.host.worker_side import read_request
+from bench.host.worker_side import end_with_parent, read_request
 from bench.records.cases import case_name
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ def _row(case: str, stage: str, values_s: Sequence[float], **extra_info: Any) ->
 
 def main() -> None:
     """Probe, and write the run file."""
+    end_with_parent()
     asked = read_request(ProbeRequest)
     content = probe(asked)
     from bench.files import write_atomically
