@@ -11,9 +11,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.arguments import Parser, command_line, duel_device, duration_s
+from bench.commands.arguments import command_line, duel_device, duration_s
 from bench.commands.paired import MEMORY_BYTES, add_duel_arguments, parse_margins
-from bench.commands.paired import add_arguments as duel_arguments
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.files import short
@@ -163,13 +162,8 @@ class Fighter:
 
     def _metadata(self, base: Release, head: Release) -> dict[str, Any]:
         names = {"base": base.environment, "head": head.environment}
-        parser = Parser("python -m bench duel", None)
-        duel_arguments(parser)
-        words = [*names.values(), f"--cases={self.case.name}"]
-        shared = ("budget", "margin", "accuracy_margin", "device", "dataset", "time_limit")
-        words += [f"--{name.replace('_', '-')}={getattr(self.arguments, name)}" for name in shared]
         duel = {**names, "plant": None, "seed": secrets.randbelow(2**16)}
-        command = command_line(parser.parse_words(words))
+        command = command_line(self.arguments)
         return duel_metadata(self.device, datetime.now(timezone.utc), self.dataset, command=command, duel=duel)
 
     def _store(self, row: Row, metadata: dict[str, Any], *, complete: bool) -> None:

@@ -1,4 +1,4 @@
-"""Options of the commands that still compare two environments case by case: `bisect` and `selftest`."""
+"""Options and exit statuses of the commands that still compare case by case: `bisect`, `selftest` and `compare`."""
 
 from __future__ import annotations
 
@@ -13,24 +13,9 @@ from bench.records.run_file import DEFAULT_RESULTS
 from bench.report.pages.duel_table import VERDICTS
 from bench.stats.verdicts import CANNOT_TELL
 from bench.trials.duels.arena import SIDE_TIMEOUT_S
-from bench.trials.duels.cases import DEFAULT_CASES
 
-DEFAULT_FAIL_ON = "slower,worse,missing"
 MEMORY_BYTES = 2_500_000_000
 """Of both sides at the same time."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
-    parser.add_argument("base", metavar="BASE", help="tox environment, requirement, or path to a Python interpreter")
-    parser.add_argument("head", metavar="HEAD", help="likewise; the one that is judged")
-    parser.add_argument("--cases", help=f"names or patterns with commas between (default: {', '.join(DEFAULT_CASES)})")
-    parser.add_argument("--budget", default="5m", help="90s, 3m30s or 1h (default: 5m); a settled duel ends sooner")
-    parser.add_argument("--fail-on", default=DEFAULT_FAIL_ON, help=f"what exits with 1 (default: {DEFAULT_FAIL_ON})")
-    parser.add_argument("--seed", type=int, help="of trainings and orders (default: drawn, and recorded)")
-    parser.add_argument("--resume", type=Path, metavar="FILE", help="go on with the duel of this run file")
-    add_duel_arguments(parser)
-    parser.add_argument("--inject", "--plant", dest="injection", help=argparse.SUPPRESS)  # HEAD made worse
 
 
 def add_duel_arguments(parser: argparse.ArgumentParser) -> None:

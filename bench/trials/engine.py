@@ -316,6 +316,8 @@ def check_same(trial: Trial, before: StoredTrial) -> None:
 def survey_all(trial: Trial, progress: Progress) -> None:
     """Find out what each environment is, trains and exports; cases of equal graphs are taken out.
 
+    With something injected they stay: it is added to their calls, and no graph shows it.
+
     Raises:
         DensebenchError: an environment is not what it was asked to be.
     """
@@ -332,7 +334,8 @@ def survey_all(trial: Trial, progress: Progress) -> None:
         recipe: {(facts.surveys[recipe].graph, facts.packages.get("onnxruntime")) for facts in trial.surveyed.values()}
         for recipe in dict.fromkeys(case.recipe for case in trial.cases)
     }
-    trial.same_graph = [case for case in trial.cases if case.stage == "infer" and len(graphs[case.recipe]) == 1]
+    provable = [] if trial.injection else [case for case in trial.cases if case.stage == "infer"]
+    trial.same_graph = [case for case in provable if len(graphs[case.recipe]) == 1]
     trial.cases = [case for case in trial.cases if case not in trial.same_graph]
 
 

@@ -129,6 +129,9 @@ def test_equal_graphs_are_proved_and_not_timed(monkeypatch: pytest.MonkeyPatch) 
     run(other, Machine(graphs={HEAD: "another"}), monkeypatch)
     assert other.same_graph == []
     assert words(other)[INFER.name, TYPICAL] == "same"
+    planted = make_trial(FIT, INFER, budget_s=0.0, injection="slow:5%")
+    run(planted, Machine(), monkeypatch)
+    assert planted.same_graph == [], "what is injected is in no graph"
 
 
 def test_a_process_that_dies_costs_its_round_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
