@@ -7,10 +7,12 @@ what one process measures shares its memory layout and its moment of the day (Ka
 The rule is one interval per series, and a word that follows from that interval alone:
 
 - A series is judged at interim analyses only, after numbers of rounds that were fixed beforehand (`looks`).
-- At each, the interval is Student's for the plain mean (Student, Biometrika 1908), at an error rate of `ERROR`, shared
-  out equally between all series of the family and all their interim analyses. By the union bound (Bonferroni; Dunn,
-  JASA 1961), all intervals of the family, at all interim analyses, hold their true values at once with probability
-  1 - `ERROR` at least, however the series depend on each other and whatever a stop depends on.
+- At each, there is Student's interval for the plain mean (Student, Biometrika 1908), at an error rate of `ERROR`,
+  shared out equally between all series of the family and all their interim analyses. What is told is what the intervals
+  of a series so far have in common, so that no noisy hour takes back what was known. By the union bound (Bonferroni;
+  Dunn, JASA 1961), all intervals of the family, at all interim analyses, hold their true values at once with
+  probability 1 - `ERROR` at least, and so does what they have in common (Darling and Robbins, PNAS 1967), however the
+  series depend on each other and whatever a stop depends on.
 - So ``same`` is wrong in at most `ERROR` of all trials. ``slower`` and ``faster`` are alarms, and ask for more: an
   interval that is clear of 0 by `CLEARANCE` of its half-width, whose middle lies beyond the margin. In trials without
   differences at most `ALARM_ERROR` have any.
@@ -38,7 +40,7 @@ ERROR = 0.05
 """Probability that any interval of a family misses its true value at any interim analysis, at most."""
 ALARM_ERROR = 0.01
 """Probability that anything is ``slower`` or ``faster`` in a trial of equal environments, at most."""
-CLEARANCE = 0.25
+CLEARANCE = 0.35
 """How far an alarm's interval lies off 0, in half-widths. At Student's quantiles of all but the smallest families this
 is what an interval at `ALARM_ERROR` would be wider."""
 LOOKS = (8, 10, 12, 14, 16, 18, 20, 23, 26, 30, 35, 41, 48, 56, 64)
@@ -55,7 +57,8 @@ class Effect:
 
     Attributes:
         word: ``slower`` where the head's figure is larger, ``faster`` where it is smaller, ``same``, ``cannot tell``.
-        value: the mean logarithm of the ratio over `rounds`; ``None`` where there is none, or one is no number.
+        value: the mean logarithm of the ratio over `rounds`, or the end of the interval that is nearest to it; ``None``
+            where there is none, or one is no number.
         low: lower end of its simultaneous interval; ``None`` before the first interim analysis.
         high: upper end.
         rounds: how many rounds these rest on: those of the last interim analysis, or before the first one all.
@@ -162,10 +165,27 @@ def _effect(values: Sequence[float], margin: float, due: Sequence[int], error_ra
     found = centre(values[:rounds], trim=False)
     if found is None:
         return _open(None, rounds, None)
-    low, high = found.interval(error_rate)
+    low, high = common_interval(values, [look for look in due if look <= rounds], error_rate)
     word = select_word(low, high, margin)
     more = rounds_needed(found, len(values), margin, due, error_rate) if word == CANNOT_TELL else 0
-    return Effect(word=word, value=found.value, low=low, high=high, rounds=rounds, more_rounds=more)
+    value = min(max(found.value, low), high)
+    return Effect(word=word, value=value, low=low, high=high, rounds=rounds, more_rounds=more)
+
+
+def common_interval(values: Sequence[float], due: Sequence[int], error_rate: float) -> tuple[float, float]:
+    """What the intervals at these interim analyses have in common; where that is nothing, one of them misses, and the
+    last, of the most rounds, stands alone.
+    """
+    low, high = -math.inf, math.inf
+    for rounds in due:
+        found = centre(values[:rounds], trim=False)
+        if found is None:
+            raise ValueError(f"no interval of {rounds} values: {values!r}")
+        one, other = found.interval(error_rate)
+        low, high = max(low, one), min(high, other)
+        if low > high:
+            low, high = one, other
+    return low, high
 
 
 def _open(value: float | None, rounds: int, more_rounds: int | None) -> Effect:

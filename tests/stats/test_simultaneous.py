@@ -106,8 +106,8 @@ MARGINS = (0.03, 0.05)
 """Of the typical and of the overall time."""
 TURNS = 6
 """Turns of each case per round and environment."""
-QUANTILE = 0.15
-"""The typical time is this quantile of all steps or calls of a round."""
+QUANTILE = 0.075
+"""The typical time is this quantile of all steps or calls of a round: what `typical_ratio` weighs, unweighted."""
 SLOW_CORE = 1.8
 """How many times longer anything takes while the core is in its slow state."""
 HARSHNESS = (0.5, 1.0, 2.0, 4.0)
@@ -340,6 +340,7 @@ def judge_trials(ratios: Floats) -> Iterator[Judged]:
     """What `judge` finds, at each interim analysis, in an array of (rounds, trials, family)."""
     due = looks(ratios.shape[2])
     sums, squares, seen = np.zeros(ratios.shape[1:]), np.zeros(ratios.shape[1:]), 0
+    low, high = np.full(ratios.shape[1:], -np.inf), np.full(ratios.shape[1:], np.inf)
     for rounds in (look for look in due if look <= len(ratios)):
         added = ratios[seen:rounds]
         sums += added.sum(axis=0)
@@ -348,7 +349,10 @@ def judge_trials(ratios: Floats) -> Iterator[Judged]:
         mean = sums / rounds
         error = np.sqrt(np.maximum(squares / rounds - mean**2, 0) / (rounds - 1))
         half = student_quantile(ERROR / ratios.shape[2] / len(due), rounds - 1) * error
-        yield Judged(rounds, mean - half, mean + half)
+        low, high = np.maximum(low, mean - half), np.minimum(high, mean + half)
+        apart = low > high
+        low, high = np.where(apart, mean - half, low), np.where(apart, mean + half, high)
+        yield Judged(rounds, low, high)
 
 
 def log_margins(family: int, margins: tuple[float, float] = MARGINS) -> Floats:

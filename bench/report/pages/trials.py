@@ -23,12 +23,12 @@ MOST = 20
 """Trials on a page."""
 LABELS = {TYPICAL: "typical", OVERALL: "overall", START: "at the start", MEMORY: "peak memory"}
 EXPLANATION = (
-    "*Typical*: the 15 % quantile of single steps or calls, what an undisturbed one takes. *Overall*: their mean, with "
-    "what lies between them, so that stalls and rare slow steps count. Ratios are to the base within a round of fresh "
-    "processes, measured in turns. All intervals hold at once, and whenever the trial stops, with at least "
-    f"{100 * (1 - ERROR):.0f} % probability, and each word follows from its interval alone: wholly within the margin "
-    f"it is the same; off 1 by {CLEARANCE:.0%} of its half-width, with its middle beyond the margin, it is slower or "
-    f"faster, which trials of equal environments say in at most {100 * ALARM_ERROR:.0f} of 100."
+    "*Typical*: what an undisturbed step or call takes, the 7.5 % quantile of a turn, slow turns weighing less. "
+    "*Overall*: their mean, with what lies between them, so that stalls and rare slow steps count. Ratios are to the "
+    "base within a round of fresh processes, measured in turns. All intervals hold at once, and whenever the trial "
+    f"stops, with at least {100 * (1 - ERROR):.0f} % probability. Each word follows from its interval alone: wholly "
+    f"within the margin it is the same; off 1 by {CLEARANCE:.0%} of its half-width, with its middle beyond the margin, "
+    f"it is slower or faster, which trials of equal environments say in at most {100 * ALARM_ERROR:.0f} of 100."
 )
 
 
