@@ -568,6 +568,9 @@ class TrialOptions(Part, frozen=True, kw_only=True):
         seeds: those of the short trainings.
         injection: what was added to HEAD; empty for nothing.
         node: identity of the machine itself, hashed.
+        cpus: numbers of the CPUs that it could use; empty where the system does not tell.
+        nice: its niceness; 0 unless it was started at another priority.
+        load_1min_before: load average of the minute before.
         lost: the reason for each round that an environment did not see through.
     """
 
@@ -579,6 +582,9 @@ class TrialOptions(Part, frozen=True, kw_only=True):
     injection: Text = ""
     budget_s: Elapsed = 0.0
     node: Text = ""
+    cpus: tuple[Size, ...] = ()
+    nice: Integer = 0
+    load_1min_before: Number = 0.0
     lost: tuple[Text, ...] = ()
 
 

@@ -88,6 +88,7 @@ class Trial:
         open_cases: likewise the cases.
         before: a stored trial that rounds are added to.
         lock: a file descriptor that the measured processes inherit.
+        load_before: load average of the minute before the trial.
     """
 
     environments: Mapping[str, Environment]
@@ -111,6 +112,7 @@ class Trial:
     folder: Path = Path()
     before: StoredTrial | None = None
     lock: int | None = None
+    load_before: float = field(default_factory=lambda: round(os.getloadavg()[0], 2))
 
     @property
     def roles(self) -> list[str]:
@@ -147,6 +149,9 @@ class Trial:
             injection=self.injection,
             budget_s=self.budget_s,
             node=node_identity(),
+            cpus=tuple(own_cpus()),
+            nice=os.nice(0),
+            load_1min_before=self.load_before,
             lost=tuple(f"round {one.number}, {role}: {why}" for one in self.rounds for role, why in one.lost.items()),
         )
         planned = [case.name for case in self.cases]
@@ -294,6 +299,8 @@ def check_same(trial: Trial, before: StoredTrial) -> None:
         raise AssertionError("a trial without its options")
     pairs: dict[str, tuple[object, object]] = {
         "machine": (old.node, new.node),
+        "CPUs": (old.cpus, new.cpus),
+        "priority": (old.nice, new.nice),
         "injection": (old.injection, new.injection),
         "seed": (old.seed, trial.seed),
         "cases": (sorted(before.run.metadata.cases_planned), sorted(case.name for case in trial.cases)),

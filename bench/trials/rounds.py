@@ -19,8 +19,8 @@ TURNS = 10
 fell from 2.3 to 2.15 % (typical) and from 4.3 to 3.8 % (overall), about as where turns are independent."""
 TURN_S = 0.04
 """What a turn takes about, whatever a step or call costs, where one is not longer."""
-FEWEST = {"train": 100, "predict": 4}
-"""Steps or calls of a turn at least: an epoch of `fit` has a beginning and an end, and `predict` differs most."""
+FEWEST = {"train": 100}
+"""Steps or calls of a turn at least: an epoch of `fit` has a beginning and an end."""
 MOST = {"train": 100}
 """Steps of a turn at most."""
 MIDDLE = 9

@@ -6,18 +6,21 @@ series; 20,000 trials of 64 rounds. Large: 5 heads, 25 cases, 250 series; 7,500 
 
 | noise | small: alarm | missed | at most | large: alarm | missed | at most |
 |---|---|---|---|---|---|---|
-| normal | 0.01 % | 2.57 % | 2.84 % | 0 % | 2.17 % | 2.60 % |
+| normal | 0 % | 2.57 % | 2.84 % | 0 % | 2.17 % | 2.60 % |
 | steps | 0 % | 2.65 % | 2.93 % | 0 % | 2.19 % | 2.61 % |
-| calls | 0.10 % | 2.35 % | 2.61 % | 0.13 % | 2.04 % | 2.45 % |
+| calls | 0.20 % | 2.35 % | 2.61 % | 0.13 % | 2.04 % | 2.45 % |
 | storms, steps | 0 % | 2.42 % | 2.69 % | 0 % | 2.56 % | 3.02 % |
-| storms, calls | 0.12 % | 2.27 % | 2.53 % | 0.05 % | 1.24 % | 1.57 % |
-| drift | 0 % | 2.52 % | 2.78 % | 0 % | 2.15 % | 2.57 % |
-| tails | 0 % | 2.54 % | 2.81 % | 0 % | 1.24 % | 1.57 % |
+| storms, calls | 0.20 % | 2.29 % | 2.55 % | 0.08 % | 1.24 % | 1.57 % |
+| drift | 0 % | 2.56 % | 2.83 % | 0 % | 2.21 % | 2.64 % |
+| tails | 0 % | 2.58 % | 2.85 % | 0 % | 1.20 % | 1.53 % |
 | offsets | 0 % | 0.97 % | 1.15 % | 0 % | 0.03 % | 0.11 % |
-| unequal sides | 0.17 % | 1.53 % | 1.74 % | 0.03 % | 0.16 % | 0.30 % |
+| unequal sides | 0.20 % | 1.53 % | 1.74 % | 0.03 % | 0.16 % | 0.30 % |
 | two modes | 0 % | 1.55 % | 1.77 % | 0 % | 2.12 % | 2.54 % |
 | two modes, steps | 0 % | 2.61 % | 2.88 % | 0 % | 3.11 % | 3.60 % |
-| worst | 0.01 % | 1.83 % | 2.07 % | 0.03 % | 1.83 % | 2.22 % |
+| worst | 0.01 % | 1.90 % | 2.13 % | 0 % | 2.08 % | 2.50 % |
+
+Without a margin (0.1 %), which most middles lie within, 0.8 % of the small trials have an alarm at most (two modes and
+steps; 0.97 % by the upper bound).
 
 Power, in trials of 12 series (3 heads, 2 cases, 2 findings) with normal noise: the share of series that are settled
 after so many rounds. The standard deviations of the log ratio are those of a probe of rounds of six turns: compiled
@@ -25,10 +28,10 @@ loop 1.4 %, fit and direct call 1.8 %, predict 3.2 %, the mean of any 3.5 %.
 
 | finding | deviation | equal, `same`: 12 | 16 | 20 | 26 | 5 % slower, `slower`: 12 | 16 | 20 | 26 |
 |---|---|---|---|---|---|---|---|---|---|
-| typical, margin 3 % | 1.4 % | 86 % | 100 % | 100 % | 100 % | 100 % | 100 % | 100 % | 100 % |
-| typical, margin 3 % | 1.8 % | 45 % | 86 % | 98 % | 100 % | 96 % | 100 % | 100 % | 100 % |
-| typical, margin 3 % | 3.2 % | 1 % | 4 % | 13 % | 41 % | 26 % | 60 % | 85 % | 98 % |
-| overall, margin 5 % | 3.5 % | 19 % | 56 % | 86 % | 99 % | 15 % | 34 % | 46 % | 50 % |
+| typical, margin 3 % | 1.4 % | 87 % | 100 % | 100 % | 100 % | 100 % | 100 % | 100 % | 100 % |
+| typical, margin 3 % | 1.8 % | 48 % | 88 % | 98 % | 100 % | 92 % | 100 % | 100 % | 100 % |
+| typical, margin 3 % | 3.2 % | 1 % | 5 % | 17 % | 46 % | 20 % | 51 % | 78 % | 96 % |
+| overall, margin 5 % | 3.5 % | 21 % | 60 % | 88 % | 99 % | 12 % | 30 % | 43 % | 50 % |
 
 What belongs to an environment for the whole trial, as where its files lie, is a difference for the rule, and no number
 of rounds takes it away. The share of such trials of 12 series (deviation 1.8 %) with any alarm at any look up to 35
@@ -36,8 +39,8 @@ rounds:
 
 | what is off | margins 3 %, 5 % | margins 1 %, 1 % |
 |---|---|---|
-| all heads by 1 % | 0.1 % | 60 % |
-| every environment, the base too, by its own 1 % (standard deviation) | 21 % | 76 % |
+| all heads by 1 % | 0.1 % | 47 % |
+| every environment, the base too, by its own 1 % (standard deviation) | 20 % | 72 % |
 | by its own 2 % | 69 % | |
 
 So a slowdown of 5 % is ``slower`` overall, where 5 % is the margin, in half of the trials at most; typically, where the
@@ -46,9 +49,9 @@ margin is 3 %, in all.
 What no interval from few rounds can hold is noise of the heads alone that most rounds do not show. An exponential delay
 as large as the rest of the noise makes an interval miss in 2.9 % of the small trials and in 4.7 % of the large ones (35
 rounds); one twice as large in 7 and 12 %. A head whose turns stall as a whole, 7 of 15 of them, has five or six stalled
-turns in a twelfth of its rounds, and only these move its typical time. Its overall time is ``slower`` in 92 % of series
-after 12 rounds; its typical time is ``same`` in 32 % then, in 27 % after 16 and in 7 % after 35, else ``cannot tell``,
-and never ``faster``. If half of a stalling turn's steps take twice as long, it is ``same`` in 97 % after 14.
+turns in a twelfth of its rounds, and only these move its typical time. Its overall time is ``slower`` in 87 % of series
+after 12 rounds and in all after 18; its typical time is ``same`` in 77 and 88 % then, and never ``faster``. If half of
+a stalling turn's steps take twice as long, it is ``same`` in 97 % after 14.
 
 What was tried instead, and dropped (the first four with intervals of 99 % and 11 looks):
 
@@ -65,7 +68,7 @@ What was tried instead, and dropped (the first four with intervals of 99 % and 1
   times at 3.6e-6 (250 series; 213 misses in 6,000,000): a few per cent of the width, and not for other noise.
 - The first look after 8 rounds for large families: 1.05 % of 10,000 trials of 250 series miss with two modes and steps.
 - Intervals of 99 %, and alarms without clearance: as few false alarms, but ``same`` takes half as many rounds again.
-  With a deviation of 1.8 %, 23 % of equal series were ``same`` after 12 rounds (now 45 %), 85 % after 18 (now 95 %).
+  With a deviation of 1.8 %, 23 % of equal series were ``same`` after 12 rounds (now 48 %), 85 % after 18 (now 95 %).
 
 Nothing here depends on a clock: equal seeds give equal figures.
 """
@@ -94,6 +97,7 @@ from bench.stats.simultaneous import (
     SAME,
     SLOWER,
     Effect,
+    common_interval,
     judge,
     looks,
     select_word,
@@ -207,17 +211,17 @@ SKEWED = Noise(jitter=0.013, skewed=0.018)
 
 POWER_LOOKS = (12, 16, 20, 26)
 POWER = [
-    (0.014, 0, (0.86, 1.00, 1.00, 1.00), (1.00, 1.00, 1.00, 1.00)),
-    (0.018, 0, (0.45, 0.86, 0.98, 1.00), (0.96, 1.00, 1.00, 1.00)),
-    (0.032, 0, (0.01, 0.04, 0.13, 0.41), (0.26, 0.60, 0.85, 0.98)),
-    (0.035, 1, (0.19, 0.56, 0.86, 0.99), (0.15, 0.34, 0.46, 0.50)),
+    (0.014, 0, (0.87, 1.00, 1.00, 1.00), (1.00, 1.00, 1.00, 1.00)),
+    (0.018, 0, (0.48, 0.88, 0.98, 1.00), (0.92, 1.00, 1.00, 1.00)),
+    (0.032, 0, (0.01, 0.05, 0.17, 0.46), (0.20, 0.51, 0.78, 0.96)),
+    (0.035, 1, (0.21, 0.60, 0.88, 0.99), (0.12, 0.30, 0.43, 0.50)),
 ]
 """The table of power: deviation, finding, and the shares after the rounds of `POWER_LOOKS`."""
 OFFSETS = [
     (0.01, 0.0, MARGINS, 0.001),
-    (0.01, 0.0, (0.01, 0.01), 0.60),
-    (0.0, 0.01, MARGINS, 0.21),
-    (0.0, 0.01, (0.01, 0.01), 0.76),
+    (0.01, 0.0, (0.01, 0.01), 0.47),
+    (0.0, 0.01, MARGINS, 0.20),
+    (0.0, 0.01, (0.01, 0.01), 0.72),
     (0.0, 0.02, MARGINS, 0.69),
 ]
 """The table of offsets: by how much all heads are slower, the files' deviation, the margins, and the alarms."""
@@ -430,14 +434,28 @@ def test_before_the_first_look_nothing_can_be_told_but_how_many_rounds_are_missi
 
 
 @pytest.mark.parametrize("rounds", [8, 9, 27, 64, 80])
-def test_the_interval_is_students_over_the_rounds_of_the_last_look(rounds: int) -> None:
+def test_the_interval_is_what_students_intervals_at_all_looks_so_far_have_in_common(rounds: int) -> None:
     values = scattered(0.01, 0.02, rounds)
     [effect] = judge([values], [0.03])
-    seen = max(look for look in LOOKS if look <= rounds)
-    interval = stats.ttest_1samp(values[:seen], 0).confidence_interval(1 - ERROR / len(LOOKS))
-    assert effect.rounds == seen
-    assert effect.value == pytest.approx(np.mean(values[:seen]))
-    assert (effect.low, effect.high) == pytest.approx((interval.low, interval.high))
+    seen = [look for look in LOOKS if look <= rounds]
+    level = 1 - ERROR / len(LOOKS)
+    intervals = [stats.ttest_1samp(values[:look], 0).confidence_interval(level) for look in seen]
+    assert effect.rounds == seen[-1]
+    assert effect.value == pytest.approx(np.mean(values[: seen[-1]]))
+    assert effect.low == pytest.approx(max(one.low for one in intervals))
+    assert effect.high == pytest.approx(min(one.high for one in intervals))
+
+
+def test_a_noisy_hour_takes_nothing_back() -> None:
+    calm, noisy = scattered(0.0, 0.01, 12), scattered(0.0, 0.2, 8)
+    before, after = judge([calm], [0.03])[0], judge([[*calm, *noisy]], [0.03])[0]
+    assert (before.word, after.word) == (SAME, SAME)
+    assert (after.low, after.high) == (before.low, before.high)
+
+
+def test_looks_that_contradict_each_other_leave_the_last_one() -> None:
+    low, high = common_interval([0.0] * 8 + [1.0] * 56, [8, 64], 0.05)
+    assert 0.7 < low < 0.875 < high < 1
 
 
 @pytest.mark.parametrize(
@@ -576,14 +594,14 @@ def test_a_head_that_stalls_in_parts_of_its_turns_is_the_same_typically_and_slow
     stalls = Noise(work=STEPS, head=STEPS._replace(stalls=7 / 15, stalled=0.5), jitter=0.01)
     assert true_means(stalls) == pytest.approx([0, 0.209], abs=0.001)
     assert shares(stalls, SAME, 0)[14] > 0.9
-    assert shares(stalls, SLOWER, 1)[16] > 0.99
+    assert shares(stalls, SLOWER, 1)[18] > 0.99
 
 
 def test_a_head_whose_turns_stall_as_a_whole_is_slower_overall_and_never_faster() -> None:
     stalls = Noise(work=STEPS, head=STEPS._replace(stalls=7 / 15), jitter=0.01)
     assert shares(stalls, SLOWER, 1)[16] > 0.99
     assert max(shares(stalls, FASTER, 0).values()) == 0
-    assert 0.2 < shares(stalls, SAME, 0)[16] < 0.4
+    assert shares(stalls, SAME, 0)[16] == pytest.approx(0.88, abs=0.03)
 
 
 @pytest.mark.parametrize(("spread", "finding", "same", "slower"), POWER)

@@ -21,6 +21,8 @@ WORSE = {SLOWER, "larger"}
 BETTER = {FASTER, "smaller"}
 MOST = 20
 """Trials on a page."""
+BUSY = 1.0
+"""Load average of the minute before above which somebody else keeps a core busy."""
 LABELS = {TYPICAL: "typical", OVERALL: "overall", START: "at the start", MEMORY: "peak memory"}
 EXPLANATION = (
     "*Typical*: what an undisturbed step or call takes, the 7.5 % quantile of a turn, slow turns weighing less. "
@@ -105,8 +107,12 @@ def _by_weight(row: Row) -> tuple[bool, float]:
 
 
 def notices(trial: StoredTrial) -> list[str]:
-    """Warnings: injected changes, an early end, lost rounds, missing cases."""
+    """Warnings: injected changes, a busy machine, an early end, lost rounds, missing cases."""
     lines = []
+    if trial.options.load_1min_before > BUSY:
+        lines.append(f"The machine was busy before: a load of {trial.options.load_1min_before:.1f}.")
+    if trial.options.nice > 0:
+        lines.append(f"Measured at low priority (nice {trial.options.nice}): whatever else runs goes first.")
     if trial.options.injection:
         lines.append(f"**Injected into HEAD: {trial.options.injection}.** This is a test of the trial, not of HEAD.")
     if not trial.run.complete:
