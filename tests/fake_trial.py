@@ -88,13 +88,14 @@ class Process:
             return {"import_s": 2.0 * self.own, "peak_bytes": round(5e8 * self.own), "cases": told}
         if request["do"] == "survey":
             return self.survey(request["recipes"], request["seeds"])
-        return {"timing": self.turn(self.cases[request["case"]], request["count"])}
+        role = request.get("model_of", self.role)
+        return {"timing": self.turn(self.cases[request["case"]], request["count"], role)}
 
-    def turn(self, case: Case, count: int) -> list[Any]:
-        """One turn, summarized."""
+    def turn(self, case: Case, count: int, role: str) -> list[Any]:
+        """One turn of a role's model, summarized."""
         stage = case.stage
-        unit_s = UNIT_S[stage] * self.own * self.machine.factor.get((self.role, stage), 1.0)
-        if self.source.random() < self.machine.stall.get(self.role, 0.0):
+        unit_s = UNIT_S[stage] * self.own * self.machine.factor.get((role, stage), 1.0)
+        if self.source.random() < self.machine.stall.get(role, 0.0):
             unit_s *= 2
         values = sorted(unit_s * (1 + abs(0.02 * self.source.gauss(0, 1))) for _ in range(20))
         return [count, sum(values) / len(values), values[0], values[-1], values]

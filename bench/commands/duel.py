@@ -63,45 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
         DensebenchError: an option is wrong, an environment or the data cannot be had, an environment is not what it
             was asked to be, or another measurement runs on this machine.
     """
-    device, budget_s = duel_device(arguments.device), duration_s(arguments.budget, "--budget")
-    cases, margins = select_cases(arguments.cases, device.threads), parse_margins(arguments.margin)
-    before = read_trial(arguments.resume) if arguments.resume else None
-    progress = Progress(sys.stdout)
-    words = [arguments.base, *arguments.heads]
-    pythons, memory_bytes = choose_python(words), MEMORY_BYTES * (len(words) + arguments.control)
-    missing = missing_environments(words, pythons=pythons)
-    say_needs(progress, memory_bytes=memory_bytes, results=arguments.results, environments=missing)
-    dataset, started_at = load_dataset(arguments.dataset, arguments.data_dir), datetime.now(timezone.utc)
-    roles = [BASE, *roles_of(len(arguments.heads))]
-    named = zip(roles, words, strict=True)
-    environments = {role: find_environment(word, python=pythons.get(word)) for role, word in named}
-    if arguments.control:
-        environments[CONTROL] = find_environment(arguments.base, python=pythons.get(arguments.base), copy=True)
-    facts = collect_metadata(
-        device,
-        started_at,
-        command=command_line(arguments),
-        dataset=dataset.name,
-        dataset_sha256=dataset.sha256,
-        dataset_source=dataset.source,
-        trainer="all",
-        quick=False,
-    )
-    trial = Trial(
-        environments=environments,
-        cases=cases,
-        margins=margins,
-        facts=facts,
-        dataset=dataset.name,
-        data_dir=arguments.data_dir,
-        device=device.name,
-        threads=device.threads,
-        seed=select_seed(arguments.seed, before),
-        budget_s=budget_s,
-        injection=arguments.injection,
-        before=before,
-    )
-    label = f"{dataset.name}-{device.name.replace(':', '')}-duel"
+    progress, started_at = Progress(sys.stdout), datetime.now(timezone.utc)
+    trial = make_trial(arguments, started_at, progress)
+    label = f"{trial.dataset}-{trial.device.replace(':', '')}-duel"
     path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
     writer = RunWriter(arguments.resume.absolute() if arguments.resume else path, progress)
     progress.done(f"each finished round is saved to {short(writer.path)}; --resume adds rounds to it")
@@ -118,6 +82,47 @@ def run(arguments: argparse.Namespace) -> int:
     if writer.error:
         return FAILED
     return _tell(arguments.results, writer.path, progress, saved=saved)
+
+
+def make_trial(arguments: argparse.Namespace, started_at: datetime, progress: Progress) -> Trial:
+    """The trial that was asked for, with environments that are installed. Raises DensebenchError, as `run` does."""
+    device, budget_s = duel_device(arguments.device), duration_s(arguments.budget, "--budget")
+    cases, margins = select_cases(arguments.cases, device.threads), parse_margins(arguments.margin)
+    before = read_trial(arguments.resume) if arguments.resume else None
+    words = [arguments.base, *arguments.heads]
+    pythons, memory_bytes = choose_python(words), MEMORY_BYTES * (len(words) + arguments.control)
+    missing = missing_environments(words, pythons=pythons)
+    say_needs(progress, memory_bytes=memory_bytes, results=arguments.results, environments=missing)
+    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    roles = [BASE, *roles_of(len(arguments.heads))]
+    named = zip(roles, words, strict=True)
+    environments = {role: find_environment(word, python=pythons.get(word)) for role, word in named}
+    if arguments.control:
+        environments[CONTROL] = find_environment(arguments.base, python=pythons.get(arguments.base), copy=True)
+    facts = collect_metadata(
+        device,
+        started_at,
+        command=command_line(arguments),
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_source=dataset.source,
+        trainer="all",
+        quick=False,
+    )
+    return Trial(
+        environments=environments,
+        cases=cases,
+        margins=margins,
+        facts=facts,
+        dataset=dataset.name,
+        data_dir=arguments.data_dir,
+        device=device.name,
+        threads=device.threads,
+        seed=select_seed(arguments.seed, before),
+        budget_s=budget_s,
+        injection=arguments.injection,
+        before=before,
+    )
 
 
 def _tell(results: Path, path: Path, progress: Progress, *, saved: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
 import time
@@ -83,6 +84,7 @@ class Trial:
         rounds: those that are done.
         surveyed: role to what its environment is.
         same_graph: cases that were not timed, since the graphs and the runtime are equal.
+        together: cases of exported models whose graphs differ on one runtime: one process takes them all.
         counts: case to the steps or calls of a turn.
         open_roles: the environments that are measured in the next round, the base first (see `narrow`).
         open_cases: likewise the cases.
@@ -105,6 +107,7 @@ class Trial:
     rounds: list[Round] = field(default_factory=list)
     surveyed: dict[str, EnvironmentFacts] = field(default_factory=dict)
     same_graph: list[Case] = field(default_factory=list)
+    together: list[Case] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     units_s: dict[str, float] = field(default_factory=dict)
     open_roles: list[str] = field(default_factory=list)
@@ -165,7 +168,8 @@ class Trial:
     def _environment(self, role: str) -> EnvironmentFacts:
         """What is known of an environment, with the cases that no process of it had."""
         told = [one.told[role]["cases"] for one in self.rounds if role in one.told]
-        missing = {}
+        before = self.before.options.environments if self.before else ()
+        missing = {name: why for one in before if one.role == role for name, why in one.missing.items()}
         for case in self.cases:
             answers = [one[case.name] for one in told if case.name in one]
             if answers and not any("first_s" in answer for answer in answers):
@@ -186,8 +190,7 @@ class Trial:
         """Cases that each process gives one number for: import, first steps, memory."""
         yield self._case("import", "tensorflow"), "start", lambda told: told["import_s"]
         for case in self.cases:
-            if case.stage == "train":
-                name = case_name("first", case.recipe, trainer=case.trainer)
+            for name in first_step(case):
                 first = Case(name, "first", case.recipe, case.trainer, case.batch_size, self.threads)
                 yield first, "start", partial(_first_s, case.name)
         yield self._case("memory", "process"), "memory", partial(_peak_bytes, len(self.cases))
@@ -239,14 +242,13 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> 
         if trial.before:
             check_same(trial, trial.before)
         save()
-        last_s = 0.0
-        while narrow(trial, trial.rows()):
+        rounds_left = math.inf
+        while narrow(trial, trial.rows(), rounds_left):
             began_s = time.monotonic()
-            if began_s + last_s > start_s + trial.budget_s and trial.rounds:
-                break
             trial.rounds += _measure(trial)
             give_up_failed(trial)
-            last_s = time.monotonic() - began_s
+            now_s = time.monotonic()
+            rounds_left = (start_s + trial.budget_s - now_s) / max(now_s - began_s, 1e-3)
             save()
             rows = trial.rows()
             done = format_counted(len(trial.rounds), "round")
@@ -256,20 +258,36 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> 
             )
 
 
-def narrow(trial: Trial, rows: Sequence[Row]) -> bool:
-    """Leave out of the next round the environments and the cases of which no finding is open; False if none is left.
+def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
+    """Leave out of the next round the environments and the cases of which no finding is open; False if it is the end.
 
-    Until the memory is settled, all cases are prepared, since it depends on them. Findings on the start are judged as
-    far as they come, and keep nothing going. A series that is left out is judged as it stands: its intervals hold
-    whenever it stops.
+    A series that is left out is judged as it stands: its intervals hold whenever it stops. Until the memory is settled,
+    all cases are prepared, since it depends on them. Findings on the start come last, where the rest of the budget
+    would probably settle them.
+
+    Args:
+        trial: gets its `open_roles` and `open_cases`.
+        rows: what is known so far.
+        rounds_left: how many more rounds fit into the budget; at least one is measured.
     """
     trial.open_roles, trial.open_cases = trial.roles, list(trial.cases)
-    open_ = [row for row in rows if row.finding != START and not row.effect.settled]
-    judged, waiting = {row.environment for row in rows}, {row.environment for row in open_}
-    trial.open_roles = [role for role in trial.roles if role == BASE or role in waiting or role not in judged]
-    if rows and not any(row.finding == MEMORY for row in open_) and judged >= {*trial.roles} - {BASE}:
-        trial.open_cases = [case for case in trial.cases if case.name in {row.case for row in open_}]
-    return len(trial.open_roles) > 1
+    judged = {row.environment for row in rows}
+    if not rows or judged < {*trial.roles} - {BASE}:
+        return rounds_left >= 1 or not trial.rounds
+    unsettled = [row for row in rows if not row.effect.settled and row.environment in trial.roles]
+    open_ = [row for row in unsettled if row.finding != START] or [
+        row for row in unsettled if row.effect.more_rounds is not None and row.effect.more_rounds <= rounds_left
+    ]
+    trial.open_roles = [role for role in trial.roles if role == BASE or role in {row.environment for row in open_}]
+    if not any(row.finding == MEMORY for row in open_):
+        names = {row.case for row in open_}
+        trial.open_cases = [case for case in trial.cases if not names.isdisjoint({case.name, *first_step(case)})]
+    return bool(open_) and rounds_left >= 1
+
+
+def first_step(case: Case) -> list[str]:
+    """The name of the case that a training's first step is; none for what is no training."""
+    return [case_name("first", case.recipe, trainer=case.trainer)] if case.stage == "train" else []
 
 
 def give_up_failed(trial: Trial) -> None:
@@ -344,6 +362,8 @@ def survey_all(trial: Trial, progress: Progress) -> None:
     provable = [] if trial.injection else [case for case in trial.cases if case.stage == "infer"]
     trial.same_graph = [case for case in provable if len(graphs[case.recipe]) == 1]
     trial.cases = [case for case in trial.cases if case not in trial.same_graph]
+    runtimes = {facts.packages.get("onnxruntime") for facts in trial.surveyed.values()}
+    trial.together = [case for case in provable if case in trial.cases and len(runtimes) == 1]
 
 
 def _survey(trial: Trial, core: int, role: str) -> Mapping[str, Any]:
@@ -403,6 +423,7 @@ def _measure(trial: Trial) -> list[Round]:
             trial.units_s,
             start=lambda role, seed, core: _start(trial, role, seed, core),
             seed=trial.seed,
+            together=[case.name for case in trial.together],
         )
         for number, place in enumerate(range(0, len(heads), at_once))
     ]
@@ -419,6 +440,9 @@ def _start(trial: Trial, role: str, seed: int, core: int, *, survey: bool = Fals
         device=trial.device,
         folder=str(folder),
         seed=seed,
+        others={one: str(trial.folder / one) for one in trial.open_roles[1:]}
+        if role == BASE and trial.together
+        else {},
         survey=survey,
         injection=trial.injection if role == HEAD else "",
         variables=list(environment.variables),

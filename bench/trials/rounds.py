@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,6 +75,7 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
     *,
     start: Start,
     seed: int,
+    together: Collection[str] = (),
 ) -> Round:
     """Measure all cases in all environments once more.
 
@@ -87,6 +88,8 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
         units_s: likewise to the seconds of a step or call.
         start: starts a process.
         seed: of the trial; each round has its own models and orders, which all environments share.
+        together: cases of exported models that the base's process takes all turns of, each environment's own model: on
+            one runtime, what a process is off by is then off on both sides.
     """
     found, source = Round(number), random.Random(f"{seed} {number}")
     with _processes(source.sample(list(roles), len(roles)), start, seed + number, found) as processes:
@@ -96,7 +99,8 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
         for turn in range(TURNS):
             for case in cases:
                 for role in source.sample(list(processes), len(processes)):
-                    _take_turn(case, role, turn, processes, counts, units_s, found)
+                    host = roles[0] if case.name in together else role
+                    _take_turn(case, role, turn, host, processes, counts, units_s, found)
     for role in found.lost:
         for case in cases:
             found.timings.pop((role, case.name), None)
@@ -168,20 +172,24 @@ def _take_turn(  # noqa: PLR0913, PLR0917  what is known of the round so far
     case: Case,
     role: str,
     turn: int,
+    host: str,
     processes: Mapping[str, Process],
     counts: Mapping[str, int],
     units_s: Mapping[str, float],
     found: Round,
 ) -> None:
-    if case.name not in counts or not _has(role, case, found):
+    """A turn of a role's case, in the process of the role `host`."""
+    if case.name not in counts or host in found.lost or not _has(role, case, found):
         return
     request = {"do": "turn", "case": case.name, "count": counts[case.name], "number": turn}
+    if host != role:
+        request["model_of"] = role
     try:
-        answer = processes[role].ask({**request, "unit_s": units_s[case.name]})
+        answer = processes[host].ask({**request, "unit_s": units_s[case.name]})
     except WorkerError as error:
-        found.lost[role] = str(error)
+        found.lost[host] = str(error)
         return
     if "timing" in answer:
         found.timings.setdefault((role, case.name), []).append(answer["timing"])
     else:
-        found.lost[role] = str(answer.get("failed") or answer.get("unavailable"))
+        found.lost[host] = str(answer.get("failed") or answer.get("unavailable"))

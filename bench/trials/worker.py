@@ -10,11 +10,12 @@ import json
 import os
 import sys
 import time
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import Unavailable
 from bench.host.devices import claim_device, parse_device, start_tensorflow
 from bench.host.machine import PEAK, process_memory
 from bench.host.worker_side import Answer, attempt, end_with_parent, failure, open_answers, read_request, serve
@@ -37,6 +38,7 @@ class WorkerRequest:
     Attributes:
         cases: the fields of each `Case`.
         folder: where the exported models of this environment lie.
+        others: role to the folder of another environment's exported models, of which this process takes turns, too.
         seed: of models and orders of images.
         survey: prepare nothing, and tell what the environment is, trains and exports, when asked.
         injection: what is added to each step or call, as `workloads.delays` takes it; empty for nothing.
@@ -49,6 +51,7 @@ class WorkerRequest:
     device: str
     folder: str
     seed: int
+    others: Mapping[str, str] = field(default_factory=dict)
     survey: bool = False
     injection: str = ""
     variables: Sequence[str] = ()
@@ -94,16 +97,24 @@ class EnvironmentWorker:
                 continue
             self._workloads[case.name] = workload
             told[case.name] = {"first_s": workload.first_s}
+            for role, folder in self._asked.others.items() if case.stage == "infer" else ():
+                with suppress(Unavailable):  # it was not exported there, which that environment's process tells
+                    other = prepare(case, dataset, self._asked.seed, Path(folder), self._stack)
+                    self._workloads[_of(case.name, role)] = other
         for workload in self._workloads.values():
             workload.turn(FEW, lambda _number: 0.0)  # after preparing others, the first `fit` takes 75 ms longer
         gc.freeze()  # or each turn would collect the garbage of all of TensorFlow first, 0.2 s long
         return {"cases": told, "peak_bytes": process_memory(PEAK)}
 
-    def turn(self, case: str, count: int, number: int, unit_s: float) -> Answer:
-        """One turn of so many steps or calls, summarized: count, mean, extremes and quantiles, in seconds."""
+    def turn(self, case: str, count: int, number: int, unit_s: float, model_of: str | None = None) -> Answer:
+        """One turn of so many steps or calls, summarized: count, mean, extremes and quantiles, in seconds.
+
+        It is of this environment's own model unless `model_of` names the role of another one.
+        """
         from bench.trials.workloads import delays, quantiles
 
-        turn = self._workloads[case].turn(count, delays(self._asked.injection, unit_s, number))
+        workload = self._workloads[case if model_of is None else _of(case, model_of)]
+        turn = workload.turn(count, delays(self._asked.injection, unit_s, number))
         values = turn.values_s
         numbers = [turn.mean_s, min(values), max(values)]
         shown = [round(value, DIGITS) for value in quantiles(values, QUANTILES)]
@@ -118,6 +129,11 @@ class EnvironmentWorker:
         dataset = load_dataset(self._asked.dataset, Path(self._asked.data_dir) if self._asked.data_dir else None)
         found = survey(recipes, dataset, seeds, Path(self._asked.folder))
         return {"identity": describe_process(variables=self._asked.variables), "recipes": found}
+
+
+def _of(case: str, role: str) -> str:
+    """The key of a case with another environment's model."""
+    return f"{case} of {role}"
 
 
 def main() -> None:

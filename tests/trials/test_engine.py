@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from bench.records.run_file import encode_run
 from bench.records.trials import BASE, HEAD, MEMORY, OVERALL, START, TYPICAL, Row, StoredTrial, trial_of
 from bench.stats.simultaneous import Effect
 from bench.trials import engine
-from bench.trials.engine import Trial, narrow, run_trial
+from bench.trials.engine import Trial, first_step, narrow, run_trial
 from bench.trials.rounds import TURNS
 from tests.fake_trial import CALL, FIT, INFER, Machine, die, make_trial
 
@@ -105,8 +107,21 @@ def test_what_is_settled_is_left_out_of_the_next_round(
 ) -> None:
     trial = make_trial(FIT, CALL, heads=2, budget_s=0.0)
     run(trial, Machine(), monkeypatch)
-    assert narrow(trial, [row(*one) for one in found]) == (len(roles) > 1)
+    assert narrow(trial, [row(*one) for one in found], rounds_left=5) == (len(roles) > 1)
     assert (trial.open_roles, trial.open_cases) == (roles, cases)
+
+
+@pytest.mark.parametrize(("more", "goes_on"), [(3, True), (6, False), (None, False)])
+def test_the_start_is_measured_further_where_the_rest_of_the_budget_would_settle_it(
+    more: int | None, *, goes_on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = make_trial(FIT, CALL, budget_s=0.0)
+    run(trial, Machine(), monkeypatch)
+    start, settled = row(first_step(FIT)[0], START, OPEN), row(CALL.name, TYPICAL, "same")
+    start = replace(start, effect=replace(start.effect, more_rounds=more))
+    assert narrow(trial, [start, settled], rounds_left=5) == goes_on
+    assert trial.open_cases == ([FIT] if goes_on else [])
+    assert not narrow(trial, [row(FIT.name, TYPICAL, OPEN), start], rounds_left=0.5)
 
 
 def test_a_case_that_is_settled_first_keeps_its_rounds_and_its_place(
@@ -129,9 +144,19 @@ def test_equal_graphs_are_proved_and_not_timed(monkeypatch: pytest.MonkeyPatch) 
     run(other, Machine(graphs={HEAD: "another"}), monkeypatch)
     assert other.same_graph == []
     assert words(other)[INFER.name, TYPICAL] == "same"
+    assert other.together == [INFER], "different graphs on one runtime"
     planted = make_trial(FIT, INFER, budget_s=0.0, injection="slow:5%")
     run(planted, Machine(), monkeypatch)
     assert planted.same_graph == [], "what is injected is in no graph"
+
+
+def test_different_graphs_on_one_runtime_are_timed_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process is off by, here 20 %, is off on both sides."""
+    trial = make_trial(FIT, INFER, budget_s=0.0)
+    run(trial, Machine(noise=0.2, graphs={HEAD: "another"}, factor={(HEAD, "infer"): 1.1}), monkeypatch)
+    ratios = {row.case: row.effect.value for row in trial.rows() if row.finding == TYPICAL}
+    assert ratios[INFER.name] == pytest.approx(math.log(1.1), abs=0.02)
+    assert abs(ratios[FIT.name] or 0.0) > 0.02
 
 
 def test_a_process_that_dies_costs_its_round_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

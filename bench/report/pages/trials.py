@@ -23,6 +23,8 @@ MOST = 20
 """Trials on a page."""
 BUSY = 1.0
 """Load average of the minute before above which somebody else keeps a core busy."""
+VERBS = {START: "starts more slowly than", MEMORY: "takes more memory than"}
+"""What is said of findings that are not on steps or calls, the more important one first."""
 LABELS = {TYPICAL: "typical", OVERALL: "overall", START: "at the start", MEMORY: "peak memory"}
 EXPLANATION = (
     "*Typical*: what an undisturbed step or call takes, the 7.5 % quantile of a turn, slow turns weighing less. "
@@ -91,7 +93,7 @@ def _sentence(trial: StoredTrial, head: EnvironmentFacts) -> str:
         which = ", ".join(lost)
         return f"**{name} trains to less accuracy than {base}: {which}** ({told} of {total} findings; {alarm})."
     if worst:
-        verb = "takes more memory than" if worst.finding == MEMORY else "is slower than"
+        verb = VERBS.get(worst.finding, "is slower than")
         which = f"{worst.case} {LABELS[worst.finding]} {_ratio(worst)}"
         return f"**{name} {verb} {base}: {which}** ({told} of {total} findings; {alarm})."
     if number[CANNOT_TELL]:
@@ -101,9 +103,9 @@ def _sentence(trial: StoredTrial, head: EnvironmentFacts) -> str:
     return f"**{name} is nowhere slower than {base}, {best}** ({told} of {total} findings; {sure})."
 
 
-def _by_weight(row: Row) -> tuple[bool, float]:
-    """Time before memory, then the larger change."""
-    return row.finding != MEMORY, row.effect.value or 0.0
+def _by_weight(row: Row) -> tuple[int, float]:
+    """Steps and calls before the start, the start before memory, then the larger change."""
+    return -list(VERBS).index(row.finding) if row.finding in VERBS else 1, row.effect.value or 0.0
 
 
 def notices(trial: StoredTrial) -> list[str]:
