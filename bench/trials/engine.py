@@ -25,6 +25,7 @@ from bench.records.cases import Case, case_name
 from bench.records.run_file import round_timings
 from bench.records.schema import EnvironmentFacts, Survey, Timing, TrialOptions, TrialRecord, convert, make_metadata
 from bench.records.trials import BASE, HEAD, MEMORY, START, Row, StoredTrial, judge_records, typical
+from bench.stats.simultaneous import LOOKS
 from bench.trials.identity import check_identity
 from bench.trials.rounds import SIDE_BY_SIDE, Process, Round, measure_round
 from bench.trials.worker import WorkerRequest
@@ -263,7 +264,7 @@ def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
 
     A series that is left out is judged as it stands: its intervals hold whenever it stops. Until the memory is settled,
     all cases are prepared, since it depends on them. Findings on the start come last, where the rest of the budget
-    would probably settle them.
+    would probably settle them. What the last interim analysis has not settled stays open.
 
     Args:
         trial: gets its `open_roles` and `open_cases`.
@@ -274,7 +275,11 @@ def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
     judged = {row.environment for row in rows}
     if not rows or judged < {*trial.roles} - {BASE}:
         return rounds_left >= 1 or not trial.rounds
-    unsettled = [row for row in rows if not row.effect.settled and row.environment in trial.roles]
+    unsettled = [
+        row
+        for row in rows
+        if not row.effect.settled and row.effect.rounds < LOOKS[-1] and row.environment in trial.roles
+    ]
     open_ = [row for row in unsettled if row.finding != START] or [
         row for row in unsettled if row.effect.more_rounds is not None and row.effect.more_rounds <= rounds_left
     ]

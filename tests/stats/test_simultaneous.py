@@ -53,7 +53,7 @@ turns in a twelfth of its rounds, and only these move its typical time. Its over
 after 12 rounds and in all after 18; its typical time is ``same`` in 77 and 88 % then, and never ``faster``. If half of
 a stalling turn's steps take twice as long, it is ``same`` in 97 % after 14.
 
-What was tried instead, and dropped (the first four with intervals of 99 % and 11 looks):
+What was tried instead, and dropped (all but the last two with intervals of 99 % and 11 looks):
 
 - The trimmed mean, a sixth left out at either end, as in `bench.stats.estimate`: 250 series with two modes have an
   interval that misses in 1.4 to 1.8 % of 2,000 trials (22 rounds), and with normal noise of 1.8 % (12 series) 10 % of
@@ -67,6 +67,11 @@ What was tried instead, and dropped (the first four with intervals of 99 % and 1
   often as at one look at an error of 9e-4, 7.6 times at 1.5e-4 (6 series), 8.4 times at 2.8e-5 (32 series) and 9.8
   times at 3.6e-6 (250 series; 213 misses in 6,000,000): a few per cent of the width, and not for other noise.
 - The first look after 8 rounds for large families: 1.05 % of 10,000 trials of 250 series miss with two modes and steps.
+- Rounds whose turns disagree weighing less (1 / (the variance within the round + its median), and the error of Hartung
+  and Knapp, Statistics in Medicine 2001). On ten stored duels of a noisy afternoon it took 0.78 times the variance, in
+  storms half, and settled the overall findings of nine of them within 8 minutes instead of seven; redrawn from their
+  rounds, no interval missed more often than it may. But simulated, an interval misses in 7.3 % of 10,000 small trials
+  (storms, calls) and in 6.2 % of 5,000 large ones (steps).
 - Intervals of 99 %, and alarms without clearance: as few false alarms, but ``same`` takes half as many rounds again.
   With a deviation of 1.8 %, 23 % of equal series were ``same`` after 12 rounds (now 48 %), 85 % after 18 (now 95 %).
 

@@ -16,7 +16,7 @@ from bench.progress import Progress
 from bench.records.record import read_run
 from bench.records.run_file import encode_run
 from bench.records.trials import BASE, HEAD, MEMORY, OVERALL, START, TYPICAL, Row, StoredTrial, trial_of
-from bench.stats.simultaneous import Effect
+from bench.stats.simultaneous import LOOKS, Effect
 from bench.trials import engine
 from bench.trials.engine import Trial, first_step, narrow, run_trial
 from bench.trials.rounds import TURNS
@@ -122,6 +122,13 @@ def test_the_start_is_measured_further_where_the_rest_of_the_budget_would_settle
     assert narrow(trial, [start, settled], rounds_left=5) == goes_on
     assert trial.open_cases == ([FIT] if goes_on else [])
     assert not narrow(trial, [row(FIT.name, TYPICAL, OPEN), start], rounds_left=0.5)
+
+
+def test_what_the_last_analysis_leaves_open_ends_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = make_trial(FIT)
+    run(trial, Machine(noise=0.3), monkeypatch)
+    assert len(trial.rounds) == LOOKS[-1]
+    assert words(trial)[FIT.name, TYPICAL] == OPEN
 
 
 def test_a_case_that_is_settled_first_keeps_its_rounds_and_its_place(
