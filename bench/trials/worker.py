@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,12 +85,13 @@ class EnvironmentWorker:
     def _prepare(self) -> Answer:
         """Prepare all cases: per case its first step's seconds, or why it is not there; and the memory that it took."""
         from bench.data.datasets import load_dataset
-        from bench.trials.workloads import FEW, prepare
+        from bench.trials.workloads import FEW, delays, prepare
 
         dataset = load_dataset(self._asked.dataset, Path(self._asked.data_dir) if self._asked.data_dir else None)
         told: dict[str, Any] = {}
-        for fields in self._asked.cases:
-            case = Case(**fields)
+        unchanged = delays("", 0.0, 0)
+        cases = [Case(**fields) for fields in self._asked.cases]
+        for case in cases:
             try:
                 workload = prepare(case, dataset, self._asked.seed, Path(self._asked.folder), self._stack)
             except Exception as error:  # noqa: BLE001  whatever a framework raises is a fact about it
@@ -97,14 +99,17 @@ class EnvironmentWorker:
                 continue
             self._workloads[case.name] = workload
             told[case.name] = {"first_s": workload.first_s}
-            for role, folder in self._asked.others.items() if case.stage == "infer" else ():
-                with suppress(Unavailable):  # it was not exported there, which that environment's process tells
-                    other = prepare(case, dataset, self._asked.seed, Path(folder), self._stack)
-                    self._workloads[_of(case.name, role)] = other
         for workload in self._workloads.values():
-            workload.turn(FEW, lambda _number: 0.0)  # after preparing others, the first `fit` takes 75 ms longer
+            workload.turn(FEW, unchanged)  # after preparing others, the first `fit` takes 75 ms longer
+        peak_bytes = process_memory(PEAK)
+        for case, (role, folder) in product(cases, self._asked.others.items()):
+            if case.stage == "infer":
+                with suppress(Unavailable):  # it was not exported there, which that environment's process tells
+                    workload = prepare(case, dataset, self._asked.seed, Path(folder), self._stack)
+                    workload.turn(FEW, unchanged)
+                    self._workloads[_of(case.name, role)] = workload
         gc.freeze()  # or each turn would collect the garbage of all of TensorFlow first, 0.2 s long
-        return {"cases": told, "peak_bytes": process_memory(PEAK)}
+        return {"cases": told, "peak_bytes": peak_bytes}
 
     def turn(self, case: str, count: int, number: int, unit_s: float, model_of: str | None = None) -> Answer:
         """One turn of so many steps or calls, summarized: count, mean, extremes and quantiles, in seconds.
