@@ -152,9 +152,9 @@ def typical(turns: Sequence[Timing]) -> float:
 def typical_ratio(base: Sequence[Timing], head: Sequence[Timing]) -> float:
     """The logarithm of the ratio of what an undisturbed step or call takes, from turns that were taken side by side.
 
-    It is the mean over pairs of turns, each weighted by the power `CALM` of how much quicker the pair was (the product
-    of both) than the round's slowest could be: what disturbs the machine for seconds disturbs both turns of a pair, but
-    not equally. Swapping the sides changes its sign alone.
+    It is the mean over pairs of turns. A pair weighs the power `CALM` of how much quicker it was than others (by the
+    product of its two times): what disturbs the machine for seconds disturbs both turns of a pair, but not equally.
+    Swapping the sides changes the sign alone.
 
     In five stored duels (quiet and noisy hours, 21 series of 8 to 32 rounds) its standard deviation between rounds was
     2.15 % (geometric mean), where the 15 % quantile of all steps of a round had 2.54 %, the 5 % quantile 2.35 %, the
