@@ -22,7 +22,7 @@ from bench.stats.simultaneous import CANNOT_TELL, SAME, SLOWER
 
 ROOT = Path(__file__).parent.parent
 WORD = "tensorflow-cpu==2.21.0"
-CASES = "train[deep_mlp,*,call[deep_mlp,*,infer[deep_mlp,batch=1,*"
+CASES = "train[deep_mlp,trainer=*],call[deep_mlp,batch=1],infer[deep_mlp,batch=1,threads=1]"
 FINDING = {"slow": TYPICAL, "stall": OVERALL, "tail": OVERALL}
 """By which finding an injection has to be called."""
 
