@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from bench.host.process import WorkerError
 from bench.records.trials import BASE, HEAD, MARGINS
 from bench.trials.cases import known_cases
-from bench.trials.engine import Trial
 from bench.trials.environments import Environment
+from bench.trials.trial import Trial
 from tests.fake_runs import MACHINE, PACKAGES
 
 if TYPE_CHECKING:

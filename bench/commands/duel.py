@@ -23,11 +23,11 @@ from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
 from bench.records.trials import BASE, CONTROL, FOLDER, HEAD, MARGINS, OVERALL, START, TYPICAL, StoredTrial, trial_of
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.trials import counts, trial_page
-from bench.stats.accuracy import LESS
 from bench.stats.simultaneous import CANNOT_TELL
 from bench.trials.cases import select_cases
-from bench.trials.engine import Trial, run_trial
+from bench.trials.engine import run_trial
 from bench.trials.environments import choose_python, find_environment, missing_environments
+from bench.trials.trial import Trial
 
 LARGEST_SEED = 2**31 - 1
 MEMORY_BYTES = 1_100_000_000
@@ -140,7 +140,7 @@ def exit_status(trial: StoredTrial) -> int:
     """The exit status that a trial calls for."""
     found = [row for row in trial.rows if row.environment != CONTROL]
     judged = [head for head in trial.heads if head.role != CONTROL]
-    if counts(found)["worse"] or any(one.word == LESS for head in judged for one in trial.accuracies(head).values()):
+    if counts(found)["worse"] or any(map(trial.less_accurate, judged)):
         return ALARM
     if any(head.failed or head.missing for head in trial.heads):
         return FAILED

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench.records.record import RunFileError
 from bench.records.schema import TrialRecord
-from bench.stats.accuracy import AccuracyFinding, judge_accuracy
+from bench.stats.accuracy import LESS, AccuracyFinding, judge_accuracy
 from bench.stats.simultaneous import Effect, judge
 from models.recipe import QUICK_FLOOR
 
@@ -102,6 +102,10 @@ class StoredTrial:
             for name, (one, other) in sorted(pairs.items())
         }
 
+    def less_accurate(self, head: EnvironmentFacts) -> list[str]:
+        """The recipes that train to less accuracy in a head than in the base."""
+        return [name for name, found in self.accuracies(head).items() if found.word == LESS]
+
 
 def trial_of(run: Run) -> StoredTrial:
     """The trial that is stored in a run.
@@ -145,8 +149,7 @@ def judge_records(records: Sequence[TrialRecord], margins: Mapping[str, float]) 
 def typical(turns: Sequence[Timing]) -> float:
     """What an undisturbed step or call of a round takes: that of each turn, the slower turns weighing less."""
     numbers = [_undisturbed(turn) for turn in turns]
-    weights = _weights(numbers)
-    return math.fsum(map(operator.mul, weights, numbers)) / math.fsum(weights)
+    return _calm_mean(numbers, numbers)
 
 
 def typical_ratio(base: Sequence[Timing], head: Sequence[Timing]) -> float:
@@ -161,9 +164,7 @@ def typical_ratio(base: Sequence[Timing], head: Sequence[Timing]) -> float:
     median over pairs 2.58 %, the mean of the three or four quickest pairs 2.5 %, powers of 6 and 12 2.16 and 2.18 %.
     """
     pairs = [(_undisturbed(one), _undisturbed(other)) for one, other in zip(base, head, strict=False)]
-    weights = _weights([one * other for one, other in pairs])
-    logs = [math.log(other / one) for one, other in pairs]
-    return math.fsum(map(operator.mul, weights, logs)) / math.fsum(weights)
+    return _calm_mean([math.log(other / one) for one, other in pairs], [one * other for one, other in pairs])
 
 
 def _undisturbed(turn: Timing) -> float:
@@ -171,9 +172,11 @@ def _undisturbed(turn: Timing) -> float:
     return turn.quantiles[int(TYPICAL_SHARE * len(turn.quantiles))] if turn.quantiles else turn.mean
 
 
-def _weights(numbers: Sequence[float]) -> list[float]:
-    quickest = min(numbers)
-    return [(quickest / number) ** CALM for number in numbers]
+def _calm_mean(values: Sequence[float], times: Sequence[float]) -> float:
+    """The mean of values, each weighing the power `CALM` of how much quicker its time is."""
+    quickest = min(times)
+    weights = [(quickest / time) ** CALM for time in times]
+    return math.fsum(map(operator.mul, weights, values)) / math.fsum(weights)
 
 
 def overall(turns: Sequence[Timing]) -> float:

@@ -1,16 +1,14 @@
-"""A trial: what its environments are, then rounds until every finding is settled or the budget has run out."""
+"""Running a trial: what its environments are, then rounds until all is settled or the budget has run out."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,24 +19,22 @@ from bench.files import public_word
 from bench.formats import format_counted, format_duration
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.host.resources import free_memory_bytes
-from bench.records.cases import Case, case_name
-from bench.records.run_file import round_timings
-from bench.records.schema import EnvironmentFacts, Survey, Timing, TrialOptions, TrialRecord, convert, make_metadata
-from bench.records.trials import BASE, HEAD, MEMORY, START, Row, StoredTrial, judge_records, typical
+from bench.records.schema import EnvironmentFacts, Survey, convert
+from bench.records.trials import BASE, HEAD, MEMORY, START, Row, StoredTrial
 from bench.stats.simultaneous import LOOKS
 from bench.trials.identity import check_identity
 from bench.trials.rounds import SIDE_BY_SIDE, Process, Round, measure_round
+from bench.trials.trial import SURVEY_SEEDS, first_step
 from bench.trials.worker import WorkerRequest
 
 if TYPE_CHECKING:
     from bench.progress import Progress
-    from bench.records.run_file import Content
     from bench.trials.environments import Environment
+    from bench.trials.trial import Trial
 
 ANSWER_TIMEOUT_S = 180.0
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "DENSEBENCH_DATA")
 """Environment variables that a measured process gets, beside those that its environment asks for."""
-SURVEY_SEEDS = tuple(range(8))
 PROCESS_BYTES = 1_200_000_000
 """Memory of a process with all its cases, about."""
 LOST_IN_A_ROW = 2
@@ -70,166 +66,6 @@ class EnvironmentProcess:
         self._worker.close()
 
 
-@dataclass
-class Trial:
-    """A trial under way.
-
-    Attributes:
-        environments: role to environment, the base first.
-        cases: what is measured; those whose graphs are equal are in `same_graph` instead.
-        margins: kind of finding to the largest difference that counts as the same.
-        facts: what is known of the run (as `make_metadata` takes it), without the trial's own part.
-        device: as `parse_device` takes it.
-        seed: of models, orders and turns.
-        injection: what is added to HEAD's steps and calls.
-        rounds: those that are done.
-        surveyed: role to what its environment is.
-        same_graph: cases that were not timed, since the graphs and the runtime are equal.
-        together: cases of exported models whose graphs differ on one runtime: one process takes them all.
-        counts: case to the steps or calls of a turn.
-        open_roles: the environments that are measured in the next round, the base first (see `narrow`).
-        open_cases: likewise the cases.
-        before: a stored trial that rounds are added to.
-        lock: a file descriptor that the measured processes inherit.
-        load_before: load average of the minute before the trial.
-    """
-
-    environments: Mapping[str, Environment]
-    cases: list[Case]
-    margins: Mapping[str, float]
-    facts: Mapping[str, Any]
-    dataset: str
-    data_dir: Path | None
-    device: str
-    threads: int
-    seed: int
-    budget_s: float
-    injection: str = ""
-    rounds: list[Round] = field(default_factory=list)
-    surveyed: dict[str, EnvironmentFacts] = field(default_factory=dict)
-    same_graph: list[Case] = field(default_factory=list)
-    together: list[Case] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-    units_s: dict[str, float] = field(default_factory=dict)
-    open_roles: list[str] = field(default_factory=list)
-    open_cases: list[Case] = field(default_factory=list)
-    folder: Path = Path()
-    before: StoredTrial | None = None
-    lock: int | None = None
-    load_before: float = field(default_factory=lambda: round(os.getloadavg()[0], 2))
-
-    @property
-    def roles(self) -> list[str]:
-        """The environments that are still measured."""
-        return [role for role in self.environments if self.surveyed[role].failed is None]
-
-    @property
-    def first_number(self) -> int:
-        """The number of the first new round."""
-        stored = self.before.run.of(TrialRecord) if self.before else []
-        return 1 + max((number for record in stored for number in record.rounds), default=-1)
-
-    def records(self) -> list[TrialRecord]:
-        """The rows so far, as they are stored; rounds that were stored before come first."""
-        new = {(one.case, one.environment): one for role in self.environments for one in self._records_of(role)}
-        for old in self.before.run.of(TrialRecord) if self.before else []:
-            key = old.case, old.environment
-            added = new.get(key)
-            rounds, turns, values_s = (added.rounds, added.turns, added.values_s) if added else ((), (), ())
-            new[key] = msgspec.structs.replace(
-                old, rounds=old.rounds + rounds, turns=old.turns + turns, values_s=old.values_s + values_s
-            )
-        return list(new.values())
-
-    def content(self, *, complete: bool) -> Content:
-        """The run file so far."""
-        records = self.records()
-        options = TrialOptions(
-            environments=tuple(self._environment(role) for role in self.environments if role in self.surveyed),
-            margins=dict(self.margins),
-            counts=dict(self.counts),
-            seed=self.seed,
-            seeds=SURVEY_SEEDS,
-            injection=self.injection,
-            budget_s=self.budget_s,
-            node=node_identity(),
-            cpus=tuple(own_cpus()),
-            nice=os.nice(0),
-            load_1min_before=self.load_before,
-            lost=tuple(f"round {one.number}, {role}: {why}" for one in self.rounds for role, why in one.lost.items()),
-        )
-        planned = [case.name for case in self.cases]
-        metadata = make_metadata(self.facts, complete=complete, cases_planned=planned)
-        return msgspec.structs.replace(metadata, trial=options), records
-
-    def rows(self) -> list[Row]:
-        """What the rounds so far tell."""
-        return judge_records(self.records(), self.margins)
-
-    def _environment(self, role: str) -> EnvironmentFacts:
-        """What is known of an environment, with the cases that no process of it had."""
-        told = [one.told[role]["cases"] for one in self.rounds if role in one.told]
-        before = self.before.options.environments if self.before else ()
-        missing = {name: why for one in before if one.role == role for name, why in one.missing.items()}
-        for case in self.cases:
-            answers = [one[case.name] for one in told if case.name in one]
-            if answers and not any("first_s" in answer for answer in answers):
-                missing[case.name] = str(answers[-1].get("unavailable") or answers[-1].get("failed"))
-        return msgspec.structs.replace(self.surveyed[role], missing=missing)
-
-    def _records_of(self, role: str) -> Iterator[TrialRecord]:
-        done = [one for one in self.rounds if role in one.told and role not in one.lost]
-        for case in self.cases:
-            turns = {one.number: one.timings.get((role, case.name), []) for one in done}
-            yield self._record(role, case, "step" if case.stage == "train" else "call", turns)
-        for case, measure, number in self._single_numbers():
-            found = {one.number: number(one.told[role]) for one in done}
-            turns = {key: [[1, value, value, value, []]] if value else [] for key, value in found.items()}
-            yield self._record(role, case, measure, turns)
-
-    def _single_numbers(self) -> Iterator[tuple[Case, str, Callable[[Mapping[str, Any]], float | None]]]:
-        """Cases that each process gives one number for: import, first steps, memory."""
-        yield self._case("import", "tensorflow"), "start", lambda told: told["import_s"]
-        for case in self.cases:
-            for name in first_step(case):
-                first = Case(name, "first", case.recipe, case.trainer, case.batch_size, self.threads)
-                yield first, "start", partial(_first_s, case.name)
-        yield self._case("memory", "process"), "memory", partial(_peak_bytes, len(self.cases))
-
-    def _case(self, stage: str, what: str) -> Case:
-        """A case that is of no model."""
-        return Case(case_name(stage, what), stage, what, "", 1, self.threads)
-
-    def _record(self, role: str, case: Case, measure: str, turns: Mapping[int, Sequence[Any]]) -> TrialRecord:
-        known = {number: [convert(turn, Timing) for turn in one] for number, one in turns.items() if one}
-        return TrialRecord(
-            case=case.name,
-            recipe=case.recipe,
-            dataset=self.dataset,
-            device=self.device,
-            threads=self.threads,
-            batch_size=case.batch_size,
-            trainer=case.trainer or None,
-            environment=role,
-            measure=measure,
-            rounds=tuple(known),
-            turns=tuple(map(tuple, known.values())),
-            values_s=() if measure == "memory" else round_timings([typical(one) for one in known.values()]),
-        )
-
-
-def _first_s(case: str, told: Mapping[str, Any]) -> float | None:
-    """The seconds of a case's first step, as its process told them."""
-    value: float | None = told["cases"].get(case, {}).get("first_s")
-    return value
-
-
-def _peak_bytes(cases: int, told: Mapping[str, Any]) -> float | None:
-    """The memory of a process that has prepared so many cases; ``None`` where it was asked for fewer."""
-    value: float = told["peak_bytes"]
-    return value if len(told["cases"]) >= cases else None
-
-
 def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> None:
     """Survey the environments, then measure rounds until all findings are settled or the budget has run out.
 
@@ -243,8 +79,8 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> 
         if trial.before:
             check_same(trial, trial.before)
         save()
-        rounds_left = math.inf
-        while narrow(trial, trial.rows(), rounds_left):
+        rows, rounds_left = trial.rows(), math.inf
+        while narrow(trial, rows, rounds_left):
             began_s = time.monotonic()
             trial.rounds += _measure(trial)
             give_up_failed(trial)
@@ -288,11 +124,6 @@ def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
         names = {row.case for row in open_}
         trial.open_cases = [case for case in trial.cases if not names.isdisjoint({case.name, *first_step(case)})]
     return bool(open_) and rounds_left >= 1
-
-
-def first_step(case: Case) -> list[str]:
-    """The name of the case that a training's first step is; none for what is no training."""
-    return [case_name("first", case.recipe, trainer=case.trainer)] if case.stage == "train" else []
 
 
 def give_up_failed(trial: Trial) -> None:
@@ -460,14 +291,3 @@ def _start(trial: Trial, role: str, seed: int, core: int, *, survey: bool = Fals
         inherited = [] if trial.lock is None else [trial.lock]
         worker = Worker(command, timeout_s=ANSWER_TIMEOUT_S, environment=variables, inherited=inherited)
         return EnvironmentProcess(worker, home)
-
-
-def node_identity() -> str:
-    """A digest that tells this very machine from others of its kind; it does not name it."""
-    parts = []
-    for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
-        try:
-            parts.append(Path(path).read_text(encoding="ascii").strip())
-        except OSError:
-            continue
-    return hashlib.sha256(" ".join(parts[:1] or ["unknown"]).encode()).hexdigest()[:16]

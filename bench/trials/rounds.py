@@ -19,10 +19,10 @@ TURNS = 10
 fell from 2.3 to 2.15 % (typical) and from 4.3 to 3.8 % (overall), about as where turns are independent."""
 TURN_S = 0.04
 """What a turn takes about, whatever a step or call costs, where one is not longer."""
-FEWEST = {"train": 100}
-"""Steps or calls of a turn at least: an epoch of `fit` has a beginning and an end."""
-MOST = {"train": 100}
-"""Steps of a turn at most."""
+STEPS = {"train": 100}
+"""Steps of a turn of these stages, however long they take: an epoch of `fit` has a beginning and an end."""
+CALIBRATIONS = 3
+"""Turns of which the last one tells how long a step or call takes."""
 MIDDLE = 9
 """The place of the quantile at 47.5 %."""
 MOST_CALLS = 2_000
@@ -93,14 +93,14 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
     """
     found, source = Round(number), random.Random(f"{seed} {number}")
     with _processes(source.sample(list(roles), len(roles)), start, seed + number, found) as processes:
+        work = _Work(processes, counts, units_s, found)
         for case in cases:
             if case.name not in units_s:
-                _calibrate(case, roles, processes, counts, units_s, found)
+                work.calibrate(case, roles)
         for turn in range(TURNS):
             for case in cases:
                 for role in source.sample(list(processes), len(processes)):
-                    host = roles[0] if case.name in together else role
-                    _take_turn(case, role, turn, host, processes, counts, units_s, found)
+                    work.take_turn(case, role, turn, host=roles[0] if case.name in together else role)
     for role in found.lost:
         for case in cases:
             found.timings.pop((role, case.name), None)
@@ -138,58 +138,50 @@ def _begin(process: Process) -> Answer:
         return {"failed": str(error)}
 
 
-def _has(role: str, case: Case, found: Round) -> bool:
-    """Whether an environment's process has prepared a case and is still there."""
-    return role not in found.lost and "first_s" in found.told[role]["cases"].get(case.name, {})
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The turns of a round: its prepared processes by role, and what `measure_round` was given and fills in."""
 
+    processes: Mapping[str, Process]
+    counts: dict[str, int]
+    units_s: dict[str, float]
+    found: Round
 
-def _calibrate(  # noqa: PLR0913, PLR0917  what is known of the round so far
-    case: Case,
-    roles: Sequence[str],
-    processes: Mapping[str, Process],
-    counts: dict[str, int],
-    units_s: dict[str, float],
-    found: Round,
-) -> None:
-    """Find out how many steps or calls make a turn."""
-    role = next((one for one in roles if one in processes and _has(one, case, found)), None)
-    if role is None:
-        return
-    few = FEWEST.get(case.stage, 1)
-    try:
-        for count in (few, few, few):
-            answer = processes[role].ask({"do": "turn", "case": case.name, "count": count, "number": 0, "unit_s": 0.0})
-    except WorkerError as error:
-        found.lost[role] = str(error)
-        return
-    if "timing" in answer:
-        units_s[case.name] = float(answer["timing"][4][MIDDLE])
-        fitting = round(TURN_S / units_s[case.name])
-        counts.setdefault(case.name, min(max(fitting, few), MOST.get(case.stage, MOST_CALLS)))
+    def calibrate(self, case: Case, roles: Sequence[str]) -> None:
+        """Find out how many steps or calls make a turn, in the first of these roles that has the case."""
+        role = next((one for one in roles if one in self.processes and self._has(one, case)), None)
+        if role is None:
+            return
+        few = STEPS.get(case.stage, 1)
+        request = {"do": "turn", "case": case.name, "count": few, "number": 0, "unit_s": 0.0}
+        try:
+            for _ in range(CALIBRATIONS):
+                answer = self.processes[role].ask(request)
+        except WorkerError as error:
+            self.found.lost[role] = str(error)
+            return
+        if "timing" in answer:
+            unit_s = self.units_s[case.name] = float(answer["timing"][4][MIDDLE])
+            fitting = min(max(round(TURN_S / unit_s), 1), MOST_CALLS)
+            self.counts.setdefault(case.name, STEPS.get(case.stage, fitting))
 
+    def take_turn(self, case: Case, role: str, turn: int, *, host: str) -> None:
+        """A turn of a role's case, in the process of the role `host`."""
+        if case.name not in self.counts or host in self.found.lost or not self._has(role, case):
+            return
+        request = {"do": "turn", "case": case.name, "count": self.counts[case.name], "number": turn}
+        if host != role:
+            request["model_of"] = role
+        try:
+            answer = self.processes[host].ask({**request, "unit_s": self.units_s[case.name]})
+        except WorkerError as error:
+            self.found.lost[host] = str(error)
+            return
+        if "timing" in answer:
+            self.found.timings.setdefault((role, case.name), []).append(answer["timing"])
+        else:
+            self.found.lost[host] = str(answer.get("failed") or answer.get("unavailable"))
 
-def _take_turn(  # noqa: PLR0913, PLR0917  what is known of the round so far
-    case: Case,
-    role: str,
-    turn: int,
-    host: str,
-    processes: Mapping[str, Process],
-    counts: Mapping[str, int],
-    units_s: Mapping[str, float],
-    found: Round,
-) -> None:
-    """A turn of a role's case, in the process of the role `host`."""
-    if case.name not in counts or host in found.lost or not _has(role, case, found):
-        return
-    request = {"do": "turn", "case": case.name, "count": counts[case.name], "number": turn}
-    if host != role:
-        request["model_of"] = role
-    try:
-        answer = processes[host].ask({**request, "unit_s": units_s[case.name]})
-    except WorkerError as error:
-        found.lost[host] = str(error)
-        return
-    if "timing" in answer:
-        found.timings.setdefault((role, case.name), []).append(answer["timing"])
-    else:
-        found.lost[host] = str(answer.get("failed") or answer.get("unavailable"))
+    def _has(self, role: str, case: Case) -> bool:
+        """Whether an environment's process has prepared a case and is still there."""
+        return role not in self.found.lost and "first_s" in self.found.told[role]["cases"].get(case.name, {})

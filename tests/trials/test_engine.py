@@ -18,12 +18,14 @@ from bench.records.run_file import encode_run
 from bench.records.trials import BASE, HEAD, MEMORY, OVERALL, START, TYPICAL, Row, StoredTrial, trial_of
 from bench.stats.simultaneous import LOOKS, Effect
 from bench.trials import engine
-from bench.trials.engine import Trial, first_step, narrow, run_trial
+from bench.trials.engine import narrow, run_trial
 from bench.trials.rounds import TURNS
+from bench.trials.trial import first_step
 from tests.fake_trial import CALL, FIT, INFER, Machine, die, make_trial
 
 if TYPE_CHECKING:
     from bench.records.cases import Case
+    from bench.trials.trial import Trial
 
 
 @pytest.fixture(autouse=True)

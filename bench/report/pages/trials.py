@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_counted, format_duration
 from bench.records.trials import CONTROL, MEMORY, OVERALL, START, TYPICAL
 from bench.report.markdown import escape, markdown_table
-from bench.stats.accuracy import IDENTICAL, LESS
+from bench.stats.accuracy import IDENTICAL
 from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, CLEARANCE, ERROR, FASTER, SAME, SLOWER
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def _sentence(trial: StoredTrial, head: EnvironmentFacts) -> str:
         if number["worse"] or number["better"]:
             fit = "differs from the base, whose copy it is: this machine is not fit to judge"
         return f"**The control {fit}** ({told} of {total} findings)."
-    lost = [name for name, found in trial.accuracies(head).items() if found.word == LESS]
-    if lost:
+    if lost := trial.less_accurate(head):
         which = ", ".join(lost)
         return f"**{name} trains to less accuracy than {base}: {which}** ({told} of {total} findings; {alarm})."
     if worst:

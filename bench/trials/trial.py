@@ -1,0 +1,203 @@
+"""A trial: what it was asked for, what was measured so far, and how that is stored and judged."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench.host.process import own_cpus
+from bench.records.cases import Case, case_name
+from bench.records.run_file import round_timings
+from bench.records.schema import EnvironmentFacts, Timing, TrialOptions, TrialRecord, convert, make_metadata
+from bench.records.trials import Row, StoredTrial, judge_records, typical
+
+if TYPE_CHECKING:
+    from bench.records.run_file import Content
+    from bench.trials.environments import Environment
+    from bench.trials.rounds import Round
+
+SURVEY_SEEDS = tuple(range(8))
+"""Seeds of the short trainings, whose accuracies are judged."""
+
+
+@dataclass
+class Trial:
+    """A trial under way.
+
+    Attributes:
+        environments: role to environment, the base first.
+        cases: what is measured; those whose graphs are equal are in `same_graph` instead.
+        margins: kind of finding to the largest difference that counts as the same.
+        facts: what is known of the run (as `make_metadata` takes it), without the trial's own part.
+        device: as `parse_device` takes it.
+        seed: of models, orders and turns.
+        injection: what is added to HEAD's steps and calls.
+        rounds: those that are done.
+        surveyed: role to what its environment is.
+        same_graph: cases that were not timed, since the graphs and the runtime are equal.
+        together: cases of exported models whose graphs differ on one runtime: one process takes them all.
+        counts: case to the steps or calls of a turn.
+        open_roles: the environments that are measured in the next round, the base first (see `narrow`).
+        open_cases: likewise the cases.
+        before: a stored trial that rounds are added to.
+        lock: a file descriptor that the measured processes inherit.
+        load_before: load average of the minute before the trial.
+    """
+
+    environments: Mapping[str, Environment]
+    cases: list[Case]
+    margins: Mapping[str, float]
+    facts: Mapping[str, Any]
+    dataset: str
+    data_dir: Path | None
+    device: str
+    threads: int
+    seed: int
+    budget_s: float
+    injection: str = ""
+    rounds: list[Round] = field(default_factory=list)
+    surveyed: dict[str, EnvironmentFacts] = field(default_factory=dict)
+    same_graph: list[Case] = field(default_factory=list)
+    together: list[Case] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    units_s: dict[str, float] = field(default_factory=dict)
+    open_roles: list[str] = field(default_factory=list)
+    open_cases: list[Case] = field(default_factory=list)
+    folder: Path = Path()
+    before: StoredTrial | None = None
+    lock: int | None = None
+    load_before: float = field(default_factory=lambda: round(os.getloadavg()[0], 2))
+
+    @property
+    def roles(self) -> list[str]:
+        """The environments that are still measured."""
+        return [role for role in self.environments if self.surveyed[role].failed is None]
+
+    @property
+    def first_number(self) -> int:
+        """The number of the first new round."""
+        stored = self.before.run.of(TrialRecord) if self.before else []
+        return 1 + max((number for record in stored for number in record.rounds), default=-1)
+
+    def records(self) -> list[TrialRecord]:
+        """The rows so far, as they are stored; rounds that were stored before come first."""
+        new = {(one.case, one.environment): one for role in self.environments for one in self._records_of(role)}
+        for old in self.before.run.of(TrialRecord) if self.before else []:
+            key = old.case, old.environment
+            added = new.get(key)
+            rounds, turns, values_s = (added.rounds, added.turns, added.values_s) if added else ((), (), ())
+            new[key] = msgspec.structs.replace(
+                old, rounds=old.rounds + rounds, turns=old.turns + turns, values_s=old.values_s + values_s
+            )
+        return list(new.values())
+
+    def content(self, *, complete: bool) -> Content:
+        """The run file so far."""
+        records = self.records()
+        options = TrialOptions(
+            environments=tuple(self._environment(role) for role in self.environments if role in self.surveyed),
+            margins=dict(self.margins),
+            counts=dict(self.counts),
+            seed=self.seed,
+            seeds=SURVEY_SEEDS,
+            injection=self.injection,
+            budget_s=self.budget_s,
+            node=node_identity(),
+            cpus=tuple(own_cpus()),
+            nice=os.nice(0),
+            load_1min_before=self.load_before,
+            lost=tuple(f"round {one.number}, {role}: {why}" for one in self.rounds for role, why in one.lost.items()),
+        )
+        planned = [case.name for case in self.cases]
+        metadata = make_metadata(self.facts, complete=complete, cases_planned=planned)
+        return msgspec.structs.replace(metadata, trial=options), records
+
+    def rows(self) -> list[Row]:
+        """What the rounds so far tell."""
+        return judge_records(self.records(), self.margins)
+
+    def _environment(self, role: str) -> EnvironmentFacts:
+        """What is known of an environment, with the cases that no process of it had."""
+        told = [one.told[role]["cases"] for one in self.rounds if role in one.told]
+        before = self.before.options.environments if self.before else ()
+        missing = {name: why for one in before if one.role == role for name, why in one.missing.items()}
+        for case in self.cases:
+            answers = [one[case.name] for one in told if case.name in one]
+            if answers and not any("first_s" in answer for answer in answers):
+                missing[case.name] = str(answers[-1].get("unavailable") or answers[-1].get("failed"))
+        return msgspec.structs.replace(self.surveyed[role], missing=missing)
+
+    def _records_of(self, role: str) -> Iterator[TrialRecord]:
+        done = [one for one in self.rounds if role in one.told and role not in one.lost]
+        for case in self.cases:
+            turns = {one.number: one.timings.get((role, case.name), []) for one in done}
+            yield self._record(role, case, "step" if case.stage == "train" else "call", turns)
+        for case, measure, number in self._single_numbers():
+            found = {one.number: number(one.told[role]) for one in done}
+            turns = {key: [[1, value, value, value, []]] if value else [] for key, value in found.items()}
+            yield self._record(role, case, measure, turns)
+
+    def _single_numbers(self) -> Iterator[tuple[Case, str, Callable[[Mapping[str, Any]], float | None]]]:
+        """Cases that each process gives one number for: import, first steps, memory."""
+        yield self._case("import", "tensorflow"), "start", lambda told: told["import_s"]
+        for case in self.cases:
+            for name in first_step(case):
+                first = Case(name, "first", case.recipe, case.trainer, case.batch_size, self.threads)
+                yield first, "start", partial(_first_s, case.name)
+        yield self._case("memory", "process"), "memory", partial(_peak_bytes, len(self.cases))
+
+    def _case(self, stage: str, what: str) -> Case:
+        """A case that is of no model."""
+        return Case(case_name(stage, what), stage, what, "", 1, self.threads)
+
+    def _record(self, role: str, case: Case, measure: str, turns: Mapping[int, Sequence[Any]]) -> TrialRecord:
+        known = {number: [convert(turn, Timing) for turn in one] for number, one in turns.items() if one}
+        return TrialRecord(
+            case=case.name,
+            recipe=case.recipe,
+            dataset=self.dataset,
+            device=self.device,
+            threads=self.threads,
+            batch_size=case.batch_size,
+            trainer=case.trainer or None,
+            environment=role,
+            measure=measure,
+            rounds=tuple(known),
+            turns=tuple(map(tuple, known.values())),
+            values_s=() if measure == "memory" else round_timings([typical(one) for one in known.values()]),
+        )
+
+
+def _first_s(case: str, told: Mapping[str, Any]) -> float | None:
+    """The seconds of a case's first step, as its process told them."""
+    value: float | None = told["cases"].get(case, {}).get("first_s")
+    return value
+
+
+def _peak_bytes(cases: int, told: Mapping[str, Any]) -> float | None:
+    """The memory of a process that has prepared so many cases; ``None`` where it was asked for fewer."""
+    value: float = told["peak_bytes"]
+    return value if len(told["cases"]) >= cases else None
+
+
+def first_step(case: Case) -> list[str]:
+    """The name of the case that a training's first step is; none for what is no training."""
+    return [case_name("first", case.recipe, trainer=case.trainer)] if case.stage == "train" else []
+
+
+def node_identity() -> str:
+    """A digest that tells this very machine from others of its kind; it does not name it."""
+    parts = []
+    for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
+        try:
+            parts.append(Path(path).read_text(encoding="ascii").strip())
+        except OSError:
+            continue
+    return hashlib.sha256(" ".join(parts[:1] or ["unknown"]).encode()).hexdigest()[:16]
