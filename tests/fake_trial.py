@@ -6,8 +6,12 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from bench.data.datasets import Dataset
 from bench.host.process import WorkerError
 from bench.records.trials import BASE, HEAD, MARGINS
 from bench.trials.cases import known_cases
@@ -24,6 +28,8 @@ FIT, CALL, INFER = (
     for name in ("train[deep_mlp,trainer=fit]", "call[deep_mlp,batch=1]", "infer[deep_mlp,batch=1,threads=1]")
 )
 UNIT_S = {"train": 1e-3, "call": 5e-4, "predict": 0.04, "infer": 1e-5}
+IMAGES, LABELS = np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.uint8)
+DATASET = Dataset("digits", IMAGES, LABELS, IMAGES, LABELS, ("0",), "generated", "0")
 FACTS: Mapping[str, Any] = {
     "machine": MACHINE,
     "packages": PACKAGES,
@@ -121,16 +127,24 @@ class Process:
         self.machine.open -= 1
 
 
-def make_trial(*cases: Case, heads: int = 1, budget_s: float = 1e6, **options: Any) -> Trial:
+def make_trial(
+    *cases: Case,
+    heads: int = 1,
+    budget_s: float = 1e6,
+    variables: Mapping[str, str] = MappingProxyType({}),
+    **options: Any,
+) -> Trial:
     """A trial of environments that are never started."""
     roles = [BASE, HEAD, *(f"{HEAD} {number}" for number in range(2, heads + 1))]
     return Trial(
-        environments={role: Environment(f"tensorflow=={role}", Path("/nowhere")) for role in roles},
+        environments={
+            role: Environment(f"tensorflow=={role}", Path("/nowhere"), variables if role == HEAD else {})
+            for role in roles
+        },
         cases=list(cases),
         margins=MARGINS,
         facts=FACTS,
-        dataset="digits",
-        data_dir=None,
+        dataset=DATASET,
         device="cpu:1",
         threads=1,
         seed=1,

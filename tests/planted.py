@@ -1,6 +1,7 @@
 """Real trials with a known truth: equal environments, and regressions that are injected (`python -m tests.planted`).
 
-Each trial is a `duel` of an environment against itself, HEAD with the injection, and with the base's copy as control.
+Each trial is a `duel` of an environment against itself, each head with an injection, and with a copy of the base as
+control.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 from bench.errors import MEANINGS
+from bench.records.cases import INJECT
 from bench.records.record import RunReader
-from bench.records.trials import CONTROL, FOLDER, HEAD, OVERALL, START, TYPICAL, StoredTrial, trial_of
+from bench.records.trials import CONTROL, FOLDER, OVERALL, START, TYPICAL, StoredTrial, trial_of
 from bench.report.pages.selftest import rate_text
 from bench.stats.power import Rate
 from bench.stats.simultaneous import CANNOT_TELL, SAME, SLOWER
@@ -23,14 +25,15 @@ from bench.stats.simultaneous import CANNOT_TELL, SAME, SLOWER
 ROOT = Path(__file__).parent.parent
 WORD = "tensorflow-cpu==2.21.0"
 CASES = "train[deep_mlp,trainer=*],call[deep_mlp,batch=1],infer[deep_mlp,batch=1,threads=1]"
-FINDING = {"slow": TYPICAL, "stall": OVERALL, "tail": OVERALL}
-"""By which finding an injection has to be called."""
+FINDING = {"slow": TYPICAL, "stall": OVERALL, "tail": OVERALL, "labels": ""}
+"""By which finding on times an injection has to be called."""
 
 
 def measure(options: argparse.Namespace) -> None:
     """Measure further trials, until there are as many as were asked for; one that fails early leaves no file."""
     for number in range(len(list(options.results.glob(f"raw/*/{FOLDER}/*.json"))), options.trials):
-        words = [WORD, WORD, "--control", f"--inject={options.injection}", f"--cases={options.cases}"]
+        heads = [f"{WORD} {INJECT}={injection}" for injection in options.injections]
+        words = [WORD, *heads, "--control", f"--cases={options.cases}"]
         words += [f"--budget={options.budget}", f"--results={options.results}"]
         status = subprocess.run(
             [sys.executable, "-m", "bench", "duel", *words], cwd=ROOT, stdout=subprocess.DEVNULL, check=False
@@ -61,8 +64,11 @@ def tell(trials: list[StoredTrial]) -> str:
         f"controls, {finding}: {settled[finding, True]} of {settled[finding, True] + settled[finding, False]} settled"
         for finding in (TYPICAL, OVERALL, START)
     ]
-    for kind in dict.fromkeys(one.options.injection for one in trials):
-        rows = [row for one in trials if one.options.injection == kind for row in one.rows if row.environment == HEAD]
+    injected = [
+        (one, head.variables[INJECT], head.role) for one in trials for head in one.heads if INJECT in head.variables
+    ]
+    for kind in dict.fromkeys(kind for _, kind, _ in injected):
+        rows = [row for one, this, role in injected if this == kind for row in one.rows if row.environment == role]
         for case in dict.fromkeys(row.case for row in rows):
             for finding in (TYPICAL, OVERALL):
                 some = [row for row in rows if (row.case, row.finding) == (case, finding)]
@@ -80,7 +86,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
     parser.add_argument("results", type=Path, metavar="DIR", help="where the trials are stored, and added to")
     parser.add_argument("--trials", type=int, default=0, help="so many in all (default: tell of those that there are)")
-    parser.add_argument("--inject", dest="injection", default="slow:5%")
+    parser.add_argument("--inject", dest="injections", nargs="+", default=["slow:5%"])
     parser.add_argument("--cases", default=CASES)
     parser.add_argument("--budget", default="4m", help="of each trial (default: %(default)s)")
     options = parser.parse_args()

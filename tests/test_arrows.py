@@ -16,6 +16,7 @@ FRAMEWORKS = {
     *("ai_edge_litert", "openvino", "joblib"),
 }
 WORKERS = (
+    "bench.trials.worker",
     "bench.trials.duels.worker",
     "bench.trials.releases.probe",
     "bench.commands.trainers.worker",

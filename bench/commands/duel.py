@@ -49,7 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser, "dataset", "data-dir")
     parser.add_argument("--device", default="cpu:1", help="cpu:N (N threads) (default: cpu:1)")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
-    parser.add_argument("--inject", dest="injection", default="", help=argparse.SUPPRESS)  # HEAD made worse
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -65,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     progress, started_at = Progress(sys.stdout), datetime.now(timezone.utc)
     trial = make_trial(arguments, started_at, progress)
-    label = f"{trial.dataset}-{trial.device.replace(':', '')}-duel"
+    label = f"{trial.dataset.name}-{trial.device.replace(':', '')}-duel"
     path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
     writer = RunWriter(arguments.resume.absolute() if arguments.resume else path, progress)
     progress.done(f"each finished round is saved to {short(writer.path)}; --resume adds rounds to it")
@@ -114,13 +113,11 @@ def make_trial(arguments: argparse.Namespace, started_at: datetime, progress: Pr
         cases=cases,
         margins=margins,
         facts=facts,
-        dataset=dataset.name,
-        data_dir=arguments.data_dir,
+        dataset=dataset,
         device=device.name,
         threads=device.threads,
         seed=select_seed(arguments.seed, before),
         budget_s=budget_s,
-        injection=arguments.injection,
         before=before,
     )
 

@@ -10,6 +10,8 @@ BATCH_SIZES = (1, 32, 1000)
 """Images per call in latency rows: one at a time, some, in bulk."""
 DEFAULT_BACKEND = "tensorflow"
 """What Keras computes with, unless a run says otherwise."""
+INJECT = "DENSEBENCH_INJECT"
+"""Environment variable that makes all cases of an environment worse (see `bench.trials.injections`)."""
 SCIKIT_LEARN = "scikit-learn"
 """The trainer of scikit-learn's models, whatever trains the networks."""
 

@@ -566,7 +566,6 @@ class TrialOptions(Part, frozen=True, kw_only=True):
         margins: kind of finding to the largest difference that counts as the same (0.03 is 3 %).
         counts: case to the steps or calls of each turn.
         seeds: those of the short trainings.
-        injection: what was added to HEAD; empty for nothing.
         node: identity of the machine itself, hashed.
         cpus: numbers of the CPUs that it could use; empty where the system does not tell.
         nice: its niceness; 0 unless it was started at another priority.
@@ -579,7 +578,6 @@ class TrialOptions(Part, frozen=True, kw_only=True):
     counts: Mapping[Name, Count]
     seed: Integer
     seeds: tuple[Integer, ...] = ()
-    injection: Text = ""
     budget_s: Elapsed = 0.0
     node: Text = ""
     cpus: tuple[Size, ...] = ()

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bench.data.stored import store
 from bench.errors import DensebenchError
 from bench.files import public_word
 from bench.formats import format_counted, format_duration
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.host.resources import free_memory_bytes
+from bench.records.cases import INJECT
 from bench.records.schema import EnvironmentFacts, Survey, convert
-from bench.records.trials import BASE, HEAD, MEMORY, START, Row, StoredTrial
+from bench.records.trials import BASE, MEMORY, START, Row, StoredTrial
 from bench.stats.simultaneous import LOOKS
 from bench.trials.identity import check_identity
 from bench.trials.rounds import SIDE_BY_SIDE, Process, Round, measure_round
@@ -37,6 +39,8 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "LD_L
 """Environment variables that a measured process gets, beside those that its environment asks for."""
 PROCESS_BYTES = 1_200_000_000
 """Memory of a process with all its cases, about."""
+DATA = "data"
+"""Folder of the data set, beside those of the environments."""
 LOST_IN_A_ROW = 2
 """Rounds that an environment may lose one after the other before it is given up."""
 
@@ -75,6 +79,7 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> 
     start_s = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         trial.folder = Path(folder)
+        store(trial.dataset, trial.folder / DATA)
         survey_all(trial, progress)
         if trial.before:
             check_same(trial, trial.before)
@@ -155,7 +160,6 @@ def check_same(trial: Trial, before: StoredTrial) -> None:
         "machine": (old.node, new.node),
         "CPUs": (old.cpus, new.cpus),
         "priority": (old.nice, new.nice),
-        "injection": (old.injection, new.injection),
         "seed": (old.seed, trial.seed),
         "cases": (sorted(before.run.metadata.cases_planned), sorted(case.name for case in trial.cases)),
         "data": (before.run.metadata.dataset_sha256, trial.facts["dataset_sha256"]),
@@ -195,7 +199,9 @@ def survey_all(trial: Trial, progress: Progress) -> None:
         recipe: {(facts.surveys[recipe].graph, facts.packages.get("onnxruntime")) for facts in trial.surveyed.values()}
         for recipe in dict.fromkeys(case.recipe for case in trial.cases)
     }
-    provable = [] if trial.injection else [case for case in trial.cases if case.stage == "infer"]
+    provable = [case for case in trial.cases if case.stage == "infer"]
+    if any(INJECT in environment.variables for environment in trial.environments.values()):
+        provable = []
     trial.same_graph = [case for case in provable if len(graphs[case.recipe]) == 1]
     trial.cases = [case for case in trial.cases if case not in trial.same_graph]
     runtimes = {facts.packages.get("onnxruntime") for facts in trial.surveyed.values()}
@@ -256,7 +262,6 @@ def _measure(trial: Trial) -> list[Round]:
             [base, *heads[place : place + at_once]],
             trial.open_cases,
             trial.counts,
-            trial.units_s,
             start=lambda role, seed, core: _start(trial, role, seed, core),
             seed=trial.seed,
             together=[case.name for case in trial.together],
@@ -271,8 +276,7 @@ def _start(trial: Trial, role: str, seed: int, core: int, *, survey: bool = Fals
     folder.mkdir(exist_ok=True)
     asked = WorkerRequest(
         cases=[asdict(case) for case in trial.open_cases],
-        dataset=trial.dataset,
-        data_dir=str(trial.data_dir.absolute()) if trial.data_dir else None,
+        dataset=str(trial.folder / DATA),
         device=trial.device,
         folder=str(folder),
         seed=seed,
@@ -280,7 +284,6 @@ def _start(trial: Trial, role: str, seed: int, core: int, *, survey: bool = Fals
         if role == BASE and trial.together
         else {},
         survey=survey,
-        injection=trial.injection if role == HEAD else "",
         variables=list(environment.variables),
     )
     command = [str(environment.python), "-m", "bench.trials.worker", asked.to_json()]

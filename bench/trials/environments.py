@@ -27,6 +27,7 @@ from packaging.version import Version
 from bench.errors import DensebenchError
 from bench.files import ROOT
 from bench.host.process import run_to_end, side_environment
+from bench.trials.injections import injection_of
 
 Run = Callable[[Sequence[str]], str]
 """Runs a command that looks up or makes an environment; its standard output."""
@@ -300,6 +301,7 @@ def _parse(word: str) -> _Word:
             bases.append((kind, token))
         else:
             requirements.append(_requirement(token, word))
+    injection_of(variables)
     _refuse_relatives(requirements, word)
     if requirements:
         bases.insert(0, ("requirements", ""))

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.data.datasets import Dataset
+    from bench.trials.injections import Injection
 
 TRAIN_IMAGES = 6_400
 """Images of each short training."""
 EPOCHS = 2
 
 
-def survey(recipes: Sequence[str], dataset: Dataset, seeds: Sequence[int], folder: Path) -> dict[str, Any]:
+def survey(
+    recipes: Sequence[str], dataset: Dataset, seeds: Sequence[int], folder: Path, injection: Injection
+) -> dict[str, Any]:
     """For each recipe what it trains to, and its exported graph, which is written into `folder`.
 
     Args:
@@ -34,15 +37,18 @@ def survey(recipes: Sequence[str], dataset: Dataset, seeds: Sequence[int], folde
         dataset: trained on in part, and scored in whole.
         seeds: one short training by `fit` from each.
         folder: where ``RECIPE.onnx`` of the first seed's model is written.
+        injection: may change labels that are trained on.
     """
-    return {name: _survey_one(name, dataset, seeds, folder) for name in recipes}
+    return {name: _survey_one(name, dataset, seeds, folder, injection) for name in recipes}
 
 
-def _survey_one(name: str, dataset: Dataset, seeds: Sequence[int], folder: Path) -> dict[str, Any]:
+def _survey_one(
+    name: str, dataset: Dataset, seeds: Sequence[int], folder: Path, injection: Injection
+) -> dict[str, Any]:
     recipe = RECIPES[name]
     count = min(TRAIN_IMAGES, len(dataset.train_labels))
     images, labels = scale(dataset.train_images[:count]), dataset.train_labels[:count].astype(np.int64)
-    split = Split(images, labels, images[:0], labels[:0])
+    split = Split(images, injection.labels(labels, seeds[0]), images[:0], labels[:0])
     training = replace(recipe.training, epochs=EPOCHS, validate_each_epoch=False, early_stopping=None)
     test_images, test_labels = scale(dataset.test_images), dataset.test_labels.astype(np.int64)
     found: dict[str, Any] = {"accuracies": [], "weights": [], "answers": []}

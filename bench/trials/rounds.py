@@ -71,7 +71,6 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
     roles: Sequence[str],
     cases: Sequence[Case],
     counts: dict[str, int],
-    units_s: dict[str, float],
     *,
     start: Start,
     seed: int,
@@ -85,7 +84,6 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
         cases: what each process measures.
         counts: case to the steps or calls of a turn; what is not known yet is found out from the first environment that
             has it, and added.
-        units_s: likewise to the seconds of a step or call.
         start: starts a process.
         seed: of the trial; each round has its own models and orders, which all environments share.
         together: cases of exported models that the base's process takes all turns of, each environment's own model: on
@@ -93,9 +91,9 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
     """
     found, source = Round(number), random.Random(f"{seed} {number}")
     with _processes(source.sample(list(roles), len(roles)), start, seed + number, found) as processes:
-        work = _Work(processes, counts, units_s, found)
+        work = _Work(processes, counts, found)
         for case in cases:
-            if case.name not in units_s:
+            if case.name not in counts:
                 work.calibrate(case, roles)
         for turn in range(TURNS):
             for case in cases:
@@ -144,7 +142,6 @@ class _Work:
 
     processes: Mapping[str, Process]
     counts: dict[str, int]
-    units_s: dict[str, float]
     found: Round
 
     def calibrate(self, case: Case, roles: Sequence[str]) -> None:
@@ -153,7 +150,7 @@ class _Work:
         if role is None:
             return
         few = STEPS.get(case.stage, 1)
-        request = {"do": "turn", "case": case.name, "count": few, "number": 0, "unit_s": 0.0}
+        request = {"do": "turn", "case": case.name, "count": few, "number": 0}
         try:
             for _ in range(CALIBRATIONS):
                 answer = self.processes[role].ask(request)
@@ -161,9 +158,8 @@ class _Work:
             self.found.lost[role] = str(error)
             return
         if "timing" in answer:
-            unit_s = self.units_s[case.name] = float(answer["timing"][4][MIDDLE])
-            fitting = min(max(round(TURN_S / unit_s), 1), MOST_CALLS)
-            self.counts.setdefault(case.name, STEPS.get(case.stage, fitting))
+            fitting = min(max(round(TURN_S / float(answer["timing"][4][MIDDLE])), 1), MOST_CALLS)
+            self.counts[case.name] = STEPS.get(case.stage, fitting)
 
     def take_turn(self, case: Case, role: str, turn: int, *, host: str) -> None:
         """A turn of a role's case, in the process of the role `host`."""
@@ -173,7 +169,7 @@ class _Work:
         if host != role:
             request["model_of"] = role
         try:
-            answer = self.processes[host].ask({**request, "unit_s": self.units_s[case.name]})
+            answer = self.processes[host].ask(request)
         except WorkerError as error:
             self.found.lost[host] = str(error)
             return

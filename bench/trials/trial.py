@@ -19,6 +19,7 @@ from bench.records.schema import EnvironmentFacts, Timing, TrialOptions, TrialRe
 from bench.records.trials import Row, StoredTrial, judge_records, typical
 
 if TYPE_CHECKING:
+    from bench.data.datasets import Dataset
     from bench.records.run_file import Content
     from bench.trials.environments import Environment
     from bench.trials.rounds import Round
@@ -36,9 +37,9 @@ class Trial:
         cases: what is measured; those whose graphs are equal are in `same_graph` instead.
         margins: kind of finding to the largest difference that counts as the same.
         facts: what is known of the run (as `make_metadata` takes it), without the trial's own part.
+        dataset: what is trained on and asked about.
         device: as `parse_device` takes it.
         seed: of models, orders and turns.
-        injection: what is added to HEAD's steps and calls.
         rounds: those that are done.
         surveyed: role to what its environment is.
         same_graph: cases that were not timed, since the graphs and the runtime are equal.
@@ -46,6 +47,7 @@ class Trial:
         counts: case to the steps or calls of a turn.
         open_roles: the environments that are measured in the next round, the base first (see `narrow`).
         open_cases: likewise the cases.
+        folder: where the data and the exported models lie.
         before: a stored trial that rounds are added to.
         lock: a file descriptor that the measured processes inherit.
         load_before: load average of the minute before the trial.
@@ -55,19 +57,16 @@ class Trial:
     cases: list[Case]
     margins: Mapping[str, float]
     facts: Mapping[str, Any]
-    dataset: str
-    data_dir: Path | None
+    dataset: Dataset
     device: str
     threads: int
     seed: int
     budget_s: float
-    injection: str = ""
     rounds: list[Round] = field(default_factory=list)
     surveyed: dict[str, EnvironmentFacts] = field(default_factory=dict)
     same_graph: list[Case] = field(default_factory=list)
     together: list[Case] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    units_s: dict[str, float] = field(default_factory=dict)
     open_roles: list[str] = field(default_factory=list)
     open_cases: list[Case] = field(default_factory=list)
     folder: Path = Path()
@@ -107,7 +106,6 @@ class Trial:
             counts=dict(self.counts),
             seed=self.seed,
             seeds=SURVEY_SEEDS,
-            injection=self.injection,
             budget_s=self.budget_s,
             node=node_identity(),
             cpus=tuple(own_cpus()),
@@ -162,7 +160,7 @@ class Trial:
         return TrialRecord(
             case=case.name,
             recipe=case.recipe,
-            dataset=self.dataset,
+            dataset=self.dataset.name,
             device=self.device,
             threads=self.threads,
             batch_size=case.batch_size,

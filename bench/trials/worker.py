@@ -38,23 +38,21 @@ class WorkerRequest:
 
     Attributes:
         cases: the fields of each `Case`.
+        dataset: the folder of the stored data set.
         folder: where the exported models of this environment lie.
         others: role to the folder of another environment's exported models, of which this process takes turns, too.
         seed: of models and orders of images.
         survey: prepare nothing, and tell what the environment is, trains and exports, when asked.
-        injection: what is added to each step or call, as `workloads.delays` takes it; empty for nothing.
         variables: names of the environment variables that are told.
     """
 
     cases: Sequence[Mapping[str, Any]]
     dataset: str
-    data_dir: str | None
     device: str
     folder: str
     seed: int
     others: Mapping[str, str] = field(default_factory=dict)
     survey: bool = False
-    injection: str = ""
     variables: Sequence[str] = ()
 
     def to_json(self) -> str:
@@ -84,12 +82,13 @@ class EnvironmentWorker:
 
     def _prepare(self) -> Answer:
         """Prepare all cases: per case its first step's seconds, or why it is not there; and the memory that it took."""
-        from bench.data.datasets import load_dataset
-        from bench.trials.workloads import FEW, delays, prepare
+        from bench.data.stored import open_stored
+        from bench.trials.injections import unchanged
+        from bench.trials.workloads import FEW, prepare
 
-        dataset = load_dataset(self._asked.dataset, Path(self._asked.data_dir) if self._asked.data_dir else None)
+        dataset = open_stored(Path(self._asked.dataset))
         told: dict[str, Any] = {}
-        unchanged = delays("", 0.0, 0)
+        gc.freeze()  # or the garbage of all of TensorFlow is collected before each turn, 0.2 s long
         cases = [Case(**fields) for fields in self._asked.cases]
         for case in cases:
             try:
@@ -108,18 +107,19 @@ class EnvironmentWorker:
                     workload = prepare(case, dataset, self._asked.seed, Path(folder), self._stack)
                     workload.turn(FEW, unchanged)
                     self._workloads[_of(case.name, role)] = workload
-        gc.freeze()  # or each turn would collect the garbage of all of TensorFlow first, 0.2 s long
+        gc.freeze()
         return {"cases": told, "peak_bytes": peak_bytes}
 
-    def turn(self, case: str, count: int, number: int, unit_s: float, model_of: str | None = None) -> Answer:
+    def turn(self, case: str, count: int, number: int, model_of: str | None = None) -> Answer:
         """One turn of so many steps or calls, summarized: count, mean, extremes and quantiles, in seconds.
 
         It is of this environment's own model unless `model_of` names the role of another one.
         """
-        from bench.trials.workloads import delays, quantiles
+        from bench.trials.injections import injection_of
+        from bench.trials.workloads import quantiles
 
         workload = self._workloads[case if model_of is None else _of(case, model_of)]
-        turn = workload.turn(count, delays(self._asked.injection, unit_s, number))
+        turn = workload.turn(count, injection_of(os.environ).lengthening(number, count))
         values = turn.values_s
         numbers = [turn.mean_s, min(values), max(values)]
         shown = [round(value, DIGITS) for value in quantiles(values, QUANTILES)]
@@ -127,12 +127,13 @@ class EnvironmentWorker:
 
     def survey(self, recipes: Sequence[str], seeds: Sequence[int]) -> Answer:
         """What this environment is, what it trains to and what it exports."""
-        from bench.data.datasets import load_dataset
+        from bench.data.stored import open_stored
         from bench.trials.identity import describe_process
+        from bench.trials.injections import injection_of
         from bench.trials.proofs import survey
 
-        dataset = load_dataset(self._asked.dataset, Path(self._asked.data_dir) if self._asked.data_dir else None)
-        found = survey(recipes, dataset, seeds, Path(self._asked.folder))
+        dataset = open_stored(Path(self._asked.dataset))
+        found = survey(recipes, dataset, seeds, Path(self._asked.folder), injection_of(os.environ))
         return {"identity": describe_process(variables=self._asked.variables), "recipes": found}
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from bench.training.compiled_fit import CompiledFit
 from bench.training.describe import CannotCompile
 from bench.training.keras_fit import targets
 from bench.training.keras_model import build_model
+from bench.trials.injections import Lengthening, unchanged
 from models import RECIPES
 
 if TYPE_CHECKING:
@@ -54,10 +56,6 @@ class Turn:
     mean_s: float
 
 
-Delay = Callable[[int], float]
-"""Seconds that are added after a step or call, by its number: an injected regression; 0 without one."""
-
-
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A case that is warm.
@@ -67,7 +65,7 @@ class Workload:
         first_s: seconds of the very first step or call, with tracing and compilation.
     """
 
-    turn: Callable[[int, Delay], Turn]
+    turn: Callable[[int, Lengthening], Turn]
     first_s: float
 
 
@@ -111,28 +109,28 @@ def _fit(recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
     images, labels = _training_data(recipe, dataset)
     arrays = tf.constant(images), tf.constant(targets(labels, recipe.training.loss))
     ends_s: list[float] = []
-    delay: list[Delay] = [lambda _number: 0.0]
+    """Of the steps, after the beginning of the first."""
+    lengthening: list[Lengthening] = [unchanged]
 
     class Clock(tf.keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow ships no types
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            _wait(delay[0](batch))
+            _lengthen(ends_s[-1], lengthening[0](batch))
             ends_s.append(time.perf_counter())
 
-    def run(steps: int) -> tuple[float, float]:
+    def run(steps: int) -> float:
         batches = _batches(tf, arrays, steps, recipe.training.batch_size)
-        ends_s.clear()
         with no_garbage_collection():
-            start_s = time.perf_counter()
+            ends_s[:] = [time.perf_counter()]
             model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[Clock()])
-            return start_s, time.perf_counter()
+            return time.perf_counter() - ends_s[0]
 
-    def turn(steps: int, injected: Delay) -> Turn:
-        delay[0] = injected
-        start_s, end_s = run(steps)
-        return Turn(np.diff(ends_s).tolist(), (end_s - start_s) / steps)
+    def turn(steps: int, injected: Lengthening) -> Turn:
+        lengthening[0] = injected
+        epoch_s = run(steps)
+        return Turn(np.diff(ends_s[1:]).tolist(), epoch_s / steps)
 
-    start_s, _ = run(FEW)
-    return Workload(turn, ends_s[0] - start_s)
+    run(FEW)
+    return Workload(turn, ends_s[1] - ends_s[0])
 
 
 def _batches(tf: Any, arrays: Sequence[Any], steps: int, size: int) -> Any:
@@ -166,10 +164,11 @@ def _compiled(recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
     take(CHUNK)
     first_s = time.perf_counter() - start_s
 
-    def turn(steps: int, injected: Delay) -> Turn:
-        timed = _time_calls(
-            lambda: take(CHUNK), max(1, steps // CHUNK), lambda number: CHUNK * injected(number * CHUNK)
-        )
+    def turn(steps: int, injected: Lengthening) -> Turn:
+        def of_chunk(number: int) -> float:
+            return sum(injected(number * CHUNK + step) for step in range(CHUNK)) / CHUNK
+
+        timed = _time_calls(lambda: take(CHUNK), max(1, steps // CHUNK), of_chunk)
         return Turn([value_s / CHUNK for value_s in timed.values_s], timed.mean_s / CHUNK)
 
     return Workload(turn, first_s)
@@ -209,45 +208,42 @@ def _calls(call: Callable[[], object]) -> Workload:
     return Workload(lambda count, injected: _time_calls(call, count, injected), first_s)
 
 
-def _time_calls(call: Callable[[], object], count: int, injected: Delay) -> Turn:
+def _time_calls(call: Callable[[], object], count: int, injected: Lengthening) -> Turn:
     """Each of `count` calls by itself."""
     values_s = []
     with no_garbage_collection():
         begin_s = time.perf_counter()
         for number in range(count):
+            share = injected(number)
             start_s = time.perf_counter()
             call()
-            _wait(injected(number))
+            _lengthen(start_s, share)
             values_s.append(time.perf_counter() - start_s)
         return Turn(values_s, (time.perf_counter() - begin_s) / count)
 
 
-def _wait(seconds: float) -> None:
-    """Keep the core busy for a while."""
-    if seconds <= 0:
+def _lengthen(start_s: float, share: float, cost_s: float | None = None) -> None:
+    """Keep the core busy for a share of the time since `start_s`; what doing so costs by itself is part of it."""
+    if share <= 0:
         return
-    end_s = time.perf_counter() + seconds
+    now_s = time.perf_counter()
+    end_s = now_s + share * (now_s - start_s) - (_cost_s() if cost_s is None else cost_s)
     while time.perf_counter() < end_s:
         pass
 
 
-def delays(injection: str, unit_s: float, turn: int) -> Delay:
-    """What an injected regression adds to each step or call of a turn.
-
-    Args:
-        injection: nothing, or ``slow:5%`` (each takes 5 % longer), ``stall:20%`` (in each third turn all take three
-            times as much longer, so that the mean is 20 % longer), ``tail:10%`` (each fiftieth takes 50 times as much
-            longer).
-        unit_s: what a step or call takes without it.
-        turn: number of the turn.
-    """
-    kind, _, percent = injection.partition(":")
-    extra_s = unit_s * float(percent.rstrip("%") or 0) / 100
-    if kind == "stall":
-        return lambda _number: 3 * extra_s if turn % 3 == 0 else 0.0
-    if kind == "tail":
-        return lambda number: 50 * extra_s if number % 50 == 25 else 0.0  # noqa: PLR2004  the middle of fifty
-    return lambda _number: extra_s
+@cache
+def _cost_s() -> float:
+    """Seconds by which a call of `_lengthen` that lengthens by next to nothing takes longer than one that does not."""
+    costs_s = []
+    for share in (0.0, 1e-9):
+        values_s = []
+        for _ in range(2000):
+            start_s = time.perf_counter()
+            _lengthen(start_s, share, 0.0)
+            values_s.append(time.perf_counter() - start_s)
+        costs_s.append(sorted(values_s)[len(values_s) // 2])
+    return costs_s[1] - costs_s[0]
 
 
 def quantiles(values: Sequence[float], count: int) -> Iterator[float]:

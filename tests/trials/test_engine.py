@@ -13,6 +13,7 @@ import pytest
 
 from bench.errors import DensebenchError
 from bench.progress import Progress
+from bench.records.cases import INJECT
 from bench.records.record import read_run
 from bench.records.run_file import encode_run
 from bench.records.trials import BASE, HEAD, MEMORY, OVERALL, START, TYPICAL, Row, StoredTrial, trial_of
@@ -154,7 +155,7 @@ def test_equal_graphs_are_proved_and_not_timed(monkeypatch: pytest.MonkeyPatch) 
     assert other.same_graph == []
     assert words(other)[INFER.name, TYPICAL] == "same"
     assert other.together == [INFER], "different graphs on one runtime"
-    planted = make_trial(FIT, INFER, budget_s=0.0, injection="slow:5%")
+    planted = make_trial(FIT, INFER, budget_s=0.0, variables={INJECT: "slow:5%"})
     run(planted, Machine(), monkeypatch)
     assert planted.same_graph == [], "what is injected is in no graph"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_counted, format_duration
+from bench.records.cases import INJECT
 from bench.records.trials import CONTROL, MEMORY, OVERALL, START, TYPICAL
 from bench.report.markdown import escape, markdown_table
 from bench.stats.accuracy import IDENTICAL
@@ -114,8 +115,11 @@ def notices(trial: StoredTrial) -> list[str]:
         lines.append(f"The machine was busy before: a load of {trial.options.load_1min_before:.1f}.")
     if trial.options.nice > 0:
         lines.append(f"Measured at low priority (nice {trial.options.nice}): whatever else runs goes first.")
-    if trial.options.injection:
-        lines.append(f"**Injected into HEAD: {trial.options.injection}.** This is a test of the trial, not of HEAD.")
+    lines += [
+        f"**Injected into {one.role}: {one.variables[INJECT]}.** This is a test of the trial, not of {one.role}."
+        for one in trial.heads
+        if INJECT in one.variables
+    ]
     if not trial.run.complete:
         lines.append("**This trial was stopped before its end.**")
     lines += [
