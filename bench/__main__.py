@@ -43,9 +43,6 @@ COMMANDS: dict[str, Command] = {
         "every runtime that can answer with a model (15 minutes; --quick: 2)",
         "bench.commands.runtimes.command",
     ),
-    "versions": Command(
-        "measure", "the suite on each release of TensorFlow (an hour; 20 GB of disk)", "bench.commands.releases"
-    ),
     "reproduce": Command(
         "measure",
         "the tutorials' recipes, their figures against ours (20 minutes; --quick: 2)",
@@ -55,6 +52,9 @@ COMMANDS: dict[str, Command] = {
         "judge",
         "environments against each other: slower, faster, same (--budget: 8 minutes)",
         "bench.commands.duel",
+    ),
+    "releases": Command(
+        "judge", "what changed from release to release (--budget: 45 minutes; 20 GB of disk)", "bench.commands.releases"
     ),
     "bisect": Command(
         "judge", "the TensorFlow release in which a case changed (4 duels: 20 minutes)", "bench.commands.bisect"

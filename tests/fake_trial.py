@@ -69,7 +69,7 @@ class Machine:
     started: list[str] = field(default_factory=list)
     open: int = 0
 
-    def start(self, trial: Trial, role: str, seed: int, _core: int, **_options: Any) -> Process:
+    def start(self, trial: Trial, _group: Any, role: str, seed: int, _core: int, **_options: Any) -> Process:
         """A process of an environment."""
         self.started.append(role)
         self.open += 1

@@ -48,7 +48,7 @@ CASE = "--cases=infer[single_dense,batch=1,threads=1] --dataset=digits"
 ROUNDS = "--cases=train[single_dense,trainer=compiled] --dataset=digits"
 DUELS = f"{CASE} --inject=none --duels=2 --budget=16s --total=60s"
 RUNTIMES = "--quick --dataset=digits --device=cpu:1 --models=deep_mlp --runtimes='ONNX Runtime,NumPy' --rounds=2"
-RELEASES = f"--dataset=digits --releases=2.19,2.21 --trainers=compiled --probes=1 --options='{QUICK}'"
+RELEASES = "--cases=train[single_dense,trainer=compiled] --dataset=digits --releases=2.20,2.21 --budget=60s"
 SEARCH = "--dataset=digits --good=2.19 --bad=2.21 --case=train[deep_mlp,trainer=compiled] --budget=30s"
 PYTHON = shlex.quote(sys.executable)
 COMMANDS = {
@@ -59,7 +59,7 @@ COMMANDS = {
     "reproduce": Command("-m bench reproduce t4_mnist_64_32 t4_fashion_first --quick --seeds=1", 16, resume="nothing"),
     "devices": Command(f"-m bench devices --device=cpu:1 -- {QUICK}", 11),
     "trainers": Command("-m bench trainers --blocks=2", 130),
-    "versions": Command(f"-m bench versions {RELEASES}", 300, needs=("tf219", "tf221")),
+    "releases": Command(f"-m bench releases {RELEASES}", 90, (0, 1, 2), "file"),
     "bisect": Command(f"-m bench bisect {SEARCH}", 200, (0, 2), needs=("tf219", "tf220", "tf221")),
 }
 WHOLE = "undisturbed"

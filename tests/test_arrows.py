@@ -18,7 +18,6 @@ FRAMEWORKS = {
 WORKERS = (
     "bench.trials.worker",
     "bench.trials.duels.worker",
-    "bench.trials.releases.probe",
     "bench.commands.trainers.worker",
     "bench.commands.runtimes.prepare",
     "bench.commands.runtimes.worker",

@@ -31,8 +31,8 @@ from bench.trials.duels.arena import ProcessArena
 from bench.trials.duels.cases import select_cases
 from bench.trials.duels.duel import fight_alone
 from bench.trials.duels.metadata import duel_metadata
+from bench.trials.duels.search import search
 from bench.trials.duels.sides import find_side, missing_environments
-from bench.trials.releases.search import search
 
 if TYPE_CHECKING:
     from bench.host.devices import Device

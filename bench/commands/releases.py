@@ -1,146 +1,105 @@
-"""`python -m bench versions`: the suite and probes on each release of TensorFlow, and the table across them."""
+"""`python -m bench releases`: what changed from one release of TensorFlow to the next, in interleaved rounds."""
 
 from __future__ import annotations
 
-import random
-import shlex
+import re
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.arguments import add_common, duration_s, names, words_of
-from bench.data.datasets import load_dataset
-from bench.errors import ALARM, FAILED, FINE, DensebenchError
-from bench.host.devices import Device, parse_device
-from bench.host.machine import machine_name
-from bench.host.metadata import collect_metadata
-from bench.host.process import run_to_end, side_environment
-from bench.host.resources import say_needs
-from bench.progress import Progress, kept_on_interrupt
+from bench.commands.arguments import words_of
+from bench.commands.judging import (
+    Measured,
+    Wanted,
+    add_trial_options,
+    exit_status,
+    make_trial,
+    measure,
+    read_trial,
+)
+from bench.errors import ALARM, FAILED, UNTOLD, DensebenchError
+from bench.files import short
+from bench.locks.make import make
+from bench.progress import Progress
 from bench.records.known_releases import Release, find_release, known_releases
-from bench.records.record import RunFileError, RunReader, read_run
-from bench.records.releases import FOLDER, read_attempts, select_attempts, with_release
-from bench.records.run_file import DEFAULT_RESULTS, RunSeries, reserve_run_path, run_path
-from bench.records.schema import make_metadata
+from bench.records.record import RunFileError, RunReader
+from bench.records.releases import FOLDER, ReleaseTrials, choose_pair, group, plan_pairs, steps
+from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of
 from bench.report.own_pages import refresh_pages
-from bench.report.pages.releases import versions_page
-from bench.training import KERAS_TRAINERS
-from bench.trials.duels.sides import find_side, missing_environments
-from bench.trials.releases.probe import PROBE, ProbeRequest
+from bench.report.pages.releases import pair_page, releases_page
+from bench.report.pages.trials import counts
+from bench.trials.environments import newest_version
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from bench.records.run_file import Content
-    from bench.records.schema import Metadata
-
-MEMORY_BYTES = 1_500_000_000
-"""Of one run of the suite."""
-RUN_TIMEOUT = "1h"
-DEFAULT_PROBES = 5
-PROBES_HELP = "fresh processes per release that time the import, the first epoch, memory, predict and calls"
+CASES = "*[deep_mlp,*,*[dropout_mlp,*"
+NEWEST = "newest"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     known = ", ".join(release.name for release in known_releases())
+    parser.add_argument(
+        "more", metavar="WORD", nargs="*", help="what else follows the newest release: tensorflow-cpu==2.22.0rc0, …"
+    )
     parser.add_argument("--releases", help=f"with commas between (default: all: {known})")
-    parser.add_argument("--trainers", default=",".join(KERAS_TRAINERS), help="default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=1, help="runs per release and trainer (default: %(default)s)")
-    parser.add_argument("--probes", type=int, default=DEFAULT_PROBES, help=f"{PROBES_HELP} (default: %(default)s)")
-    parser.add_argument("--options", default="", help="of the suite: '--models deep_mlp --seeds 2'")
-    add_common(parser, "device", "dataset", "data-dir")
-    parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
-    parser.add_argument("--time-limit", default=RUN_TIMEOUT, help="after which a run is ended (default: %(default)s)")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One run of the suite, or one probe.
-
-    Attributes:
-        what: the trainer of the suite, or `PROBE`.
-    """
-
-    release: Release
-    what: str
+    add_trial_options(parser, cases="those of deep_mlp and dropout_mlp", budget="45m")
+    resume = "add rounds to a stored trial (default: the newest)"
+    parser.add_argument("--resume", nargs="?", const=NEWEST, metavar="FILE", help=resume)
+    add = "measure only this beside the oldest and the newest stored release"
+    parser.add_argument("--add", metavar="WORD", help=add)
+    parser.add_argument("--from", dest="first", metavar="RELEASE", help="what the stored rounds say of two releases")
+    parser.add_argument("--to", dest="last", metavar="RELEASE", help="the other one")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run every release, store each run, and print the page.
+    """Measure, save after each round, and print what changed; or tell what is stored of a pair.
 
     Returns:
-        `ALARM` where a row is INVALID; else `FAILED` where some release did not run to its end or could not be
-        stored in its place, and `FINE` otherwise.
+        `UNTOLD` where the control differs from the base; else `ALARM` where something got worse from one release to
+        the next; else `FAILED` where an environment could not be measured to the end or the run could not be stored in
+        its place; `UNTOLD` where a finding on steps or calls is open; `FINE` otherwise.
 
     Raises:
-        DensebenchError: an option is wrong.
+        DensebenchError: an option is wrong, or an environment or the data cannot be had.
     """
-    device, timeout_s = parse_device(arguments.device), duration_s(arguments.time_limit, "--time-limit")
-    load_dataset(arguments.dataset, arguments.data_dir)
-    releases = select_releases(arguments.releases)
-    jobs = plan_jobs(releases, names(arguments.trainers, KERAS_TRAINERS, "trainer"), arguments.rounds)
-    jobs += plan_jobs(releases, [PROBE], arguments.probes)
-    if not jobs:
-        raise DensebenchError("--rounds 0 and --probes 0 leave nothing to do.")
     progress = Progress(sys.stdout)
-    made = missing_environments(release.environment for release in releases)
-    say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results, environments=made)
-    troubles, invalid, stored = 0, 0, 0
-    reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", "versions", datetime.now(timezone.utc))
-    series = RunSeries(progress)
-
-    def kept() -> str:
-        left = ",".join(dict.fromkeys(job.release.name for job in jobs[stored:]))
-        return (
-            f"Kept: {stored} of {len(jobs)} runs; with `--releases {left}` the same command makes those that are left."
-        )
-
-    with kept_on_interrupt(progress, kept), _pages_at_the_end(arguments.results, series):
-        for number, job in enumerate(jobs, start=1):
-            progress.done(f"[{number}/{len(jobs)}] TensorFlow {job.release.name}, {job.what}")
-            (metadata, records), trouble = attempt(job, device, arguments, timeout_s)
-            own = with_release(metadata, job.release, trouble)
-            series.save(_place(arguments.results, own), (own, records))
-            stored += 1
-            troubles += bool(trouble)
-            invalid += any(record.faults for record in records)
-            progress.done(f"  {trouble or 'done'}")
-    if invalid:
-        return ALARM
-    return FAILED if troubles or series.rescued else FINE
+    if arguments.first or arguments.last:
+        return _tell_pair(arguments, progress)
+    path = _resumed(arguments) if arguments.resume else None
+    trial = make_trial(arguments, _wanted(arguments, path, progress), progress)
+    found = measure(trial, progress, results=arguments.results, folder=FOLDER, what="releases", resume=path)
+    return _tell(found, arguments.results, progress) if found else FAILED
 
 
-@contextmanager
-def _pages_at_the_end(results: Path, series: RunSeries) -> Iterator[None]:
-    """However the runs end, what is not saved yet is, and the page of all that are stored is printed and written."""
-    progress = series.progress
-    try:
-        yield
-    finally:
-        series.finish()
-        reader = RunReader()
-        if attempts := select_attempts(read_attempts(results, reader)[0]):
-            progress.done(f"\n{versions_page(attempts)}")
-        progress.done("\n  ".join(["Wrote:", *refresh_pages(results, "releases", reader)]))
-
-
-def plan_jobs(releases: Sequence[Release], what: Sequence[str], rounds: int) -> list[Job]:
-    """Plan all runs: in each round every release once with each of `what`, in random order, so that drift cancels.
-
-    Raises:
-        DensebenchError: a number of rounds below 0.
-    """
-    if rounds < 0:
-        raise DensebenchError(f"{rounds} is no number of runs: a whole number from 0 up is.")
-    jobs = [Job(release, one) for one in what for release in releases]
-    return [job for number in range(rounds) for job in random.Random(number).sample(jobs, len(jobs))]
+def _wanted(arguments: argparse.Namespace, path: Path | None, progress: Progress) -> Wanted:
+    """What is compared: that of a stored trial, one release beside those that are stored, or all releases."""
+    if path:
+        before = read_trial(path)
+        words = {one.role: one.word for one in before.options.environments if one.role != CONTROL}
+        pairs = [pair for pair in before.pairs if pair[1] != CONTROL]
+        return Wanted(words=words, control=True, pairs=pairs, cases=CASES, before=before)
+    if arguments.add:
+        found = _stored(arguments.results)
+        trial, (_, newest) = found.steps[-1]
+        last = trial.environment(newest)
+        before_it, new = _role(last.word), _role(arguments.add)
+        if before_it == new:
+            raise DensebenchError(
+                f"--add {arguments.add!r} is the newest stored release; `--resume` adds rounds to it."
+            )
+        words = {BASE: found.main.base.word, before_it: last.word, new: arguments.add}
+        return Wanted(words=words, control=True, pairs=[(before_it, new), (BASE, new)], cases=CASES)
+    if arguments.releases is None:
+        look_for_newer(progress)
+    words = {release.name: release.requirement for release in select_releases(arguments.releases)}
+    words |= {_role(word): word for word in arguments.more}
+    if len(words) < 2:  # noqa: PLR2004  a comparison
+        raise DensebenchError(f"{', '.join(words.values())!r} is one release: two or more are compared.")
+    roles = [BASE, *list(words)[1:]]
+    named = dict(zip(roles, words.values(), strict=True))
+    return Wanted(words=named, control=True, pairs=plan_pairs(roles), cases=CASES)
 
 
 def select_releases(text: str | None) -> list[Release]:
@@ -150,69 +109,79 @@ def select_releases(text: str | None) -> list[Release]:
     return sorted({find_release(word) for word in words_of(text)})
 
 
-def attempt(job: Job, device: Device, arguments: argparse.Namespace, timeout_s: float) -> tuple[Content, str]:
-    """The content of a run file, and what went wrong; without a single row where it did not run."""
+def look_for_newer(progress: Progress) -> None:
+    """Ask the registry for the newest release; one without a lock gets one, and is known from then on."""
+    known = known_releases()[-1]
+    progress.update("the newest release")
     try:
-        python = find_side(job.release.environment).python
+        version = newest_version("tensorflow-cpu")
     except DensebenchError as error:
-        return _nothing(job, device), str(error)
-    with tempfile.TemporaryDirectory() as folder:
-        words = _probe_words(arguments, folder) if job.what == PROBE else _main_words(arguments, job.what, folder)
-        trouble = launch([str(python), "-m", *words], timeout_s)
-        paths = sorted(Path(folder).rglob("*.json"))
-        if not paths:
-            return _nothing(job, device), trouble or "it left no run file"
+        progress.done(f"whether there is a newer release could not be looked up: {error}")
+        return
+    newest = Release(*map(int, version.split(".")[:2]))
+    if newest <= known:
+        return
+    done = make(newest.environment, newest.name) == 0
+    made = f"bench/locks/{newest.environment}.txt was made" if done else "its lock could not be made, so it is left out"
+    progress.done(f"TensorFlow {version} is out: {made}")
+
+
+def _role(word: str) -> str:
+    """A name for the environment of a word: its version where it has one."""
+    version = re.search(r"==([\w.]+)", word)
+    return version[1] if version else re.sub(r"[^\w.]+", "-", word)
+
+
+def _stored(results: Path) -> ReleaseTrials:
+    """The stored trials of all releases. Raises DensebenchError."""
+    found = group(_read(results))
+    if not found:
+        raise DensebenchError(f"no trial of releases is stored in {results}: `python -m bench releases` measures one.")
+    return found[0]
+
+
+def _read(results: Path) -> list[StoredTrial]:
+    """Every stored trial of releases that can be read."""
+    trials = []
+    for run in RunReader().read_folder(results, FOLDER)[0]:
         try:
-            run = read_run(paths[-1])
-        except RunFileError as error:
-            return _nothing(job, device), trouble or str(error)
-        return (run.metadata, run.records), trouble
+            trials.append(trial_of(run))
+        except RunFileError:
+            continue
+    return trials
 
 
-def _main_words(arguments: argparse.Namespace, trainer: str, folder: str) -> list[str]:
-    """The words after `python -m` that run the suite."""
-    words = [f"--trainer={trainer}", f"--device={arguments.device}", f"--dataset={arguments.dataset}"]
-    words += [f"--data-dir={arguments.data_dir.absolute()}"] if arguments.data_dir else []
-    return ["pytest", "bench/", "--benchmark-only", f"--results={folder}", *words, *shlex.split(arguments.options)]
+def _resumed(arguments: argparse.Namespace) -> Path:
+    """The file that rounds are added to. Raises DensebenchError."""
+    if arguments.resume != NEWEST:
+        return Path(arguments.resume)
+    (path,) = arguments.results.glob(f"raw/*/{FOLDER}/{_stored(arguments.results).trials[-1].run.file}")
+    return Path(path)
 
 
-def _probe_words(arguments: argparse.Namespace, folder: str) -> list[str]:
-    """A probe, likewise."""
-    asked = ProbeRequest(
-        path=str(Path(folder) / "probe.json"),
-        command="python -m bench versions",
-        dataset=arguments.dataset,
-        data_dir=str(arguments.data_dir.absolute()) if arguments.data_dir else None,
-        device=arguments.device,
-        quick="--quick" in shlex.split(arguments.options),
-    )
-    return ["bench.trials.releases.probe", asked.to_json()]
+def _tell_pair(arguments: argparse.Namespace, progress: Progress) -> int:
+    """Print what the stored rounds say of two releases. Raises DensebenchError."""
+    if not (arguments.first and arguments.last):
+        raise DensebenchError("--from and --to go together: --from 2.15 --to 2.21.")
+    trial = choose_pair(_read(arguments.results), arguments.first, arguments.last)
+    progress.done(pair_page(trial))
+    return exit_status(trial, trial.pairs)
 
 
-def launch(command: Sequence[str], timeout_s: float) -> str:
-    """Run a job; what went wrong with it, in its own last words, and nothing for rows that are INVALID."""
-    try:
-        run_to_end(command, "it", timeout_s=timeout_s, environment=side_environment(), fine=(FINE, ALARM))
-    except DensebenchError as error:
-        return str(error)
-    return ""
+def _tell(found: Measured, results: Path, progress: Progress) -> int:
+    """Print the page and write it; the exit status."""
+    trial = found.stored
+    shown = group([*_read(results), trial]) if found.saved else [ReleaseTrials(trial)]
+    progress.done(f"\n{releases_page(shown[0])}")
+    written = [short(found.path), *(refresh_pages(results, "releases", RunReader()) if found.saved else [])]
+    progress.done("\n  ".join(["Wrote:", *written]))
+    if differs(trial):
+        return UNTOLD
+    status = exit_status(trial, steps(trial))
+    return status if found.saved or status == ALARM else FAILED
 
 
-def _nothing(job: Job, device: Device) -> Content:
-    """A run file's content without a row."""
-    facts = collect_metadata(
-        device,
-        datetime.now(timezone.utc),
-        command="python -m bench versions",
-        packages={},
-        dataset="none",
-        trainer=job.what,
-        quick=False,
-    )
-    return make_metadata(facts, complete=False, cases_planned=[]), []
-
-
-def _place(results: Path, metadata: Metadata) -> Path:
-    """Where the run file of a release goes."""
-    label = f"{metadata.release.release if metadata.release else ''}-{metadata.trainer}-versions"
-    return run_path(results, f"{machine_name()}/{FOLDER}", label, datetime.fromisoformat(metadata.started_at))
+def differs(trial: StoredTrial) -> bool:
+    """Whether the control differs from the base, whose copy it is."""
+    number = counts(trial.rows_of((BASE, CONTROL)))
+    return bool(number["worse"] or number["better"])

@@ -28,6 +28,15 @@ class Release:
         """The name of its tox environment: ``tf215``."""
         return f"tf{self.major}{self.minor}"
 
+    @property
+    def requirement(self) -> str:
+        """What is installed of it, with its locked patch version: ``tensorflow-cpu==2.15.1``."""
+        text = (LOCKS / f"{self.environment}.txt").read_text(encoding="utf-8")
+        found = re.search(r"^tensorflow-cpu==[\w.]+", text, re.MULTILINE)
+        if found is None:
+            raise DensebenchError(f"bench/locks/{self.environment}.txt names no tensorflow-cpu.")
+        return found[0]
+
 
 def known_releases(locks: Path = LOCKS) -> list[Release]:
     """The releases that have a lock file, earliest first."""

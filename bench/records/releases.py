@@ -1,90 +1,121 @@
-"""Runs of the suite on one release each, as they are stored under `results/raw/<machine>/versions`."""
+"""Stored trials of TensorFlow's releases: each against the one before it, and the newest against the oldest.
+
+The first pair of a trial is a step, and so is each further one but those against the base: these are the newest against
+the oldest, and the control. A release that was added later has a trial of its own, with the base, the release before it
+and a control.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
-from bench.records.known_releases import Release, find_release
-from bench.records.record import Run, RunFileError
-from bench.records.schema import ReleaseOptions
+from bench.records.trials import BASE, CONTROL, StoredTrial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from bench.records.record import RunReader
-    from bench.records.schema import Metadata
+    from bench.records.schema import EnvironmentFacts
+    from bench.records.trials import Pair
 
-FOLDER = "versions"
+FOLDER = "releases"
+FINAL = re.compile(r"(\d+\.\d+)\.\d+")
+"""The version of a release that is no candidate and no nightly, without its patch number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One run of the suite on one release.
+class ReleaseTrials:
+    """What is told of releases together.
 
     Attributes:
-        trouble: why all or some rows are missing; empty where nothing failed.
+        main: the trial of all releases.
+        added: those of releases that were added to it, oldest first.
     """
 
-    release: Release
-    run: Run
-    trouble: str
+    main: StoredTrial
+    added: Sequence[StoredTrial] = ()
+
+    @property
+    def trials(self) -> Sequence[StoredTrial]:
+        """All of them."""
+        return [self.main, *self.added]
+
+    @property
+    def steps(self) -> list[tuple[StoredTrial, Pair]]:
+        """Each release against the one before it, in the order of releases."""
+        return [(trial, pair) for trial in self.trials for pair in steps(trial)]
+
+    @property
+    def ends(self) -> tuple[StoredTrial, Pair]:
+        """The newest release against the oldest."""
+        trial = self.trials[-1]
+        return trial, (BASE, steps(trial)[-1][1])
 
 
-def with_release(metadata: Metadata, release: Release, trouble: str) -> Metadata:
-    """A copy of a run's metadata, with its release and the reason for missing rows added."""
-    return msgspec.structs.replace(metadata, release=ReleaseOptions(release=release.name, trouble=trouble))
+def plan_pairs(roles: Sequence[str]) -> list[Pair]:
+    """What is compared of releases, the oldest first: each with the one before it, and the newest with the oldest."""
+    return list(dict.fromkeys([*pairwise(roles), (roles[0], roles[-1])]))
 
 
-def attempt_of(run: Run) -> Attempt:
-    """The attempt that is stored in a run.
+def steps(trial: StoredTrial) -> list[Pair]:
+    """The pairs of a trial that are steps."""
+    return [pair for number, pair in enumerate(trial.pairs) if pair[1] != CONTROL and (pair[0] != BASE or not number)]
+
+
+def release_name(environment: EnvironmentFacts) -> str:
+    """What an environment is called in tables: ``2.15``, ``2.22.0rc0``, ``2.22.0.dev20260101``; control."""
+    if environment.role == CONTROL:
+        return "control"
+    version = str(environment.packages.get("tensorflow") or environment.word).split()[-1]
+    final = FINAL.fullmatch(version)
+    return final[1] if final else version
+
+
+def group(trials: Sequence[StoredTrial]) -> list[ReleaseTrials]:
+    """The newest trial of all releases, with what was added to it; nothing where there is none.
+
+    A trial was added to it if it begins with its last release, is newer and has the same base on the same machine.
+    """
+    ordered = sorted(trials, key=lambda one: one.run.started_at)
+    wholes = [one for one in ordered if steps(one)[0][0] == BASE]
+    if not wholes:
+        return []
+    main, added = wholes[-1], list[StoredTrial]()
+    for one in ordered:
+        last = (added or [main])[-1]
+        newest = release_name(last.environment(steps(last)[-1][1]))
+        if one not in wholes and _same_base(main, one) and release_name(one.environment(steps(one)[0][0])) == newest:
+            added.append(one)
+    return [ReleaseTrials(main, added)]
+
+
+def choose_pair(trials: Sequence[StoredTrial], first: str, last: str) -> StoredTrial:
+    """The newest trial that has both releases, judged on this pair alone.
 
     Raises:
-        RunFileError: the run is not of a known release.
+        DensebenchError: a release is in none, or the two are in different ones.
     """
-    own = run.metadata.release
-    if own is None:
-        raise RunFileError(f"{run.file}: not a run of a release")
-    try:
-        return Attempt(find_release(own.release), run, own.trouble)
-    except DensebenchError as error:
-        raise RunFileError(f"{run.file}: {error}") from error
+    known: dict[str, None] = {}
+    for trial in sorted(trials, key=lambda one: one.run.started_at, reverse=True):
+        roles = {release_name(one): one.role for one in trial.options.environments}
+        known |= dict.fromkeys(roles)
+        if {first, last} <= roles.keys() and first != last:
+            return trial.judged([(roles[first], roles[last])])
+    for word in (first, last):
+        if word not in known:
+            raise DensebenchError(f"{word!r} was not measured. Stored: {', '.join(known) or 'nothing'}.")
+    raise DensebenchError(
+        f"{first} and {last} were not measured in the same rounds: `duel` compares them, and so does `releases --add`."
+    )
 
 
-def read_attempts(results: Path, reader: RunReader) -> tuple[list[Attempt], list[str]]:
-    """The readable runs of releases, oldest first, and a warning for each file that is not readable."""
-    runs, warnings = reader.read_folder(results, FOLDER)
-    attempts = []
-    for run in runs:
-        try:
-            attempts.append(attempt_of(run))
-        except RunFileError as error:
-            warnings.append(str(error))
-    return attempts, warnings
-
-
-def select_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Select the attempts that the page shows, oldest first.
-
-    They are of the same machine, data set, device, threads and protocol as the newest run, full runs before quick ones.
-    A release that failed is shown until it has run with the same trainer.
-    """
-    ran = [one for one in attempts if one.run.records]
-    newest = max(ran, key=lambda one: (not one.run.quick, one.run.started_at), default=None)
-    alike = [one for one in ran if newest and _alike(one.run) == _alike(newest.run)]
-    files = {one.run.file for one in alike}
-    last = {(one.release, one.run.trainer): one.run.started_at for one in alike}
-    return [
-        one
-        for one in attempts
-        if one.run.file in files
-        or (not one.run.records and one.run.started_at > last.get((one.release, one.run.trainer), ""))
-    ]
-
-
-def _alike(run: Run) -> tuple[Any, ...]:
-    return run.machine.name, run.dataset, run.device, run.threads, run.quick
+def _same_base(one: StoredTrial, other: StoredTrial) -> bool:
+    return (one.options.node, one.base.packages, one.run.dataset, one.run.device) == (
+        other.options.node,
+        other.base.packages,
+        other.run.dataset,
+        other.run.device,
+    )

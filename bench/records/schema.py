@@ -475,21 +475,6 @@ class TrialRecord(Record, frozen=True, kw_only=True, tag="trial"):
                 raise ValueError("quantiles that are not in order")
 
 
-class ImportRecord(Record, frozen=True, kw_only=True, tag="import"):
-    """The import of a package by one fresh process."""
-
-
-class EpochRecord(Record, frozen=True, kw_only=True, tag="process"):
-    """The first epoch of `fit` in one fresh process, and the largest memory until then."""
-
-    train_images: Size | None = None
-    peak_bytes: Size | None = None
-
-
-class CallRecord(Record, frozen=True, kw_only=True, tag="tensorflow"):
-    """Calls of a Keras model, directly or by `predict`, in one fresh process."""
-
-
 AnyRecord = Union[  # noqa: UP007  a list of types reads better one by one
     TrainRecord,
     InferRecord,
@@ -499,9 +484,6 @@ AnyRecord = Union[  # noqa: UP007  a list of types reads better one by one
     ReproductionRecord,
     DuelRecord,
     TrialRecord,
-    ImportRecord,
-    EpochRecord,
-    CallRecord,
 ]
 OfKind = TypeVar("OfKind", bound=Record)
 T = TypeVar("T")
@@ -564,6 +546,7 @@ class TrialOptions(Part, frozen=True, kw_only=True):
 
     Attributes:
         margins: kind of finding to the largest difference that counts as the same (0.03 is 3 %).
+        pairs: roles of what is compared, the second judged against the first; empty where all are against the base.
         counts: case to the steps or calls of each turn.
         seeds: those of the short trainings.
         node: identity of the machine itself, hashed.
@@ -577,6 +560,7 @@ class TrialOptions(Part, frozen=True, kw_only=True):
     margins: Mapping[Name, Share]
     counts: Mapping[Name, Count]
     seed: Integer
+    pairs: tuple[tuple[Name, Name], ...] = ()
     seeds: tuple[Integer, ...] = ()
     budget_s: Elapsed = 0.0
     node: Text = ""
@@ -595,13 +579,6 @@ class SelftestOptions(Part, frozen=True, kw_only=True):
     margin: Share
     accuracy_margin: Share
     drawn: Integer | None = None
-
-
-class ReleaseOptions(Part, frozen=True, kw_only=True):
-    """The release of TensorFlow that a run is of, and why all or some rows are missing."""
-
-    release: Name
-    trouble: Text = ""
 
 
 class SampleImage(Part, frozen=True, kw_only=True):
@@ -665,7 +642,6 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     duel: DuelOptions | None = None
     selftest: SelftestOptions | None = None
     trial: TrialOptions | None = None
-    release: ReleaseOptions | None = msgspec.field(default=None, name="versions")
 
 
 class Stats(Struct, frozen=True):

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bench.records.record import RunFileError
 from bench.records.schema import TrialRecord
 from bench.stats.accuracy import LESS, AccuracyFinding, judge_accuracy
@@ -33,25 +35,29 @@ FINDINGS = {"step": (TYPICAL, OVERALL), "call": (TYPICAL, OVERALL), "start": (ST
 """What is judged of each measure."""
 TYPICAL_SHARE = 0.075
 """Of the steps or calls of a turn: those that are quicker than the typical one."""
+Pair = tuple[str, str]
+"""The roles of two environments, the second one judged against the first."""
 CALM = 8
 """The power by which turns weigh less when they are slower (see `typical_ratio`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One finding on one case of one environment, against the base.
+    """One finding on one case of one environment, against another.
 
     Attributes:
         case: its name.
+        against: the role of the environment that it is judged against.
         environment: the role of the environment that is judged.
         finding: a key of `MARGINS`.
         measure: ``step``, ``call``, ``start`` or ``memory``.
-        base: the base's number, the median over the rounds: seconds per step or call, or bytes.
-        head: likewise the environment's.
+        base: the number of the one judged against, the median over the rounds: seconds per step or call, or bytes.
+        head: likewise the judged environment's.
         effect: the ratio's logarithm with its interval, and the word.
     """
 
     case: str
+    against: str
     environment: str
     finding: str
     measure: str
@@ -84,27 +90,52 @@ class StoredTrial:
         """The environments that are judged."""
         return self.options.environments[1:]
 
-    def accuracies(self, head: EnvironmentFacts) -> dict[str, AccuracyFinding]:
-        """Recipe to what short trainings from equal seeds came to in the base and in a head."""
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """What is compared."""
+        return self.options.pairs or pairs_of([one.role for one in self.options.environments])
+
+    def environment(self, role: str) -> EnvironmentFacts:
+        """The environment of a role."""
+        return next(one for one in self.options.environments if one.role == role)
+
+    def accuracies(self, pair: Pair) -> dict[str, AccuracyFinding]:
+        """Recipe to what short trainings from equal seeds came to in two environments."""
+        base, head = map(self.environment, pair)
         pairs = {
-            name: (self.base.surveys[name], survey)
+            name: (base.surveys[name], survey)
             for name, survey in head.surveys.items()
-            if name in self.base.surveys and len(survey.accuracies) == len(self.base.surveys[name].accuracies) > 0
+            if name in base.surveys and len(survey.accuracies) == len(base.surveys[name].accuracies) > 0
         }
         return {
             name: judge_accuracy(
                 one.accuracies,
                 other.accuracies,
                 floor=QUICK_FLOOR,
-                family=len(pairs) * len(self.heads),
+                family=len(pairs) * len(self.pairs),
                 identical=(one.weights, one.answers) == (other.weights, other.answers),
             )
             for name, (one, other) in sorted(pairs.items())
         }
 
-    def less_accurate(self, head: EnvironmentFacts) -> list[str]:
-        """The recipes that train to less accuracy in a head than in the base."""
-        return [name for name, found in self.accuracies(head).items() if found.word == LESS]
+    def less_accurate(self, pair: Pair) -> list[str]:
+        """The recipes that train to less accuracy in the second environment than in the first."""
+        return [name for name, found in self.accuracies(pair).items() if found.word == LESS]
+
+    def rows_of(self, pair: Pair) -> list[Row]:
+        """The findings on a pair."""
+        return [row for row in self.rows if (row.against, row.environment) == pair]
+
+    def judged(self, pairs: Sequence[Pair]) -> StoredTrial:
+        """The same rounds, with other environments compared: these pairs are the family."""
+        options = msgspec.structs.replace(self.options, pairs=tuple(pairs))
+        rows = judge_records(self.run.of(TrialRecord), options.margins, pairs)
+        return StoredTrial(self.run, options, rows)
+
+
+def pairs_of(roles: Sequence[str]) -> list[Pair]:
+    """Every environment against the first one."""
+    return [(roles[0], role) for role in roles[1:]]
 
 
 def trial_of(run: Run) -> StoredTrial:
@@ -118,31 +149,49 @@ def trial_of(run: Run) -> StoredTrial:
         raise RunFileError(f"{run.file}: not the run file of a trial")
     if unknown := {one.measure for one in run.of(TrialRecord)} - FINDINGS.keys():
         raise RunFileError(f"{run.file}: unknown measure {min(unknown)!r}. Known: {', '.join(FINDINGS)}.")
-    return StoredTrial(run, options, judge_records(run.of(TrialRecord), options.margins))
+    roles = {one.role for one in options.environments}
+    if unknown_roles := {role for pair in options.pairs for role in pair} - roles:
+        raise RunFileError(f"{run.file}: compares {min(unknown_roles)!r}, which is none of its environments.")
+    trial = StoredTrial(run, options, ())
+    return trial.judged(trial.pairs)
 
 
-def judge_records(records: Sequence[TrialRecord], margins: Mapping[str, float]) -> list[Row]:
-    """A row for each finding on each case of each environment; the error rate holds for all of them together.
+def judge_records(
+    records: Sequence[TrialRecord], margins: Mapping[str, float], pairs: Sequence[Pair] | None = None
+) -> list[Row]:
+    """A row for each finding on each case of each pair; the error rate holds for all of them together.
 
     Args:
         records: rows of one trial.
         margins: kind of finding to its margin; what is missing has that of `MARGINS`.
+        pairs: what is compared; everything with the base where not given.
     """
-    bases = {record.case: record for record in records if record.environment == BASE}
+    of_role: dict[str, dict[str, TrialRecord]] = {}
+    for record in records:
+        of_role.setdefault(record.environment, {})[record.case] = record
+    pairs = pairs_of([BASE, *(role for role in of_role if role != BASE)]) if pairs is None else pairs
     wanted = [
-        (record, finding)
-        for record in records
-        if record.environment != BASE and record.case in bases
+        (of_role[against][case], record, finding)
+        for against, role in pairs
+        for case, record in of_role.get(role, {}).items()
+        if case in of_role.get(against, {})
         for finding in FINDINGS[record.measure]
     ]
-    pairs = [(_by_round(bases[record.case], finding), _by_round(record, finding)) for record, finding in wanted]
-    series = [_series(bases[record.case], record, finding) for record, finding in wanted]
-    limits = [{**MARGINS, **margins}[finding] for _, finding in wanted]
-    found = zip(wanted, pairs, judge(series, limits), strict=True)
+    series = [_series(base, head, finding) for base, head, finding in wanted]
+    limits = [{**MARGINS, **margins}[finding] for *_, finding in wanted]
     return [
-        Row(record.case, record.environment, finding, record.measure, _middle(base), _middle(head), effect)
-        for (record, finding), (base, head), effect in found
-        if base and head
+        Row(
+            head.case,
+            base.environment,
+            head.environment,
+            finding,
+            head.measure,
+            _middle(base, finding),
+            _middle(head, finding),
+            effect,
+        )
+        for (base, head, finding), effect in zip(wanted, judge(series, limits), strict=True)
+        if base.rounds and head.rounds
     ]
 
 
@@ -193,13 +242,8 @@ def _series(base: TrialRecord, head: TrialRecord, finding: str) -> list[float]:
     return [math.log(overall(other) / overall(one)) for one, other in pairs]
 
 
-def _by_round(record: TrialRecord, finding: str) -> dict[int, float]:
-    """The number of each round."""
+def _middle(record: TrialRecord, finding: str) -> float:
+    """The median over the rounds."""
     number = typical if finding == TYPICAL else overall
-    return {one: number(turns) for one, turns in zip(record.rounds, record.turns, strict=True)}
-
-
-def _middle(values: Mapping[int, float]) -> float:
-    """The median over the rounds; 0 where there are none."""
-    ordered = sorted(values.values())
-    return ordered[len(ordered) // 2] if ordered else 0.0
+    ordered = sorted(map(number, record.turns))
+    return ordered[len(ordered) // 2]

@@ -10,7 +10,7 @@ from bench.data.datasets import DATASETS, PUBLISHED_DATASET
 from bench.records.duels import FOLDER as DUELS
 from bench.records.record import SHAPE_ERRORS, Run, RunFileError, RunReader
 from bench.records.releases import FOLDER as RELEASES
-from bench.records.releases import attempt_of, select_attempts
+from bench.records.releases import group
 from bench.records.reproductions import FOLDER as REPRODUCTION
 from bench.records.schema import (
     InferRecord,
@@ -27,7 +27,7 @@ from bench.records.trials import FOLDER as TRIALS
 from bench.records.trials import trial_of
 from bench.report.pages.devices import devices_pages, select_device_runs
 from bench.report.pages.duels import duels_page, stored_duel
-from bench.report.pages.releases import versions_page
+from bench.report.pages.releases import releases_page
 from bench.report.pages.reproduction import reproduction_pages
 from bench.report.pages.runtimes import FOLDER as RUNTIMES
 from bench.report.pages.runtimes import runtimes_page
@@ -128,10 +128,10 @@ KINDS: dict[str, Kind] = {
     "duels": Kind(DUELS, stored_duel, list, partial(_page_of_all, "duels", duels_page), whole=False),
     "releases": Kind(
         RELEASES,
-        attempt_of,
-        select_attempts,
-        partial(_page_of_all, "versions", versions_page),
-        ("versions", "TensorFlow's releases"),
+        trial_of,
+        group,
+        partial(_page, "releases", releases_page),
+        ("releases", "Releases of TensorFlow"),
         whole=False,
     ),
     "trials": Kind(TRIALS, trial_of, list, partial(_page_of_all, "trials", trials_page), whole=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import statistics
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
 from bench.files import write_atomically
-from bench.report.html.sections import curves, headline, releases
+from bench.records.releases import release_name, steps
+from bench.records.trials import BASE, TYPICAL, pairs_of
+from bench.report.html.sections import curves, headline
 from bench.report.html.view import shorten
-from bench.report.pages.releases import README_ROWS, runs_by_release
+from models import HEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,35 +205,35 @@ def _draw_curves(figure: Any, numbers: Numbers, look: Mapping[str, Any]) -> None
 
 
 def _trend_numbers(stored: Stored) -> Numbers:
-    by_release = runs_by_release(stored.attempts)
-    measured = [release for release, runs in by_release.items() if runs]
-    if len(measured) < 2:  # noqa: PLR2004  one release is no trend
+    """The typical times of the headline model in each release over those in the oldest, judged as one family."""
+    if not stored.releases:
         return {}
+    main = stored.releases[0].main
+    roles = [BASE, *(role for _, role in steps(main))]
+    trial = main.judged(pairs_of(roles))
     rows: dict[str, list[Any]] = {}
-    for point in releases.points(by_release, measured[0]):
-        if point.row in README_ROWS and (ratio := point.ratio):
-            rows.setdefault(point.row, []).append([point.release.name, *(round(end, 5) for end in ratio), point.word])
-    return {"base": measured[0].name, "releases": [release.name for release in measured], "rows": rows}
+    for row in trial.rows:
+        ends = row.effect.value, row.effect.low, row.effect.high
+        if row.finding == TYPICAL and f"[{HEADLINE}," in row.case and None not in ends:
+            name = release_name(trial.environment(row.environment))
+            rows.setdefault(row.case, []).append([name, *(round(math.exp(end or 0.0), 5) for end in ends), row.word])
+    names = [release_name(trial.environment(role)) for role in roles]
+    return {"base": names[0], "releases": names, "rows": rows} if rows else {}
 
 
 def _draw_trend(figure: Any, numbers: Numbers, look: Mapping[str, Any]) -> None:
-    speed, accuracy = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
-    places = {name: place for place, name in enumerate(numbers["releases"])}
-    timed = {name: points for name, points in numbers["rows"].items() if not name.endswith("accuracy")}
-    scored = {name: points for name, points in numbers["rows"].items() if name.endswith("accuracy")}
-    for axes, rows, level in ((speed, timed, 1.0), (accuracy, scored, 0.0)):
-        axes.axhline(level, color=look["colours"][4], linestyle=":", linewidth=1)
-        for number, (name, points) in enumerate(rows.items()):
-            at = [places[point[0]] + 0.1 * (number - (len(rows) - 1) / 2) for point in points]
-            bars = [[point[1] - point[2] for point in points], [point[3] - point[1] for point in points]]
-            style = {"fmt": f"-{MARKERS[number]}", "color": look["colours"][number], "markersize": 5, "capsize": 2}
-            values = [point[1] for point in points]
-            axes.errorbar(at, values, yerr=bars, label=name.split(":")[0], linewidth=1.2, **style)
-    speed.set_ylabel(f"Time over {numbers['base']}'s")
-    accuracy.set_ylabel("Accuracy −\nbase's")
-    accuracy.set_xticks(list(places.values()), list(places))
-    accuracy.set_xlabel("TensorFlow")
-    speed.legend(fontsize=8, ncols=2)
+    axes = figure.subplots()
+    places, rows = {name: place for place, name in enumerate(numbers["releases"])}, numbers["rows"]
+    axes.axhline(1.0, color=look["colours"][4], linestyle=":", linewidth=1)
+    for number, (name, points) in enumerate(rows.items()):
+        at = [places[point[0]] + 0.1 * (number - (len(rows) - 1) / 2) for point in points]
+        bars = [[point[1] - point[2] for point in points], [point[3] - point[1] for point in points]]
+        style = {"fmt": f"-{MARKERS[number]}", "color": look["colours"][number], "markersize": 5, "capsize": 2}
+        axes.errorbar(at, [point[1] for point in points], yerr=bars, label=name, linewidth=1.2, **style)
+    axes.set_ylabel(f"Typical time over {numbers['base']}'s")
+    axes.set_xticks(list(places.values()), list(places))
+    axes.set_xlabel("TensorFlow")
+    axes.legend(fontsize=8, ncols=2)
 
 
 PICTURES: dict[str, tuple[Callable[[Stored], Numbers], Callable[[Any, Numbers, Mapping[str, Any]], None]]] = {

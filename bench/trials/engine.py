@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.host.resources import free_memory_bytes
 from bench.records.cases import INJECT
 from bench.records.schema import EnvironmentFacts, Survey, convert
-from bench.records.trials import BASE, MEMORY, START, Row, StoredTrial
+from bench.records.trials import MEMORY, START, Row, StoredTrial
 from bench.stats.simultaneous import LOOKS
 from bench.trials.identity import check_identity
 from bench.trials.rounds import SIDE_BY_SIDE, Process, Round, measure_round
@@ -31,6 +32,7 @@ from bench.trials.worker import WorkerRequest
 
 if TYPE_CHECKING:
     from bench.progress import Progress
+    from bench.records.trials import Pair
     from bench.trials.environments import Environment
     from bench.trials.trial import Trial
 
@@ -101,30 +103,32 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> 
 
 
 def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
-    """Leave out of the next round the environments and the cases of which no finding is open; False if it is the end.
+    """Leave out of the next round the pairs and the cases of which no finding is open; False if it is the end.
 
     A series that is left out is judged as it stands: its intervals hold whenever it stops. Until the memory is settled,
     all cases are prepared, since it depends on them. Findings on the start come last, where the rest of the budget
     would probably settle them. What the last interim analysis has not settled stays open.
 
     Args:
-        trial: gets its `open_roles` and `open_cases`.
+        trial: gets its `open_pairs` and `open_cases`.
         rows: what is known so far.
         rounds_left: how many more rounds fit into the budget; at least one is measured.
     """
-    trial.open_roles, trial.open_cases = trial.roles, list(trial.cases)
-    judged = {row.environment for row in rows}
-    if not rows or judged < {*trial.roles} - {BASE}:
+    trial.open_pairs, trial.open_cases = trial.live_pairs, list(trial.cases)
+    if {*trial.live_pairs} - {(row.against, row.environment) for row in rows}:
         return rounds_left >= 1 or not trial.rounds
     unsettled = [
         row
         for row in rows
-        if not row.effect.settled and row.effect.rounds < LOOKS[-1] and row.environment in trial.roles
+        if not row.effect.settled
+        and row.effect.rounds < LOOKS[-1]
+        and (row.against, row.environment) in trial.live_pairs
     ]
     open_ = [row for row in unsettled if row.finding != START] or [
         row for row in unsettled if row.effect.more_rounds is not None and row.effect.more_rounds <= rounds_left
     ]
-    trial.open_roles = [role for role in trial.roles if role == BASE or role in {row.environment for row in open_}]
+    open_pairs = {(row.against, row.environment) for row in open_}
+    trial.open_pairs = [pair for pair in trial.live_pairs if pair in open_pairs]
     if not any(row.finding == MEMORY for row in open_):
         names = {row.case for row in open_}
         trial.open_cases = [case for case in trial.cases if not names.isdisjoint({case.name, *first_step(case)})]
@@ -135,14 +139,14 @@ def give_up_failed(trial: Trial) -> None:
     """Give up an environment that has lost the last rounds one after the other.
 
     Raises:
-        DensebenchError: it is the base, or no other is left.
+        DensebenchError: nothing is left that it or another could be compared with.
     """
     for role in trial.roles:
         last = [one for one in trial.rounds if role in one.told or role in one.lost][-LOST_IN_A_ROW:]
         reasons = [one.lost[role] for one in last if role in one.lost]
         if len(reasons) == LOST_IN_A_ROW:
             trial.surveyed[role] = msgspec.structs.replace(trial.surveyed[role], failed=reasons[-1])
-    if BASE not in trial.roles or len(trial.roles) == 1:
+    if not trial.live_pairs:
         lost = "; ".join(f"{role}: {one.failed}" for role, one in trial.surveyed.items() if one.failed)
         raise DensebenchError(f"nothing is left to compare: {lost}")
 
@@ -161,6 +165,7 @@ def check_same(trial: Trial, before: StoredTrial) -> None:
         "CPUs": (old.cpus, new.cpus),
         "priority": (old.nice, new.nice),
         "seed": (old.seed, trial.seed),
+        "pairs": ([list(pair) for pair in before.pairs], [list(pair) for pair in new.pairs]),
         "cases": (sorted(before.run.metadata.cases_planned), sorted(case.name for case in trial.cases)),
         "data": (before.run.metadata.dataset_sha256, trial.facts["dataset_sha256"]),
         "environments": (len(old.environments), len(new.environments)),
@@ -199,17 +204,16 @@ def survey_all(trial: Trial, progress: Progress) -> None:
         recipe: {(facts.surveys[recipe].graph, facts.packages.get("onnxruntime")) for facts in trial.surveyed.values()}
         for recipe in dict.fromkeys(case.recipe for case in trial.cases)
     }
-    provable = [case for case in trial.cases if case.stage == "infer"]
-    if any(INJECT in environment.variables for environment in trial.environments.values()):
-        provable = []
-    trial.same_graph = [case for case in provable if len(graphs[case.recipe]) == 1]
+    exported = [case for case in trial.cases if case.stage == "infer"]
+    if not any(INJECT in environment.variables for environment in trial.environments.values()):
+        trial.same_graph = [case for case in exported if len(graphs[case.recipe]) == 1]
     trial.cases = [case for case in trial.cases if case not in trial.same_graph]
     runtimes = {facts.packages.get("onnxruntime") for facts in trial.surveyed.values()}
-    trial.together = [case for case in provable if case in trial.cases and len(runtimes) == 1]
+    trial.together = [case for case in exported if case in trial.cases and len(runtimes) == 1]
 
 
 def _survey(trial: Trial, core: int, role: str) -> Mapping[str, Any]:
-    process = _start(trial, role, trial.seed, core % SIDE_BY_SIDE, survey=True)
+    process = _start(trial, [role], role, trial.seed, core % SIDE_BY_SIDE, survey=True)
     try:
         begun = process.ask({"do": "begin"})
         if "import_s" not in begun:
@@ -251,38 +255,54 @@ def _build(tensorflow: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _measure(trial: Trial) -> list[Round]:
-    """One more round; as several of fewer environments, each with the base, where memory does not hold all at once."""
-    base, *heads = trial.open_roles
+    """One more round; as several of fewer environments where memory does not hold all at once."""
     free_bytes = free_memory_bytes()
-    at_once = len(heads) if free_bytes is None else max(1, free_bytes // PROCESS_BYTES - 1)
+    at_once = len(trial.roles) if free_bytes is None else free_bytes // PROCESS_BYTES
     first = trial.first_number + len(trial.rounds)
     return [
         measure_round(
             first + number,
-            [base, *heads[place : place + at_once]],
+            roles,
             trial.open_cases,
             trial.counts,
-            start=lambda role, seed, core: _start(trial, role, seed, core),
+            start=partial(_start, trial, roles),
             seed=trial.seed,
             together=[case.name for case in trial.together],
         )
-        for number, place in enumerate(range(0, len(heads), at_once))
+        for number, roles in enumerate(split(trial.open_pairs, at_once))
     ]
 
 
-def _start(trial: Trial, role: str, seed: int, core: int, *, survey: bool = False) -> Process:
+def split(pairs: Sequence[Pair], at_once: int) -> list[list[str]]:
+    """Groups of so many roles at most, but two at least, that have both roles of each pair in one of them.
+
+    A pair joins the group of those before it where that is not full yet.
+    """
+    groups: list[list[str]] = []
+    for pair in pairs:
+        joined = list(dict.fromkeys([*groups[-1], *pair])) if groups else list(pair)
+        if groups and len(joined) <= at_once:
+            groups[-1] = joined
+        else:
+            groups.append(list(pair))
+    return groups
+
+
+def _start(  # noqa: PLR0913  which process, of which group, and what for
+    trial: Trial, group: Sequence[str], role: str, seed: int, core: int, *, survey: bool = False
+) -> Process:
     """Start a process of an environment; it prepares on one of the cores and is measured on the first."""
     environment, folder = trial.environments[role], trial.folder / role
     folder.mkdir(exist_ok=True)
+    others = group[1:] if role == group[0] and trial.together else []
     asked = WorkerRequest(
         cases=[asdict(case) for case in trial.open_cases],
         dataset=str(trial.folder / DATA),
         device=trial.device,
         folder=str(folder),
         seed=seed,
-        others={one: str(trial.folder / one) for one in trial.open_roles[1:]}
-        if role == BASE and trial.together
-        else {},
+        others={one: str(trial.folder / one) for one in others},
+        injections={one: trial.environments[one].variables.get(INJECT, "") for one in others},
         survey=survey,
         variables=list(environment.variables),
     )

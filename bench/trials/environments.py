@@ -27,7 +27,8 @@ from packaging.version import Version
 from bench.errors import DensebenchError
 from bench.files import ROOT
 from bench.host.process import run_to_end, side_environment
-from bench.trials.injections import injection_of
+from bench.records.cases import INJECT
+from bench.trials.injections import parse_injection
 
 Run = Callable[[Sequence[str]], str]
 """Runs a command that looks up or makes an environment; its standard output."""
@@ -246,6 +247,15 @@ def missing_environments(
     return list(folders)
 
 
+def newest_version(package: str, *, run: Run = run_quietly) -> str:
+    """The newest version of a package that the registry has for this interpreter's version of Python.
+
+    Raises:
+        DensebenchError: it could not be looked up.
+    """
+    return _resolve(_Plan(PYTHON, package, (package,)), run)[canonicalize_name(package)]
+
+
 def choose_python(words: Iterable[str], *, run: Run = run_quietly) -> dict[str, str]:
     """The version of Python (``3.11``) for each word that is installed from requirements or a lock file.
 
@@ -301,7 +311,7 @@ def _parse(word: str) -> _Word:
             bases.append((kind, token))
         else:
             requirements.append(_requirement(token, word))
-    injection_of(variables)
+    parse_injection(variables.get(INJECT, ""))
     _refuse_relatives(requirements, word)
     if requirements:
         bases.insert(0, ("requirements", ""))

@@ -80,14 +80,14 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
 
     Args:
         number: of the round, from 0.
-        roles: of the environments, the base first.
+        roles: of the environments.
         cases: what each process measures.
         counts: case to the steps or calls of a turn; what is not known yet is found out from the first environment that
             has it, and added.
         start: starts a process.
         seed: of the trial; each round has its own models and orders, which all environments share.
-        together: cases of exported models that the base's process takes all turns of, each environment's own model: on
-            one runtime, what a process is off by is then off on both sides.
+        together: cases of exported models that the first role's process takes all turns of, each environment's own
+            model: on one runtime, what a process is off by is then off on both sides.
     """
     found, source = Round(number), random.Random(f"{seed} {number}")
     with _processes(source.sample(list(roles), len(roles)), start, seed + number, found) as processes:

@@ -16,7 +16,7 @@ from bench.host.process import own_cpus
 from bench.records.cases import Case, case_name
 from bench.records.run_file import round_timings
 from bench.records.schema import EnvironmentFacts, Timing, TrialOptions, TrialRecord, convert, make_metadata
-from bench.records.trials import Row, StoredTrial, judge_records, typical
+from bench.records.trials import Pair, Row, StoredTrial, judge_records, pairs_of, typical
 
 if TYPE_CHECKING:
     from bench.data.datasets import Dataset
@@ -40,12 +40,13 @@ class Trial:
         dataset: what is trained on and asked about.
         device: as `parse_device` takes it.
         seed: of models, orders and turns.
+        pairs: what is compared; everything with the base unless given.
         rounds: those that are done.
         surveyed: role to what its environment is.
         same_graph: cases that were not timed, since the graphs and the runtime are equal.
         together: cases of exported models whose graphs differ on one runtime: one process takes them all.
         counts: case to the steps or calls of a turn.
-        open_roles: the environments that are measured in the next round, the base first (see `narrow`).
+        open_pairs: the pairs that are measured in the next round (see `narrow`).
         open_cases: likewise the cases.
         folder: where the data and the exported models lie.
         before: a stored trial that rounds are added to.
@@ -62,17 +63,27 @@ class Trial:
     threads: int
     seed: int
     budget_s: float
+    pairs: Sequence[Pair] = ()
     rounds: list[Round] = field(default_factory=list)
     surveyed: dict[str, EnvironmentFacts] = field(default_factory=dict)
     same_graph: list[Case] = field(default_factory=list)
     together: list[Case] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    open_roles: list[str] = field(default_factory=list)
+    open_pairs: list[Pair] = field(default_factory=list)
     open_cases: list[Case] = field(default_factory=list)
     folder: Path = Path()
     before: StoredTrial | None = None
     lock: int | None = None
     load_before: float = field(default_factory=lambda: round(os.getloadavg()[0], 2))
+
+    def __post_init__(self) -> None:
+        """Compare everything with the base unless pairs were given."""
+        self.pairs = self.pairs or pairs_of(list(self.environments))
+
+    @property
+    def live_pairs(self) -> list[Pair]:
+        """The pairs of which both environments are still measured."""
+        return [pair for pair in self.pairs if {*pair} <= {*self.roles}]
 
     @property
     def roles(self) -> list[str]:
@@ -103,6 +114,7 @@ class Trial:
         options = TrialOptions(
             environments=tuple(self._environment(role) for role in self.environments if role in self.surveyed),
             margins=dict(self.margins),
+            pairs=tuple(self.pairs),
             counts=dict(self.counts),
             seed=self.seed,
             seeds=SURVEY_SEEDS,
@@ -119,7 +131,7 @@ class Trial:
 
     def rows(self) -> list[Row]:
         """What the rounds so far tell."""
-        return judge_records(self.records(), self.margins)
+        return judge_records(self.records(), self.margins, self.pairs)
 
     def _environment(self, role: str) -> EnvironmentFacts:
         """What is known of an environment, with the cases that no process of it had."""

@@ -20,7 +20,7 @@ from bench.errors import Unavailable
 from bench.host.devices import claim_device, parse_device, start_tensorflow
 from bench.host.machine import PEAK, process_memory
 from bench.host.worker_side import Answer, attempt, end_with_parent, failure, open_answers, read_request, serve
-from bench.records.cases import Case
+from bench.records.cases import INJECT, Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +41,7 @@ class WorkerRequest:
         dataset: the folder of the stored data set.
         folder: where the exported models of this environment lie.
         others: role to the folder of another environment's exported models, of which this process takes turns, too.
+        injections: role to what is injected into those; empty for nothing.
         seed: of models and orders of images.
         survey: prepare nothing, and tell what the environment is, trains and exports, when asked.
         variables: names of the environment variables that are told.
@@ -52,6 +53,7 @@ class WorkerRequest:
     folder: str
     seed: int
     others: Mapping[str, str] = field(default_factory=dict)
+    injections: Mapping[str, str] = field(default_factory=dict)
     survey: bool = False
     variables: Sequence[str] = ()
 
@@ -115,11 +117,12 @@ class EnvironmentWorker:
 
         It is of this environment's own model unless `model_of` names the role of another one.
         """
-        from bench.trials.injections import injection_of
+        from bench.trials.injections import parse_injection
         from bench.trials.workloads import quantiles
 
         workload = self._workloads[case if model_of is None else _of(case, model_of)]
-        turn = workload.turn(count, injection_of(os.environ).lengthening(number, count))
+        asked = os.environ.get(INJECT, "") if model_of is None else self._asked.injections[model_of]
+        turn = workload.turn(count, parse_injection(asked).lengthening(number, count))
         values = turn.values_s
         numbers = [turn.mean_s, min(values), max(values)]
         shown = [round(value, DIGITS) for value in quantiles(values, QUANTILES)]
@@ -129,11 +132,11 @@ class EnvironmentWorker:
         """What this environment is, what it trains to and what it exports."""
         from bench.data.stored import open_stored
         from bench.trials.identity import describe_process
-        from bench.trials.injections import injection_of
+        from bench.trials.injections import parse_injection
         from bench.trials.proofs import survey
 
         dataset = open_stored(Path(self._asked.dataset))
-        found = survey(recipes, dataset, seeds, Path(self._asked.folder), injection_of(os.environ))
+        found = survey(recipes, dataset, seeds, Path(self._asked.folder), parse_injection(os.environ.get(INJECT, "")))
         return {"identity": describe_process(variables=self._asked.variables), "recipes": found}
 
 

@@ -17,8 +17,8 @@ from bench.records.bisections import Found, Step
 from bench.records.known_releases import Release, find_release, known_releases, releases_between
 from bench.records.record import RunReader
 from bench.report.pages.bisection import answer, bisection_page
+from bench.trials.duels.search import search
 from bench.trials.duels.sides import Side
-from bench.trials.releases.search import search
 from tests.fake_duel import INFER, TRAIN, FakeArena
 from tests.fake_runs import PACKAGES
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from bench.commands import duel as command
-from bench.commands.duel import exit_status
+from bench.commands import judging
+from bench.commands.judging import exit_status
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.host.lock import measuring_alone
 from bench.records.record import read_run
@@ -27,7 +27,7 @@ CASES = f"{FIT.name},{CALL.name}"
 @pytest.fixture(autouse=True)
 def a_lock_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Tests run side by side, and measure nothing."""
-    monkeypatch.setattr(command, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
+    monkeypatch.setattr(judging, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
 
 
 def duel(*words: str, results: Path, heads: Sequence[str] = (sys.executable,)) -> int:
@@ -35,7 +35,7 @@ def duel(*words: str, results: Path, heads: Sequence[str] = (sys.executable,)) -
 
 
 def fake(monkeypatch: pytest.MonkeyPatch, machine: Machine) -> None:
-    monkeypatch.setattr(command, "find_environment", lambda word, **_options: Environment(word, Path("/nowhere")))
+    monkeypatch.setattr(judging, "find_environment", lambda word, **_options: Environment(word, Path("/nowhere")))
     monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
     monkeypatch.setattr(engine, "_start", machine.start)
 
@@ -88,7 +88,7 @@ def test_a_control_is_a_copy_of_the_base(tmp_path: Path, monkeypatch: pytest.Mon
         copies.extend([word] if copy else [])
         return Environment(word, Path("/nowhere"))
 
-    monkeypatch.setattr(command, "find_environment", find)
+    monkeypatch.setattr(judging, "find_environment", find)
     duel("--cases", CASES, "--control", results=tmp_path)
     assert copies == [sys.executable]
     assert [one.role for one in only_trial(tmp_path).heads] == [HEAD, "CONTROL"]
@@ -131,7 +131,8 @@ def test_one_measurement_runs_at_a_time(tmp_path: Path) -> None:
 def test_an_environment_that_failed_is_no_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch, Machine(trouble=die(HEAD, *range(2, 99))))
     assert duel("--cases", CASES, results=tmp_path, heads=(sys.executable, sys.executable)) == FAILED
-    assert exit_status(only_trial(tmp_path)) == FAILED
+    trial = only_trial(tmp_path)
+    assert exit_status(trial, trial.pairs) == FAILED
 
 
 @pytest.mark.slow

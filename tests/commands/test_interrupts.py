@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.commands import bisect, devices, duel, releases, selftest
+from bench.commands import bisect, devices, judging, selftest
 from bench.commands.runtimes import command as runtimes
 from bench.commands.trainers import command as trainers_command
 from bench.commands.trainers.variants import VARIANTS
@@ -27,7 +26,6 @@ from bench.trials.duels.sides import Side
 from bench.trials.environments import Environment
 from tests.commands.test_trainers import FakeWorker
 from tests.fake_duel import INFER, read_duel
-from tests.fake_runs import infer_row, run_content
 from tests.fake_selftest import FakeGround
 from tests.fake_trial import FIT, Machine
 
@@ -60,8 +58,8 @@ def test_a_duel_keeps_its_rounds_and_names_the_file_to_go_on_with(
             raise KeyboardInterrupt
 
     machine = Machine(trouble=trouble)
-    monkeypatch.setattr(duel, "find_environment", lambda word, **_options: Environment(word, Path("/nowhere")))
-    monkeypatch.setattr(duel, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
+    monkeypatch.setattr(judging, "find_environment", lambda word, **_options: Environment(word, Path("/nowhere")))
+    monkeypatch.setattr(judging, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
     monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
     monkeypatch.setattr(engine, "_start", machine.start)
     results = tmp_path / "results"
@@ -194,29 +192,6 @@ def test_what_runtimes_cannot_save_lies_in_the_temporary_folder(
     assert output.count("NOT SAVED, will try again") == 4
     assert f"instead:\n  {path}\n" in output
     assert {len(record.values_s) for record in read_run(path).records} == {3}
-
-
-def test_versions_name_the_releases_that_are_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    commands: list[Sequence[str]] = []
-
-    def launch(command: Sequence[str], _timeout_s: float) -> str:
-        commands.append(command)
-        if len(commands) == 2:
-            raise KeyboardInterrupt
-        results = next(Path(word.partition("=")[2]) for word in command if word.startswith("--results="))
-        results.mkdir(exist_ok=True)
-        (results / "run.json").write_text(json.dumps(run_content([infer_row()])), encoding="utf-8")
-        return ""
-
-    monkeypatch.setattr(releases, "find_side", lambda word: Side(word, Path(f"/{word}/python")))
-    monkeypatch.setattr(releases, "launch", launch)
-    words = ["--releases", "2.19,2.20", "--trainers", "fit", "--probes", "0", *DIGITS, "--results", str(tmp_path)]
-    line = stop(capsys, "versions", *words)
-    assert len(list(tmp_path.glob("raw/*/versions/*.json"))) == 1
-    left = "2.20" if "tf219" in commands[0][0] else "2.19"
-    assert line.startswith(f"Stopped. Kept: 1 of 2 runs; with `--releases {left}` the same command makes those")
 
 
 def test_devices_name_the_runs_that_are_left(

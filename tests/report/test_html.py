@@ -208,7 +208,7 @@ def _assert_harmless(results: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", '{"densebench": 3}', '{"benchmarks": {}}', "[" * 100_000, '{"a":' * 50_000, "NaN"]
 )
-@pytest.mark.parametrize("folder", ["machine", "machine/versions", "machine/selftest", "machine/reproduction"])
+@pytest.mark.parametrize("folder", ["machine", "machine/releases", "machine/selftest", "machine/reproduction"])
 def test_a_file_that_is_no_run_is_named(tmp_path: Path, text: str, folder: str) -> None:
     store(tmp_path, run_content([train_row(), infer_row()]), "good")
     path = tmp_path / "raw" / folder / "hostile.json"
@@ -218,7 +218,7 @@ def test_a_file_that_is_no_run_is_named(tmp_path: Path, text: str, folder: str) 
     assert any("hostile.json" in line for line in warnings)
 
 
-@pytest.mark.parametrize("folder", ["versions", "selftest", "reproduction", "runtimes", "trainers"])
+@pytest.mark.parametrize("folder", ["releases", "selftest", "reproduction", "runtimes", "trainers"])
 def test_a_run_of_another_kind_in_a_folder_costs_its_chapter_at_most(
     tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

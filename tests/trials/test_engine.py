@@ -19,7 +19,7 @@ from bench.records.run_file import encode_run
 from bench.records.trials import BASE, HEAD, MEMORY, OVERALL, START, TYPICAL, Row, StoredTrial, trial_of
 from bench.stats.simultaneous import LOOKS, Effect
 from bench.trials import engine
-from bench.trials.engine import narrow, run_trial
+from bench.trials.engine import narrow, run_trial, split
 from bench.trials.rounds import TURNS
 from bench.trials.trial import first_step
 from tests.fake_trial import CALL, FIT, INFER, Machine, die, make_trial
@@ -88,7 +88,7 @@ def test_several_environments_share_their_base_and_each_has_its_rows(monkeypatch
 
 def row(case: str, finding: str, word: str, role: str = HEAD) -> Row:
     effect = Effect(word=word, value=0.0, low=-0.01, high=0.01, rounds=8, more_rounds=None)
-    return Row(case, role, finding, "step", 1.0, 1.0, effect)
+    return Row(case, BASE, role, finding, "step", 1.0, 1.0, effect)
 
 
 OPEN = "cannot tell"
@@ -101,7 +101,7 @@ OPEN = "cannot tell"
         ([(FIT.name, TYPICAL, OPEN, HEAD)], [BASE, HEAD, "HEAD 2"], [FIT, CALL]),
         ([(FIT.name, TYPICAL, OPEN, HEAD), (CALL.name, OVERALL, "same", "HEAD 2")], [BASE, HEAD], [FIT]),
         ([(FIT.name, TYPICAL, OPEN, HEAD), (CALL.name, OVERALL, OPEN, "HEAD 2")], [BASE, HEAD, "HEAD 2"], [FIT, CALL]),
-        ([(FIT.name, START, OPEN, HEAD), (CALL.name, TYPICAL, "slower", "HEAD 2")], [BASE], []),
+        ([(FIT.name, START, OPEN, HEAD), (CALL.name, TYPICAL, "slower", "HEAD 2")], [], []),
         ([("memory", MEMORY, OPEN, HEAD), (CALL.name, TYPICAL, "same", "HEAD 2")], [BASE, HEAD], [FIT, CALL]),
     ],
 )
@@ -110,8 +110,8 @@ def test_what_is_settled_is_left_out_of_the_next_round(
 ) -> None:
     trial = make_trial(FIT, CALL, heads=2, budget_s=0.0)
     run(trial, Machine(), monkeypatch)
-    assert narrow(trial, [row(*one) for one in found], rounds_left=5) == (len(roles) > 1)
-    assert (trial.open_roles, trial.open_cases) == (roles, cases)
+    assert narrow(trial, [row(*one) for one in found], rounds_left=5) == bool(roles)
+    assert (trial.open_pairs, trial.open_cases) == ([(BASE, role) for role in roles[1:]], cases)
 
 
 @pytest.mark.parametrize(("more", "goes_on"), [(3, True), (6, False), (None, False)])
@@ -158,6 +158,7 @@ def test_equal_graphs_are_proved_and_not_timed(monkeypatch: pytest.MonkeyPatch) 
     planted = make_trial(FIT, INFER, budget_s=0.0, variables={INJECT: "slow:5%"})
     run(planted, Machine(), monkeypatch)
     assert planted.same_graph == [], "what is injected is in no graph"
+    assert planted.together == [INFER]
 
 
 def test_different_graphs_on_one_runtime_are_timed_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,6 +245,28 @@ def test_where_memory_lacks_each_part_of_a_round_has_the_base(monkeypatch: pytes
     assert all(BASE in one.told for one in trial.rounds)
     assert words(trial, "HEAD 2")[FIT.name, TYPICAL] == "slower"
     assert words(trial, "HEAD 3")[FIT.name, TYPICAL] == "same"
+
+
+@pytest.mark.parametrize(
+    ("at_once", "groups"),
+    [(9, ["ABCD"]), (3, ["ABC", "CDA"]), (2, ["AB", "BC", "CD", "AD"]), (0, ["AB", "BC", "CD", "AD"])],
+)
+def test_each_pair_is_together_in_a_group(at_once: int, groups: list[str]) -> None:
+    assert split([("A", "B"), ("B", "C"), ("C", "D"), ("A", "D")], at_once) == [list(group) for group in groups]
+
+
+def test_neighbours_are_compared_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is slower from the first head on is told of the first step alone, and of the ends."""
+    steps = [(BASE, HEAD), (HEAD, "HEAD 2"), ("HEAD 2", "HEAD 3")]
+    ends = (BASE, "HEAD 3")
+    trial = make_trial(FIT, heads=3, pairs=[*steps, ends])
+    run(trial, Machine(factor={(role, "train"): 1.1 for role in (HEAD, "HEAD 2", "HEAD 3")}), monkeypatch)
+    found = stored(trial, tmp_path / "a.json")
+    typical = {pair: row.word for pair in found.pairs for row in found.rows_of(pair) if row.finding == TYPICAL}
+    assert typical == {steps[0]: "slower", steps[1]: "same", steps[2]: "same", ends: "slower"}
+    (other,) = found.judged([(HEAD, "HEAD 3")]).pairs
+    assert other == (HEAD, "HEAD 3")
+    assert {row.word for row in found.judged([other]).rows if row.finding == TYPICAL} == {"same"}
 
 
 def test_orders_are_drawn_for_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:

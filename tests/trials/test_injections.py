@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import DensebenchError
 from bench.records.cases import INJECT
-from bench.trials.injections import Injection, injection_of
+from bench.trials.injections import Injection, parse_injection
 from bench.trials.rounds import TURNS
 
 
@@ -34,12 +34,12 @@ def test_labels_are_wrong_about_as_often_as_was_asked_for_and_times_stay_as_they
     assert np.array_equal(Injection("slow", 0.3).labels(labels, seed=1), labels)
 
 
-def test_an_environment_variable_asks_for_it() -> None:
-    assert injection_of({}) == Injection()
-    assert injection_of({INJECT: "tail:2.5%"}) == Injection("tail", 0.025)
+def test_a_text_asks_for_it() -> None:
+    assert parse_injection("") == Injection()
+    assert parse_injection("tail:2.5%") == Injection("tail", 0.025)
 
 
-@pytest.mark.parametrize("text", ["", "slow", "slow:5", "slow:-5%", "fast:5%"])
+@pytest.mark.parametrize("text", ["slow", "slow:5", "slow:-5%", "fast:5%"])
 def test_anything_else_is_not_injected(text: str) -> None:
     with pytest.raises(DensebenchError, match=f"{INJECT}={text!r} is none of slow:5%, stall:5%, tail:5%, labels:5%"):
-        injection_of({INJECT: text})
+        parse_injection(text)

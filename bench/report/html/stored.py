@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from bench.records.releases import Attempt
+    from bench.records.releases import ReleaseTrials
     from bench.records.selftests import SelftestDuel
     from bench.report.registry import Shown
 
@@ -46,7 +46,7 @@ class Stored:
     runtimes: Run | None
     trainers: Run | None
     selftest_duels: Sequence[SelftestDuel]
-    attempts: Sequence[Attempt]
+    releases: Sequence[ReleaseTrials]
     withdrawn: Mapping[str, str]
     links: Mapping[str, str]
     counted: int
@@ -75,7 +75,7 @@ def make_stored(published: Shown, own: Shown | None = None, *, page: Path | None
         runtimes=next(iter(_chosen("runtimes", published, own)), None),
         trainers=next(iter(_chosen("trainers", published, own)), None),
         selftest_duels=_chosen("selftest", published, own),
-        attempts=_chosen("releases", published, own),
+        releases=_chosen("releases", published, own),
         withdrawn={name: pin.withdrawn for name, pin in (published.pins or {}).items() if pin.withdrawn},
         links=_links(folders, page) if page else {},
         counted=len({run.file for run in stored}),

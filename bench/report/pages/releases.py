@@ -1,287 +1,271 @@
-"""Markdown page that compares TensorFlow releases, from stored runs. Pure functions."""
+"""The page of TensorFlow's releases: what changed in each, from the oldest to the newest, and the control."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.formats import (
-    NOT_MEASURED,
-    format_accuracy,
-    format_bytes,
-    format_counted,
-    format_difference,
-    format_duration,
+from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_duration
+from bench.records.releases import release_name
+from bench.records.trials import BASE, CONTROL, OVERALL, TYPICAL
+from bench.report.markdown import escape, markdown_table
+from bench.report.pages.trials import (
+    BETTER,
+    EXPLANATION,
+    LABELS,
+    WORSE,
+    accuracy_words,
+    answer,
+    caption,
+    counts,
+    notices,
+    ratio_text,
+    same_graph,
 )
-from bench.records.comparison import (
-    Comparison,
-    Spread,
-    compare_runs,
-    logs_apart,
-    nothing_told,
-    pooled_spread,
-    pooled_spreads,
-)
-from bench.records.duels import Margins
-from bench.records.schema import EpochRecord, InferRecord, TrainRecord
-from bench.report.markdown import escape, markdown_table, ratio_text
-from bench.stats.verdicts import ALARM_ERROR, FASTER, INTERVAL_ERROR, SLOWER, Finding, select_word
+from bench.stats.accuracy import IDENTICAL, NO_DIFFERENCE
+from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, ERROR, SAME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from bench.records.known_releases import Release
-    from bench.records.record import Run
-    from bench.records.releases import Attempt
-    from bench.records.schema import Record
-    from bench.stats.estimate import Centre
+    from bench.records.releases import ReleaseTrials
+    from bench.records.trials import Pair, Row, StoredTrial
 
-ByRelease = Mapping["Release", "Sequence[Run]"]
-MARGINS = Margins(0.03, 0.01)
-EXPLANATION = (
-    "Each cell is the ratio to the base release with its 95 % interval and its verdict; above 1 is slower, or larger. "
-    "In the base's own column are its medians (of an epoch, of the first step with its tracing and compilation, of a "
-    "call), its mean accuracy, and its largest difference between the exported and the trained model's probabilities; "
-    "accuracies are differences, paired by seed. `infer` rows are ONNX Runtime's, on what each release exported; "
-    "`call` rows are direct calls of the Keras model, `predict` rows Keras's own `predict`. `process` rows are of a "
-    "fresh process: an epoch of `fit` with all that its first step traces, and its peak resident memory by then. How "
-    "far runs of one release lie apart (`--rounds`, `--probes`) is pooled over all releases, as in an analysis of "
-    "variance; where each release has a single run of a row, its noise is not known, and nothing is told. Runs are "
-    "not interleaved as a duel's are, so a `cannot tell` or a surprise here is a question for `python -m bench duel`. "
-    "In at most 1 of 100 columns of a release in which nothing changed does any time or accuracy raise an alarm, and "
-    "likewise any first step or memory."
-)
-README_ROWS = (
-    "train[deep_mlp,trainer=fit]: epoch",
-    "train[deep_mlp,trainer=compiled]: epoch",
-    "train[deep_mlp,trainer=fit]: accuracy",
-    "infer[deep_mlp,batch=1,threads=1]: call",
-    "call[deep_mlp,batch=1]: time",
-    "import[tensorflow]: time",
-)
-"""The rows that the README shows."""
-FIGURES = {"train": "epoch", "infer": "call", "import": "time", "process": "first epoch", "tensorflow": "time"}
-"""What a row's timings are of, by stage."""
+Key = tuple[str, str]
+"""A case and a finding."""
+MARKS = {**dict.fromkeys(WORSE, "▲"), **dict.fromkeys(BETTER, "▼"), SAME: "=", CANNOT_TELL: "?"}
+LEGEND = "▲ slower, or more memory; ▼ faster, or less; = the same; ? cannot tell yet; – not measured."
+SHOWN_IN_SENTENCE = 3
 
 
-def versions_page(attempts: Sequence[Attempt]) -> str:
-    """The page of all releases."""
-    parts = ["# TensorFlow's releases", *versions_notices(attempts), versions_table(attempts), EXPLANATION]
-    return "\n\n".join([*parts, versions_caption(attempts)]) + "\n"
+def releases_page(found: ReleaseTrials) -> str:
+    """The page."""
+    parts = ["# Releases of TensorFlow", ends_sentence(found), control_sentence(found)]
+    parts += [note for trial in found.trials for note in notices(trial)]
+    parts += ["## What changed, release by release", step_lines(found), table(found), LEGEND, unchanged(found)]
+    parts += [accuracy_lines(found), same_graph(found.main), settled_sentence(found)]
+    parts += ["## All intervals", all_intervals(found)]
+    parts += ["## The base", _base_table(found.main), "## What ran", _packages(found)]
+    parts += [EXPLANATION, *(caption(trial) for trial in found.trials)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def versions_notices(attempts: Sequence[Attempt]) -> list[str]:
-    """Warnings above the table: releases that failed, and quick runs."""
-    lines = [f"**{one.release.name} FAILED: {one.trouble}**" for one in attempts if one.trouble]
-    if any(one.run.quick for one in attempts):
-        lines.append("**Quick runs: training protocols are cut down; the figures say nothing about the models.**")
-    faults = {
-        f"INVALID on {one.release.name}: {fault}": None
-        for one in attempts
-        for record in one.run.records
-        for fault in record.faults
-    }
-    return [escape(line) for line in dict.fromkeys([*lines, *faults])]
+def pair_page(trial: StoredTrial) -> str:
+    """What the stored rounds say of one pair of releases, which is the whole family."""
+    (pair,) = trial.pairs
+    rows = trial.rows_of(pair)
+    lines = [[row.case, LABELS[row.finding], ratio_text(row), row.word, str(row.effect.rounds)] for row in rows]
+    headers = ["Case", "Finding", "Ratio (simultaneous interval)", "Verdict", "Rounds"]
+    parts = [answer(trial), markdown_table(headers, lines, text_columns=(0, 1, 3)), EXPLANATION, caption(trial)]
+    return "\n\n".join(parts) + "\n"
 
 
-def versions_table(attempts: Sequence[Attempt], only: Sequence[str] | None = None) -> str:
-    """A table with a row per case and figure (or those named) and a column per release, earliest (base) first."""
-    by_release = runs_by_release(attempts)
-    measured = [release for release, runs in by_release.items() if runs]
-    if not measured:
-        return "No release ran."
-    base = measured[0]
-    comparison = ReleaseComparison(by_release)
-    columns = [_column(comparison, base, release) for release in by_release]
-    labels = dict.fromkeys(label for column in columns for label in column)
-    rows = [
-        [label, *(column.get(label, _absent(column)) for column in columns)]
-        for label in labels
-        if only is None or label in only
+def ends_sentence(found: ReleaseTrials) -> str:
+    """What changed from the oldest release to the newest, with its error rate."""
+    trial, pair = found.ends
+    old, new = (release_name(trial.environment(role)) for role in pair)
+    rows = trial.rows_of(pair)
+    number = counts(rows)
+    told = f"{number['worse']} worse, {number['better']} better, {number[SAME]} the same, {number[CANNOT_TELL]} open"
+    lost = trial.less_accurate(pair)
+    changed = [f"trains to less accuracy ({', '.join(lost)})"] if lost else []
+    for words, verb in ((WORSE, "is slower"), (BETTER, "is faster")):
+        some = _one_per_case(row for row in rows if row.word in words)
+        changed += [f"{verb} in {_named(some)}"] if some else []
+    seen = " and ".join(changed) or "shows no change that can be told"
+    sure = f"a false alarm in at most {100 * ALARM_ERROR:.0f} of 100 such trials, anything wrong in at most "
+    sure += f"{100 * ERROR:.0f}"
+    return escape(f"**TensorFlow {new} against {old} {seen}** ({told} of {len(rows)} findings; {sure}).")
+
+
+def step_lines(found: ReleaseTrials) -> str:
+    """A sentence per release in which something changed, and one for the others."""
+    lines, quiet = [], []
+    for trial, pair in found.steps:
+        old, new = (release_name(trial.environment(role)) for role in pair)
+        rows = trial.rows_of(pair)
+        parts = []
+        for words, verb in ((WORSE, "slower or larger"), (BETTER, "faster or smaller")):
+            some = _one_per_case(row for row in rows if row.word in words)
+            parts += [f"{verb}: {'; '.join(f'{_name(row)} {ratio_text(row)}' for row in some)}"] if some else []
+        parts += [f"less accurate: {', '.join(lost)}"] if (lost := trial.less_accurate(pair)) else []
+        if failed := trial.environment(pair[1]).failed:
+            parts = [f"could not be measured to the end: {failed}"]
+        if parts:
+            lines.append(escape(f"- **{new}** (against {old}): {'. '.join(parts)}."))
+        else:
+            open_ = counts(rows)[CANNOT_TELL]
+            quiet.append(f"{new} ({format_counted(open_, 'finding')} open)" if open_ else new)
+    lines += [escape(f"- no change seen: {', '.join(quiet)}.")] if quiet else []
+    return "\n".join(lines)
+
+
+def table(found: ReleaseTrials) -> str:
+    """One line per finding that ever changed: a mark and a ratio at each release, and from end to end."""
+    shown = [key for key, rows in _by_key(found).items() if any(row.word in WORSE | BETTER for row in rows.values())]
+    if not shown:
+        return ""
+    by_key, (_, ends) = _by_key(found), found.ends
+    columns = [*found.steps, found.ends]
+    headers = ["Case", "Finding", *(release_name(trial.environment(pair[1])) for trial, pair in found.steps)]
+    headers.append(f"{release_name(found.main.base)} to {headers[-1]}")
+    lines = [
+        [key[0], LABELS[key[1]], *(_cell(by_key[key].get((trial.run.file, pair))) for trial, pair in columns)]
+        for key in shown
     ]
-    heads = [f"{release.name} (base)" if release == base else release.name for release in by_release]
-    return markdown_table(["Case", *heads], rows, text_columns=(0,))
+    return markdown_table(headers, lines, text_columns=(0, 1)) if ends else ""
 
 
-def versions_caption(attempts: Sequence[Attempt]) -> str:
-    """Caption: data, machine, dates, commits, commands."""
-    run = next((one.run for one in attempts if one.run.records), attempts[0].run)
-    days = sorted({one.run.started_at[:10] for one in attempts})
-    commands = dict.fromkeys(one.run.command for one in attempts)
-    parts = [
-        f"{run.dataset}, {run.device} ({format_counted(run.threads, 'thread')})",
-        f"{run.machine.cpu}, {run.machine.cpus} CPUs",
-        " to ".join(dict.fromkeys([days[0], days[-1]])),
-        f"commit {', '.join(dict.fromkeys(one.run.commit for one in attempts))}",
-        f"`python -m bench versions` ({', '.join(f'`{command}`' for command in commands)})",
-        format_counted(len(attempts), "run file"),
+def unchanged(found: ReleaseTrials) -> str:
+    """The findings that never changed, in a line."""
+    never = [
+        f"{key[0]} {LABELS[key[1]]}"
+        for key, rows in _by_key(found).items()
+        if not any(row.word in WORSE | BETTER for row in rows.values())
     ]
-    return escape("; ".join(parts))
+    return escape(f"Not seen to change anywhere: {', '.join(never)}.") if never else ""
 
 
-def runs_by_release(attempts: Sequence[Attempt]) -> dict[Release, list[Run]]:
-    """The runs of each release, earliest release first."""
-    found: dict[Release, list[Run]] = {one.release: [] for one in sorted(attempts, key=lambda one: one.release)}
-    for one in attempts:
-        if one.run.records:
-            found[one.release].append(one.run)
-    return found
+def control_sentence(found: ReleaseTrials) -> str:
+    """What the copy of the base came to: nothing, or this machine is not fit."""
+    trial = found.trials[-1]
+    pair = (BASE, CONTROL)
+    rows = trial.rows_of(pair)
+    if not rows:
+        return ""
+    number = counts(rows)
+    values = [abs(row.effect.value) for row in rows if row.effect.value is not None and row.finding == TYPICAL]
+    largest = f"; its typical times are off by {_percent(max(values))} at most" if values else ""
+    if number["worse"] or number["better"]:
+        which = "; ".join(f"{_name(row)} {ratio_text(row)}" for row in rows if row.word in WORSE | BETTER)
+        return escape(
+            f"**The control, a copy of the base, differs from it: this machine is not fit to judge.** {which}."
+        )
+    told = f"{number[SAME]} the same, {number[CANNOT_TELL]} open of {len(rows)} findings"
+    return escape(f"The control, a copy of the base, shows no difference from it ({told}{largest}).")
 
 
-@dataclass(frozen=True, slots=True)
-class Extra:
-    """A figure that is stored beside a row's timings and compared like them.
-
-    Attributes:
-        label: its name in the table.
-        value: returns the figure of one run's record; ``None`` where there is none.
-        shown: formats the figure as text.
-        words: verdicts that have another name for this figure.
-    """
-
-    label: str
-    value: Callable[[Record], float | None]
-    shown: Callable[[float], str]
-    words: Mapping[str, str]
-
-
-def _first_step_s(record: Record) -> float | None:
-    """The first step that compiled: the slowest, since later seeds of a run find the program ready."""
-    known = [value_s for value_s in record.first_step_s if value_s] if isinstance(record, TrainRecord) else []
-    return max(known, default=None)
+def accuracy_lines(found: ReleaseTrials) -> str:
+    """Where short trainings from equal seeds came to something else."""
+    lines = []
+    for trial, pair in found.steps:
+        accuracies = trial.accuracies(pair)
+        told = [f"{name}: {accuracy_words(one)}" for name, one in accuracies.items() if one.word != IDENTICAL]
+        if told:
+            lines.append(escape(f"- {release_name(trial.environment(pair[1]))}: {'; '.join(told)}."))
+    words = [one.word for trial, pair in found.steps for one in trial.accuracies(pair).values()]
+    if not words:
+        return ""
+    same = sum(word in {IDENTICAL, NO_DIFFERENCE} for word in words)
+    first = (
+        f"Accuracy after short trainings from equal seeds: {IDENTICAL} or {NO_DIFFERENCE} in {same} of {len(words)}."
+    )
+    return "\n".join([first, "", *lines] if lines else [first])
 
 
-def _peak_bytes(record: Record) -> float | None:
-    """The peak memory of a probe in bytes; ``None`` if it is not stored."""
-    return float(record.peak_bytes) if isinstance(record, EpochRecord) and record.peak_bytes else None
+def settled_sentence(found: ReleaseTrials) -> str:
+    """How much of the steps is settled, and how narrow their intervals are."""
+    parts = []
+    for finding in (TYPICAL, OVERALL):
+        rows = [row for trial, pair in found.steps for row in trial.rows_of(pair) if row.finding == finding]
+        widths = [
+            (row.effect.high - row.effect.low) / 2
+            for row in rows
+            if row.effect.low is not None and row.effect.high is not None
+        ]
+        if rows:
+            done = sum(row.effect.settled for row in rows)
+            width = f", median half-width {_percent(statistics.median(widths))}" if widths else ""
+            parts.append(f"{finding} in {done} of {len(rows)} cells{width}")
+    return f"Settled: {'; '.join(parts)}." if parts else ""
 
 
-EXTRAS = (
-    Extra("first step", _first_step_s, format_duration, {}),
-    Extra("peak memory", _peak_bytes, lambda size: format_bytes(round(size)), {SLOWER: "larger", FASTER: "smaller"}),
-)
+def all_intervals(found: ReleaseTrials) -> str:
+    """Every finding of every step, and of the ends, with its interval."""
+    columns = [*found.steps, found.ends]
+    names = [release_name(trial.environment(pair[1])) for trial, pair in found.steps]
+    headers = ["Case", "Finding", *names, f"{release_name(found.main.base)} to {names[-1]}"]
+    lines = [
+        [key[0], LABELS[key[1]], *(_interval(rows.get((trial.run.file, pair))) for trial, pair in columns)]
+        for key, rows in _by_key(found).items()
+    ]
+    return markdown_table(headers, lines, text_columns=(0, 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A release compared with the base: comparisons by case, and findings on extra figures by case and label."""
-
-    compared: Sequence[Comparison]
-    extras: Mapping[tuple[str, str], Finding]
-
-
-class ReleaseComparison:
-    """Releases compared with a base; noise is pooled over the runs of all of them."""
-
-    def __init__(self, by_release: ByRelease) -> None:
-        self.by_release = by_release
-        self._spreads = pooled_spreads(list(by_release.values()))
-        self._extra_spreads = {extra.label: self._pool(extra) for extra in EXTRAS}
-
-    def column(self, base: Release, head: Release) -> Column:
-        """Compare a release's runs with the base's."""
-        sides = self.by_release[base], self.by_release[head]
-        compared = compare_runs(*sides, MARGINS, self._spreads) if sides[1] else []
-        pairs = {
-            (one.case, extra.label): (_values(extra, one.base), _values(extra, one.head), extra)
-            for one in compared
-            for extra in EXTRAS
-            if not one.word
-        }
-        known = {key: pair for key, pair in pairs.items() if pair[0] and pair[1]}
-        findings = {}
-        for (case, label), (base_values, head_values, extra) in known.items():
-            spread = self._extra_spreads[label].get(case)
-            findings[case, label] = _extra_finding(
-                extra, logs_apart(_logs(base_values), _logs(head_values), spread), len(known)
-            )
-        return Column(compared, findings)
-
-    def _pool(self, extra: Extra) -> dict[str, Spread | None]:
-        """The pooled variance of an extra figure, by case."""
-        groups: dict[str, list[list[float]]] = {}
-        for runs in self.by_release.values():
-            logs: dict[str, list[float]] = {}
-            for record in (record for run in runs for record in run.records):
-                if (value := extra.value(record)) is not None:
-                    logs.setdefault(record.case, []).append(math.log(value))
-            for case, values in logs.items():
-                groups.setdefault(case, []).append(values)
-        return {case: pooled_spread(values) for case, values in groups.items()}
+def _by_key(found: ReleaseTrials) -> dict[Key, dict[tuple[str, Pair], Row]]:
+    """Each case and finding to its rows by run file and pair."""
+    rows: dict[Key, dict[tuple[str, Pair], Row]] = {}
+    for trial, pair in [*found.steps, found.ends]:
+        for row in trial.rows_of(pair):
+            rows.setdefault((row.case, row.finding), {})[trial.run.file, pair] = row
+    return rows
 
 
-def _extra_finding(extra: Extra, found: Centre, family: int) -> Finding:
-    """The verdict on an extra figure, with Bonferroni's correction over the `family` of all figures in its column."""
-    if math.isinf(found.error):
-        return nothing_told(found)
-    low, high = found.interval(INTERVAL_ERROR)
-    certain = found.p_value <= ALARM_ERROR / family
-    word = select_word("time", math.log1p(MARGINS.time), found.value, (low, high), certain=certain)
-    word = extra.words.get(word, word)
-    return Finding(verdict=word, value=found.value, low=low, high=high, p_value=found.p_value, blocks=0)
+def _cell(row: Row | None) -> str:
+    """A mark, and the ratio of what changed."""
+    if row is None:
+        return NOT_MEASURED
+    changed = row.word in WORSE | BETTER and row.effect.value is not None
+    return f"{MARKS[row.word]} {math.exp(row.effect.value or 0.0):.2f}" if changed else MARKS[row.word]
 
 
-def _column(comparison: ReleaseComparison, base: Release, head: Release) -> dict[str, str]:
-    """A release's cells by row label."""
-    column, is_base = comparison.column(base, head), base == head
-    cells: dict[str, str] = {}
-    for one in column.compared:
-        stage = (*one.base, *one.head)[0].stage
-        cells[f"{one.case}: {FIGURES.get(stage, 'time')}"] = _time(one, is_base=is_base)
-        if stage == "train":
-            cells[f"{one.case}: accuracy"] = _accuracy(one, is_base=is_base)
-        if stage == "infer":
-            cells[f"{one.case}: parity"] = _parity(one.head)
-        for extra in EXTRAS:
-            values = _values(extra, one.base)
-            if values and is_base:
-                cells[f"{one.case}: {extra.label}"] = extra.shown(statistics.median(values))
-            elif values or _values(extra, one.head):
-                found = column.extras.get((one.case, extra.label))
-                text = f"{ratio_text(found)} {found.verdict}" if found else one.word or NOT_MEASURED
-                cells[f"{one.case}: {extra.label}"] = text
-    return cells
+def _interval(row: Row | None) -> str:
+    return NOT_MEASURED if row is None else f"{MARKS[row.word]} {ratio_text(row)}"
 
 
-def _absent(column: dict[str, str]) -> str:
-    return NOT_MEASURED if column else "failed"
+def _base_table(trial: StoredTrial) -> str:
+    """The base's own figures."""
+    rows = {(row.case, row.finding): row for row in trial.rows if row.against == BASE}
+    lines = [
+        [case, LABELS[finding], format_bytes(round(row.base)) if row.measure == "memory" else format_duration(row.base)]
+        for (case, finding), row in rows.items()
+    ]
+    return markdown_table(["Case", "Finding", release_name(trial.base)], lines, text_columns=(0, 1))
 
 
-def _time(one: Comparison, *, is_base: bool) -> str:
-    if one.word or one.time is None:
-        return one.word
-    if is_base:
-        return format_duration(statistics.median(record.median_s for record in one.base))
-    return f"{ratio_text(one.time)} {one.time.verdict}"
+def _packages(found: ReleaseTrials) -> str:
+    """Per environment its packages, and what TensorFlow was built from and brings along."""
+    environments = {release_name(one): one for trial in found.trials for one in trial.options.environments}
+    facts = {name: {**one.variables, **one.build, **one.packages} for name, one in environments.items()}
+    names = dict.fromkeys(name for told in facts.values() for name in told)
+    alike = [name for name in names if len({told.get(name) for told in facts.values()}) == 1]
+    differing = [name for name in names if name not in alike]
+    first = next(iter(facts.values()))
+    lines = [[name, *(str(told.get(one) or NOT_MEASURED) for one in differing)] for name, told in facts.items()]
+    parts = [markdown_table(["Environment", *differing], lines, text_columns=range(len(differing) + 1))]
+    parts += (
+        [escape(f"The same everywhere: {', '.join(str(first[name]) for name in alike if first[name])}.")]
+        if alike
+        else []
+    )
+    return "\n\n".join(parts)
 
 
-def _accuracy(one: Comparison, *, is_base: bool) -> str:
-    if one.word or one.accuracy is None:
-        return one.word
-    if is_base:
-        trained = [record for record in one.base if isinstance(record, TrainRecord)]
-        return format_accuracy(statistics.fmean(value for record in trained for value in record.test_accuracies))
-    found = one.accuracy
-    if found.value is None or found.low is None or found.high is None:
-        return found.verdict
-    return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}) {found.verdict}"
+def _one_per_case(rows: Iterable[Row]) -> list[Row]:
+    """Of each case its typical time where that is among them, and else the first finding; the largest change first."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        if row.case not in found or row.finding == TYPICAL:
+            found[row.case] = row
+    return sorted(found.values(), key=_size, reverse=True)
 
 
-def _logs(values: Sequence[float]) -> list[float]:
-    return [math.log(value) for value in values]
+def _named(rows: Sequence[Row]) -> str:
+    """The largest changes by name and size, and how many more there are."""
+    shown = [f"{_name(row)} {ratio_text(row)}" for row in rows[:SHOWN_IN_SENTENCE]]
+    more = len(rows) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _values(extra: Extra, records: Sequence[Record]) -> list[float]:
-    return [value for value in map(extra.value, records) if value is not None]
+def _name(row: Row) -> str:
+    return f"{row.case} {LABELS[row.finding]}"
 
 
-def _parity(records: Sequence[Record]) -> str:
-    known = [record.parity for record in records if isinstance(record, InferRecord) and record.parity]
-    differences = [parity.max_abs_diff for parity in known if parity.max_abs_diff is not None]
-    if any(record.faults for record in records):
-        return "INVALID"
-    changed = max((parity.changed_predictions or 0 for parity in known), default=0)
-    return f"{format_difference(max(differences))}, {changed} changed" if differences else NOT_MEASURED
+def _size(row: Row) -> float:
+    """How far it is from the same; steps and calls come before starts and memory."""
+    return abs(row.effect.value or 0.0) + (row.finding in {TYPICAL, OVERALL}) * 100
+
+
+def _percent(logarithm: float) -> str:
+    return f"{100 * math.expm1(logarithm):.1f} %"

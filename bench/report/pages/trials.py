@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_counted, format_duration
 from bench.records.cases import INJECT
+from bench.records.schema import TrialRecord
 from bench.records.trials import CONTROL, MEMORY, OVERALL, START, TYPICAL
 from bench.report.markdown import escape, markdown_table
 from bench.stats.accuracy import IDENTICAL
@@ -15,7 +16,7 @@ from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, CLEARANCE, ERROR,
 
 if TYPE_CHECKING:
     from bench.records.schema import EnvironmentFacts
-    from bench.records.trials import Row, StoredTrial
+    from bench.records.trials import Pair, Row, StoredTrial
     from bench.stats.accuracy import AccuracyFinding
 
 WORSE = {SLOWER, "larger"}
@@ -40,15 +41,15 @@ EXPLANATION = (
 def trial_page(trial: StoredTrial) -> str:
     """A trial as Markdown."""
     parts = [answer(trial), *notices(trial)]
-    for head in trial.heads:
-        rows = [row for row in trial.rows if row.environment == head.role]
+    for pair in trial.pairs:
+        rows, head = trial.rows_of(pair), trial.environment(pair[1])
         changed = [row for row in rows if row.word in WORSE | BETTER]
         open_ = [row for row in rows if row.word == CANNOT_TELL]
         parts += [f"## {escape(head.role)}: {escape(head.word)}" if len(trial.heads) > 1 else ""]
         parts += [_table(changed)] if changed else []
         parts += [_rest("Same", [row for row in rows if row.word == SAME])]
         parts += ["Cannot tell yet:", _table(open_, more=True)] if open_ else []
-        parts += [_accuracy(trial, head), _same_graph(trial)]
+        parts += [_accuracy(trial, pair), same_graph(trial)]
     parts += [packages(trial), EXPLANATION, caption(trial)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -63,7 +64,7 @@ def trials_page(trials: Sequence[StoredTrial]) -> str:
 
 def answer(trial: StoredTrial) -> str:
     """The answer in a sentence per environment, with its error rate and its counts."""
-    return "\n\n".join(_sentence(trial, head) for head in trial.heads)
+    return "\n\n".join(_sentence(trial, pair) for pair in trial.pairs)
 
 
 def counts(rows: Iterable[Row]) -> dict[str, int]:
@@ -74,10 +75,11 @@ def counts(rows: Iterable[Row]) -> dict[str, int]:
     return found
 
 
-def _sentence(trial: StoredTrial, head: EnvironmentFacts) -> str:
-    rows = [row for row in trial.rows if row.environment == head.role]
+def _sentence(trial: StoredTrial, pair: Pair) -> str:
+    against, head = map(trial.environment, pair)
+    rows = trial.rows_of(pair)
     number, total = counts(rows), len(rows)
-    name, base = f"`{escape(head.word)}`", f"`{escape(trial.base.word)}`"
+    name, base = f"`{escape(head.word)}`", f"`{escape(against.word)}`"
     sure = f"wrong in at most {100 * ERROR:.0f} of 100 such trials"
     alarm = f"a false alarm in at most {100 * ALARM_ERROR:.0f} of 100 such trials"
     if head.failed:
@@ -89,12 +91,12 @@ def _sentence(trial: StoredTrial, head: EnvironmentFacts) -> str:
         if number["worse"] or number["better"]:
             fit = "differs from the base, whose copy it is: this machine is not fit to judge"
         return f"**The control {fit}** ({told} of {total} findings)."
-    if lost := trial.less_accurate(head):
+    if lost := trial.less_accurate(pair):
         which = ", ".join(lost)
         return f"**{name} trains to less accuracy than {base}: {which}** ({told} of {total} findings; {alarm})."
     if worst:
         verb = VERBS.get(worst.finding, "is slower than")
-        which = f"{worst.case} {LABELS[worst.finding]} {_ratio(worst)}"
+        which = f"{worst.case} {LABELS[worst.finding]} {ratio_text(worst)}"
         return f"**{name} {verb} {base}: {which}** ({told} of {total} findings; {alarm})."
     if number[CANNOT_TELL]:
         seen = "nothing got worse as far as can be told" if number[SAME] or number["better"] else "nothing can be told"
@@ -141,7 +143,7 @@ def _table(rows: Sequence[Row], *, more: bool = False) -> str:
             LABELS[row.finding],
             _number(row, row.base),
             _number(row, row.head),
-            _ratio(row),
+            ratio_text(row),
             row.word,
             str(row.effect.rounds),
             *([NOT_MEASURED if row.effect.more_rounds is None else f"about {row.effect.more_rounds}"] if more else []),
@@ -155,7 +157,8 @@ def _number(row: Row, value: float) -> str:
     return format_bytes(round(value)) if row.measure == "memory" else format_duration(value)
 
 
-def _ratio(row: Row) -> str:
+def ratio_text(row: Row) -> str:
+    """The ratio with its interval, as far as they are known."""
     effect = row.effect
     if effect.value is None:
         return NOT_MEASURED
@@ -173,18 +176,20 @@ def _rest(title: str, rows: Sequence[Row]) -> str:
     for row in rows:
         by_case.setdefault(row.case, []).append(row)
     texts = [
-        f"{case} {', '.join(f'{LABELS[row.finding]} {_ratio(row)}' for row in some)}" for case, some in by_case.items()
+        f"{case} {', '.join(f'{LABELS[row.finding]} {ratio_text(row)}' for row in some)}"
+        for case, some in by_case.items()
     ]
     return escape(f"{title}: {len(rows)}. {'; '.join(texts)}.")
 
 
-def _accuracy(trial: StoredTrial, head: EnvironmentFacts) -> str:
+def _accuracy(trial: StoredTrial, pair: Pair) -> str:
     """What short trainings from equal seeds came to in both environments."""
-    told = [f"{name}: {_accuracy_words(found)}" for name, found in trial.accuracies(head).items()]
+    told = [f"{name}: {accuracy_words(found)}" for name, found in trial.accuracies(pair).items()]
     return escape(f"Accuracy after a short training, from equal seeds: {'; '.join(told)}.") if told else ""
 
 
-def _accuracy_words(found: AccuracyFinding) -> str:
+def accuracy_words(found: AccuracyFinding) -> str:
+    """What the seeds tell, and what they cannot exclude."""
     seeds = f"in {format_counted(found.seeds, 'seed')}"
     seeds += f", which cannot exclude a loss in fewer than {found.unseen:.0%} of seeds"
     if found.word == IDENTICAL:
@@ -199,13 +204,17 @@ def _accuracy_words(found: AccuracyFinding) -> str:
     return f"{', '.join(parts)}, {seeds}"
 
 
-def _same_graph(trial: StoredTrial) -> str:
+def same_graph(trial: StoredTrial) -> str:
+    """The models whose exported graphs are equal, which were not timed."""
     graphs: dict[str, set[str | None]] = {}
     for environment in trial.options.environments:
         for name, survey in environment.surveys.items():
             graphs.setdefault(name, set()).add(survey.graph)
     runtimes = {environment.packages.get("onnxruntime") for environment in trial.options.environments}
-    equal = sorted(name for name, found in graphs.items() if len(found) == 1 and None not in found)
+    timed = {record.recipe for record in trial.run.of(TrialRecord) if record.case.startswith("infer[")}
+    equal = sorted(
+        name for name, found in graphs.items() if len(found) == 1 and None not in found and name not in timed
+    )
     if not equal or len(runtimes) > 1:
         return ""
     return escape(f"Same ONNX graph on one ONNX Runtime ({runtimes.pop()}), and so not timed: {', '.join(equal)}.")

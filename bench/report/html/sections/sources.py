@@ -48,7 +48,7 @@ def _shown(stored: Stored) -> list[tuple[str, Run]]:
         *(("reproduction", run) for run in [stored.reproduction] if run),
         *(("runtimes", run) for run in [stored.runtimes] if run),
         *(("trainers", run) for run in [stored.trainers] if run),
-        *((f"release {one.release.name}", one.run) for one in stored.attempts),
+        *(("releases", trial.run) for one in stored.releases for trial in one.trials),
     ]
     files = {run.file: (what, run) for what, run in reversed(named)}
     return list(reversed(files.values()))
