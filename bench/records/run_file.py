@@ -32,6 +32,8 @@ Content = tuple["Metadata", Sequence["AnyRecord"]]
 """What a run file is made from: what is stored of the whole run, and its rows."""
 CLOCK_DIGITS = 9  # time.perf_counter ticks in nanoseconds
 _NUMBER_LIST = re.compile(rb"\[\n\s+([-+.\deE,\n\s]+?)\n\s+\]")
+_TURN = re.compile(rb"\[\n\s+([-+.\deE,\n\s]+\[[-+.\deE,\s]*\])\n\s+\]")
+"""Numbers, and then a list of numbers that is on one line already."""
 
 
 def reserve_run_path(results: Path, machine: str, label: str, started_at: datetime) -> Path:
@@ -74,7 +76,7 @@ def encode_run(metadata: Metadata, records: Sequence[AnyRecord]) -> bytes:
         "densebench": msgspec.structs.replace(metadata, schema=SCHEMA, invalid=invalid),
     }
     text = msgspec.json.format(msgspec.json.encode(content), indent=1)
-    return _NUMBER_LIST.sub(_on_one_line, text) + b"\n"
+    return _TURN.sub(_on_one_line, _NUMBER_LIST.sub(_on_one_line, text)) + b"\n"
 
 
 def round_timings(values_s: Sequence[float]) -> tuple[float, ...]:

@@ -23,8 +23,8 @@ STEPS = {"train": 100}
 """Steps of a turn of these stages, however long they take: an epoch of `fit` has a beginning and an end."""
 CALIBRATIONS = 3
 """Turns of which the last one tells how long a step or call takes."""
-MIDDLE = 9
-"""The place of the quantile at 47.5 %."""
+MEDIAN = 2
+"""Its place among the quantiles."""
 MOST_CALLS = 2_000
 SIDE_BY_SIDE = 2
 """Processes that prepare at the same time."""
@@ -158,7 +158,7 @@ class _Work:
             self.found.lost[role] = str(error)
             return
         if "timing" in answer:
-            fitting = min(max(round(TURN_S / float(answer["timing"][4][MIDDLE])), 1), MOST_CALLS)
+            fitting = min(max(round(TURN_S / float(answer["timing"][4][MEDIAN])), 1), MOST_CALLS)
             self.counts[case.name] = STEPS.get(case.stage, fitting)
 
     def take_turn(self, case: Case, role: str, turn: int, *, host: str) -> None:

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     from bench.trials.workloads import Workload
 
-QUANTILES = 20
-DIGITS = 9
-"""Of seconds: the clock's nanoseconds."""
+SHARES = (0.075, 0.25, 0.5, 0.75, 0.925)
+"""Of the quantiles that are told of a turn."""
+DIGITS = 5
+"""Significant ones, of seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +125,11 @@ class EnvironmentWorker:
         asked = os.environ.get(INJECT, "") if model_of is None else self._asked.injections[model_of]
         turn = workload.turn(count, parse_injection(asked).lengthening(number, count))
         values = turn.values_s
-        numbers = [turn.mean_s, min(values), max(values)]
-        shown = [round(value, DIGITS) for value in quantiles(values, QUANTILES)]
-        return {"timing": [len(values), *(round(value, DIGITS) for value in numbers), shown]}
+        mean_s, least_s, most_s, *shown_s = (
+            float(f"{value:.{DIGITS}g}")
+            for value in (turn.mean_s, min(values), max(values), *quantiles(values, SHARES))
+        )
+        return {"timing": [len(values), mean_s, least_s, most_s, shown_s]}
 
     def survey(self, recipes: Sequence[str], seeds: Sequence[int]) -> Answer:
         """What this environment is, what it trains to and what it exports."""

@@ -246,8 +246,8 @@ def _cost_s() -> float:
     return costs_s[1] - costs_s[0]
 
 
-def quantiles(values: Sequence[float], count: int) -> Iterator[float]:
-    """Yield `count` quantiles of values, at (k + 0.5) / count, each a value that was measured."""
+def quantiles(values: Sequence[float], shares: Sequence[float]) -> Iterator[float]:
+    """Yield the quantiles of values at some shares (0-1), each a value that was measured."""
     ordered = sorted(values)
-    for place in range(count):
-        yield ordered[int((place + 0.5) / count * len(ordered))]
+    for share in shares:
+        yield ordered[int(share * len(ordered))]

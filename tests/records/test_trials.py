@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bench.records.schema import Timing, TrialRecord
 from bench.records.trials import BASE, HEAD, MARGINS, OVERALL, TYPICAL, judge_records, overall, typical, typical_ratio
 from bench.stats.simultaneous import CLEARANCE
+from bench.trials.worker import SHARES
 from bench.trials.workloads import quantiles
 
 STEP_S = 1e-3
@@ -20,7 +21,7 @@ STEP_S = 1e-3
 
 def timing(values: list[float]) -> Timing:
     """A turn that is summarized as a worker does."""
-    shown = tuple(quantiles(values, 20))
+    shown = tuple(quantiles(values, SHARES))
     return Timing(len(values), sum(values) / len(values), min(values), max(values), shown)
 
 

@@ -20,11 +20,10 @@ from tests.fake_trial import CASES
 
 def test_quantiles_are_values_that_were_measured() -> None:
     values = [float(number) for number in range(100, 0, -1)]
-    found = list(quantiles(values, 20))
+    found = list(quantiles(values, (0.075, 0.5, 0.925)))
     assert set(found) <= set(values)
-    assert found == sorted(found)
-    assert (found[0], found[-1]) == (3.0, 98.0)
-    assert list(quantiles([1.0], 20)) == [1.0] * 20
+    assert found == [8.0, 51.0, 93.0]
+    assert list(quantiles([1.0], (0.075, 0.925))) == [1.0, 1.0]
 
 
 @pytest.mark.usefixtures("tf")
