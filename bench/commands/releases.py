@@ -33,7 +33,7 @@ from bench.trials.environments import newest_version
 if TYPE_CHECKING:
     import argparse
 
-CASES = "*[deep_mlp,*,*[dropout_mlp,*"
+CASES = "*deep_mlp*,*dropout_mlp*"
 NEWEST = "newest"
 
 

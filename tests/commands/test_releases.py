@@ -17,6 +17,7 @@ from bench.records.record import read_run
 from bench.records.releases import group, plan_pairs, steps
 from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of
 from bench.trials import engine
+from bench.trials.cases import select_cases
 from bench.trials.environments import Environment
 from tests.fake_trial import CALL, FIT, Machine
 
@@ -166,6 +167,10 @@ def test_a_registry_that_cannot_be_reached_is_said_and_costs_nothing(
 def test_pairs_are_neighbours_and_the_ends_once() -> None:
     assert plan_pairs(["a", "b", "c"]) == [("a", "b"), ("b", "c"), ("a", "c")]
     assert plan_pairs(["a", "b"]) == [("a", "b")]
+
+
+def test_its_cases_are_those_of_two_models() -> None:
+    assert {case.recipe for case in select_cases(releases.CASES, 1)} == {"deep_mlp", "dropout_mlp"}
 
 
 def test_only_what_follows_the_newest_is_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
