@@ -57,17 +57,16 @@ COMMANDS: dict[str, Command] = {
         "judge", "what changed from release to release (--budget: 45 minutes; 20 GB of disk)", "bench.commands.releases"
     ),
     "bisect": Command(
-        "judge", "the TensorFlow release in which a case changed (4 duels: 20 minutes)", "bench.commands.bisect"
+        "judge", "the release, nightly or package that changed a case (15 minutes)", "bench.commands.bisect"
     ),
     "selftest": Command(
-        "judge", "how often duels are wrong on this machine (--total: 20 minutes)", "bench.commands.selftest"
+        "judge", "how often verdicts are wrong on this machine (--total: 20 minutes)", "bench.commands.selftest"
     ),
     "report": Command(
         "look",
         "tables, README and HTML from the stored runs, and their check (seconds)",
         "bench.commands.report.command",
     ),
-    "compare": Command("look", "stored runs of two sides beside each other (seconds)", "bench.commands.compare"),
     "predict": Command(
         "look", "what an exported model makes of your own pictures (seconds)", "bench.commands.predict.command"
     ),

@@ -46,21 +46,21 @@ class Command:
 QUICK = "--quick --dataset=digits --models=logistic_regression,single_dense"
 CASE = "--cases=infer[single_dense,batch=1,threads=1] --dataset=digits"
 ROUNDS = "--cases=train[single_dense,trainer=compiled] --dataset=digits"
-DUELS = f"{CASE} --inject=none --duels=2 --budget=16s --total=60s"
+TRIALS = f"{CASE} --trials=2 --budget=30s --total=90s"
 RUNTIMES = "--quick --dataset=digits --device=cpu:1 --models=deep_mlp --runtimes='ONNX Runtime,NumPy' --rounds=2"
 RELEASES = "--cases=train[single_dense,trainer=compiled] --dataset=digits --releases=2.20,2.21 --budget=60s"
-SEARCH = "--dataset=digits --good=2.19 --bad=2.21 --case=train[deep_mlp,trainer=compiled] --budget=30s"
+SEARCH = "--dataset=digits --good=2.19 --bad=2.21 --cases=train[single_dense,trainer=compiled] --budget=30s"
 PYTHON = shlex.quote(sys.executable)
 COMMANDS = {
     "suite": Command(f"-m pytest bench/ --benchmark-only {QUICK}", 12),
     "duel": Command(f"-m bench duel {PYTHON} {PYTHON} {ROUNDS} --budget=30s", 35, (0, 1, 2), "file"),
-    "selftest": Command(f"-m bench selftest {DUELS}", 33, resume="nothing"),
+    "selftest": Command(f"-m bench selftest {PYTHON} {TRIALS}", 75, (0, 1), resume="nothing"),
     "runtimes": Command(f"-m bench runtimes {RUNTIMES}", 16),
     "reproduce": Command("-m bench reproduce t4_mnist_64_32 t4_fashion_first --quick --seeds=1", 16, resume="nothing"),
     "devices": Command(f"-m bench devices --device=cpu:1 -- {QUICK}", 11),
     "trainers": Command("-m bench trainers --blocks=2", 130),
     "releases": Command(f"-m bench releases {RELEASES}", 90, (0, 1, 2), "file"),
-    "bisect": Command(f"-m bench bisect {SEARCH}", 200, (0, 2), needs=("tf219", "tf220", "tf221")),
+    "bisect": Command(f"-m bench bisect {SEARCH}", 100, (0, 1, 2)),
 }
 WHOLE = "undisturbed"
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGINT": signal.SIGINT}

@@ -17,7 +17,6 @@ FRAMEWORKS = {
 }
 WORKERS = (
     "bench.trials.worker",
-    "bench.trials.duels.worker",
     "bench.commands.trainers.worker",
     "bench.commands.runtimes.prepare",
     "bench.commands.runtimes.worker",

@@ -15,7 +15,7 @@ from bench.inference.runtimes import RUNTIMES
 from bench.records.cases import BATCH_SIZES, case_name
 from bench.records.record import RunReader, read_run
 from bench.report.pages.suite import readme_table
-from bench.trials.duels.cases import known_cases, select_cases
+from bench.trials.cases import known_cases, select_cases
 from models import RECIPES
 from tests.fake_runs import infer_row, run_content, train_row
 from tests.new_recipe import NEW
@@ -31,9 +31,10 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("registered")
-def test_duels_can_measure_it_and_the_cases_of_the_others_stay_as_they_are() -> None:
+def test_trials_can_measure_it_and_the_cases_of_the_others_stay_as_they_are() -> None:
     own = [case.name for case in select_cases(f"*{NEW.name}*", 1)]
-    assert own == [*(case_name("train", NEW.name, trainer=trainer) for trainer in ("fit", "compiled")), *LATENCIES]
+    calls = [case_name("call", NEW.name, batch=1), case_name("predict", NEW.name, batch=32)]
+    assert own == [*(case_name("train", NEW.name, trainer=one) for one in ("fit", "compiled")), *calls, *LATENCIES]
     everything = list(known_cases(1))
     del RECIPES[NEW.name]
     assert everything == [*known_cases(1), *own]

@@ -1,202 +1,158 @@
-"""`python -m bench bisect --good 2.15 --bad 2.21 --case 'train[deep_mlp]'`: the release in which a case changed."""
+"""`python -m bench bisect --good 2.15 --bad 2.21 --case 'train[deep_mlp,trainer=fit]'`: what changed a case.
+
+The search goes through releases, then through the nightlies between two of them, or through the packages and variables
+that two environments differ in. Each step is a trial of the ends of what is left and of an environment between them.
+"""
 
 from __future__ import annotations
 
-import argparse
-import secrets
 import sys
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench.commands.arguments import command_line, duel_device, duration_s
-from bench.commands.paired import MEMORY_BYTES, add_duel_arguments, parse_margins
-from bench.data.datasets import Dataset, load_dataset
+from bench.commands.arguments import duel_device
+from bench.commands.judging import Wanted, add_trial_options, make_trial, measure, roles_of
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
-from bench.files import short
-from bench.formats import NOT_MEASURED, format_counted
-from bench.host.machine import machine_name
-from bench.host.resources import say_needs
-from bench.progress import Progress, kept_on_interrupt
-from bench.records.bisections import CHANGED, UNCHANGED, Found, Step
-from bench.records.duels import FOLDER, SIDES, Margins, Outcome, Row, outcomes, run_content
-from bench.records.known_releases import releases_between
-from bench.records.run_file import RunSeries, reserve_run_path, run_path
-from bench.report.markdown import ratio_text
+from bench.progress import Progress
+from bench.records.bisections import (
+    ACCURACY,
+    FIRST,
+    FOLDER,
+    NOWHERE,
+    SECOND,
+    UNKNOWN,
+    Bisection,
+    Step,
+    plan_pairs,
+    sought_text,
+    step_of,
+)
+from bench.records.record import RunReader
+from bench.records.trials import BASE, OVERALL, TYPICAL
+from bench.report.own_pages import refresh_pages
 from bench.report.pages.bisection import bisection_page
-from bench.stats.verdicts import CANNOT_TELL, Finding
-from bench.trials.duels.arena import ProcessArena
-from bench.trials.duels.cases import select_cases
-from bench.trials.duels.duel import fight_alone
-from bench.trials.duels.metadata import duel_metadata
-from bench.trials.duels.search import search
-from bench.trials.duels.sides import find_side, missing_environments
+from bench.trials.candidates import Candidates, candidates_between, nightlies_between, release_word
+from bench.trials.cases import select_cases
 
 if TYPE_CHECKING:
-    from bench.host.devices import Device
-    from bench.records.cases import Case
-    from bench.records.known_releases import Release
+    import argparse
+    from collections.abc import Callable
 
-KINDS = ("time", "accuracy")
-DEFAULT_BUDGET = "5m"
+FINDINGS = (TYPICAL, OVERALL, ACCURACY)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--good", required=True, metavar="RELEASE", help="before the change: 2.15 or tf215")
-    parser.add_argument("--bad", required=True, metavar="RELEASE", help="after the change")
-    parser.add_argument("--case", required=True, help="one case: 'train[deep_mlp,trainer=fit]'")
-    parser.add_argument("--look-for", choices=KINDS, default=KINDS[0], help="a change of which (default: %(default)s)")
-    parser.add_argument("--budget", default=DEFAULT_BUDGET, help="of each duel (default: %(default)s)")
-    add_duel_arguments(parser)
+    parser.add_argument("--good", required=True, metavar="WORD", help="before the change: 2.15, or as a duel's BASE")
+    parser.add_argument("--bad", required=True, metavar="WORD", help="after the change")
+    parser.add_argument(
+        "--look-for", choices=FINDINGS, default=TYPICAL, help="a change of which (default: %(default)s)"
+    )
+    add_trial_options(parser, cases="train[deep_mlp,trainer=fit]", budget="6m")
+
+
+@dataclass
+class Search:
+    """A search under way.
+
+    Attributes:
+        compare: measures a trial of these words, near end first; ``None`` where it could not be stored.
+        steps: those that are measured.
+        reasons: why what was looked at is not looked at more finely.
+    """
+
+    compare: Callable[[list[str]], Step | None]
+    progress: Progress
+    steps: list[Step] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def narrow(self, candidates: Candidates) -> tuple[str, str] | None:
+        """The neighbours among candidates that the change lies between; ``None`` where there is none, or no telling.
+
+        Raises:
+            DensebenchError: the ends cannot be measured.
+        """
+        low, high, aside = 0, len(candidates.words) - 1, set[int]()
+        begun = len(self.steps)
+        while True:
+            inner = [place for place in range(low + 1, high) if place not in aside]
+            if not inner and len(self.steps) > begun:
+                return candidates.words[low], candidates.words[high]
+            middle = inner[len(inner) // 2] if inner else None
+            places = [low, high] if middle is None else [low, middle, high]
+            self.progress.done(f"between {' and '.join(candidates.names[one] for one in (low, high))}")
+            try:
+                step = self.compare([candidates.words[place] for place in places])
+            except DensebenchError as error:
+                if middle is None:
+                    raise
+                self.progress.done(f"{candidates.names[middle]} is left out: {error}")
+                aside.add(middle)
+                continue
+            if step is None:
+                return None
+            self.steps.append(step)
+            found = Bisection(self.steps)
+            place = step.lies_in(found.sought)
+            self.progress.done(f"  {step.whole} from end to end; the change lies: {place}")
+            if not found.changed or (len(self.steps) == begun + 1 and place == NOWHERE):
+                return None
+            if place == FIRST and middle is not None:
+                high = middle
+            elif place == SECOND and middle is not None:
+                low = middle
+            elif middle is None:
+                return (candidates.words[low], candidates.words[high]) if place != UNKNOWN else None
+            else:
+                aside.add(middle)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Search, store each duel, and print what was found.
+    """Search, store each trial, and print what was found.
 
     Returns:
-        `FINE` where the case did not change, `ALARM` where one release changed it; where that cannot be told or is a
-        range, `FAILED` if a duel failed and `UNTOLD` otherwise.
+        `FINE` where the case did not change, `ALARM` where it did; `FAILED` where a trial could not be stored, and
+        `UNTOLD` where it cannot be told.
 
     Raises:
-        DensebenchError: an option is wrong, or the data cannot be had.
+        DensebenchError: an option is wrong, or an end or the data cannot be had.
     """
-    device, margins = duel_device(arguments.device), parse_margins(arguments)
-    releases = releases_between(arguments.good, arguments.bad)
-    cases = select_cases(arguments.case, device.threads)
-    if len(cases) != 1 or (arguments.look_for == "accuracy" and cases[0].stage != "train"):
-        raise DensebenchError(
-            f"--case {arguments.case!r} must name one case, and its {arguments.look_for} must be measured."
+    cases = select_cases(arguments.cases or "train[deep_mlp,trainer=fit]", duel_device(arguments.device).threads)
+    if len(cases) != 1:
+        raise DensebenchError(f"--cases {arguments.cases!r} must name one case, and names {len(cases)}.")
+    (case,), progress = cases, Progress(sys.stdout)
+    candidates = candidates_between(release_word(arguments.good), release_word(arguments.bad))
+    series, failed = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}", False
+
+    def compare(words: list[str]) -> Step | None:
+        nonlocal failed
+        roles = [BASE, *roles_of(len(words) - 1)]
+        named = dict(zip(roles, words, strict=True))
+        trial = make_trial(arguments, Wanted(words=named, pairs=plan_pairs(roles), cases=case.name), progress)
+        trial.series, trial.number = series, len(search.steps)
+        trial.sought = sought_text(case.name, arguments.look_for)
+        trial.findings = {arguments.look_for}
+        found = measure(
+            trial, progress, results=arguments.results, folder=FOLDER, what="bisect", go_on="begins the search anew"
         )
-    duration_s(arguments.budget, "--budget")
-    duration_s(arguments.time_limit, "--time-limit")
-    dataset = load_dataset(arguments.dataset, arguments.data_dir)
-    progress = Progress(sys.stdout)
-    say_needs(
-        progress,
-        memory_bytes=MEMORY_BYTES,
-        results=arguments.results,
-        environments=missing_environments(one.environment for one in releases),
-    )
-    folder = f"{machine_name()}/{FOLDER}"
-    reserve_run_path(arguments.results, folder, "duel", datetime.now(timezone.utc))
-    fighter = Fighter(arguments, device, cases[0], dataset, margins, progress, RunSeries(progress))
-    with kept_on_interrupt(progress, fighter.kept):
-        found = search(releases, fighter.step)
-    saved = fighter.series.finish()
-    progress.done(f"\n{bisection_page(cases[0].name, found)}\n")
-    return exit_status(found) if saved else FAILED
+        failed |= found is None or not found.saved
+        return step_of(found.stored) if found else None
 
-
-def exit_status(found: Found) -> int:
-    """The exit status that an answer calls for."""
-    if found.steps[0].word in UNCHANGED:
-        return FINE
-    if found.after and not found.between:
-        return ALARM
-    return FAILED if any(step.word == "failed" for step in found.steps) else UNTOLD
-
-
-@dataclass(frozen=True, slots=True)
-class Fighter:
-    """The settings that all duels of a search share.
-
-    Attributes:
-        series: saves their run files.
-        paths: where those of its duels so far are.
-    """
-
-    arguments: argparse.Namespace
-    device: Device
-    case: Case
-    dataset: Dataset
-    margins: Margins
-    progress: Progress
-    series: RunSeries
-    paths: list[Path] = field(default_factory=list)
-
-    def kept(self) -> str:
-        """One line: which duels a stopped search has kept."""
-        self.series.finish()
-        if not self.paths:
-            return "No duel has begun, so nothing is kept."
-        count = format_counted(len(self.paths), "duel")
-        return f"Kept: {count} in {self.paths[-1].parent}; the same command begins the search anew."
-
-    def step(self, base: Release, head: Release) -> Step:
-        """One duel of two releases, stored; a release that has no environment or no such case is told in its step."""
-        self.progress.done(f"{self.case.name}: {base.name} against {head.name}")
-        row, metadata = Row(self.case, wanted=self.arguments.look_for), self._metadata(base, head)
-        try:
-            sides = {side: find_side(one.environment) for side, one in zip(SIDES, (base, head), strict=True)}
-        except DensebenchError as error:
-            return Step(base, head, "failed", NOT_MEASURED, str(error))
-        with closing(self._arena(sides, metadata["duel"]["seed"])) as arena:
-            complete = False
-            try:
-                fight_alone(
-                    row,
-                    arena,
-                    self.margins,
-                    seed=metadata["duel"]["seed"],
-                    budget_s=duration_s(self.arguments.budget, "--budget"),
-                    progress=self.progress,
-                )
-                complete = True
-            finally:
-                metadata["packages_by_side"] |= arena.packages
-                metadata["packages"] = metadata["packages_by_side"].get(SIDES[1], {})
-                if complete or row.blocks:
-                    self._store(row, metadata, complete=complete)
-        (known,) = outcomes([row], self.margins)
-        return make_step(base, head, row, known, self.arguments.look_for)
-
-    def _arena(self, sides: dict[str, Any], seed: int) -> ProcessArena:
-        arguments = self.arguments
-        timeout_s = duration_s(arguments.time_limit, "--time-limit")
-        return ProcessArena(
-            sides, arguments.dataset, arguments.data_dir, self.device.threads, seed, timeout_s=timeout_s
-        )
-
-    def _metadata(self, base: Release, head: Release) -> dict[str, Any]:
-        names = {"base": base.environment, "head": head.environment}
-        duel = {**names, "plant": None, "seed": secrets.randbelow(2**16)}
-        command = command_line(self.arguments)
-        return duel_metadata(self.device, datetime.now(timezone.utc), self.dataset, command=command, duel=duel)
-
-    def _store(self, row: Row, metadata: dict[str, Any], *, complete: bool) -> None:
-        label = f"{metadata['dataset']}-{metadata['device'].replace(':', '')}-duel"
-        started_at = datetime.fromisoformat(metadata["started_at"])
-        folder = f"{machine_name()}/{FOLDER}"
-        path = run_path(self.arguments.results, folder, label, started_at)
-        self.series.save(path, run_content([row], metadata, complete=complete))
-        if not self.series.waiting:
-            self.progress.done(f"Wrote:\n  {short(path)}")
-        self.paths.append(path)
-
-
-def make_step(base: Release, head: Release, row: Row, known: Outcome, look_for: str) -> Step:
-    """Turn a duel's outcome into a step of the search, for the kind of change that is searched for."""
-    found = known.accuracy if look_for == "accuracy" else known.time
-    if not row.measurable or found is None:
-        word = "missing" if row.missing else "failed"
-        reason = row.failed or "; ".join(f"{side}: {lack}" for side, lack in row.missing.items())
-        return Step(base, head, word, NOT_MEASURED, reason, len(row.blocks))
-    reason = _reason(found) if found.verdict not in {*CHANGED, *UNCHANGED} else ""
-    return Step(base, head, found.verdict, _shown(found, look_for), reason, len(row.blocks))
-
-
-def _reason(found: Finding) -> str:
-    """The reason for a duel without a verdict."""
-    more = "" if found.more_blocks is None else f"; about {found.more_blocks} more blocks would tell"
-    return f"{CANNOT_TELL} within the budget{more}"
-
-
-def _shown(found: Finding, look_for: str) -> str:
-    if look_for == "time":
-        return ratio_text(found)
-    if found.value is None or found.low is None or found.high is None:
-        return NOT_MEASURED
-    return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
+    search = Search(compare, progress)
+    between = search.narrow(candidates)
+    if between and candidates.kind == "releases":
+        finer = nightlies_between(*between)
+        if finer.reason:
+            progress.done(f"No nightly is tried: {finer.reason}.")
+        else:
+            search.narrow(finer)
+    elif candidates.reason:
+        progress.done(f"Nothing finer is tried: {candidates.reason}.")
+    if search.steps:
+        progress.done(f"\n{bisection_page(Bisection(search.steps))}")
+        progress.done("\n  ".join(["Wrote:", *refresh_pages(arguments.results, "bisections", RunReader())]))
+    if failed or not search.steps:
+        return FAILED
+    found = Bisection(search.steps)
+    return ALARM if found.changed else FINE if search.steps[0].lies_in(found.sought) == NOWHERE else UNTOLD

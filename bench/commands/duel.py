@@ -6,12 +6,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.judging import Measured, Wanted, add_trial_options, exit_status, make_trial, measure, read_trial
+from bench.commands.judging import (
+    Measured,
+    Wanted,
+    add_trial_options,
+    exit_status,
+    make_trial,
+    measure,
+    read_trial,
+    roles_of,
+)
 from bench.errors import ALARM, FAILED
 from bench.files import short
 from bench.progress import Progress
 from bench.records.record import RunReader
-from bench.records.trials import BASE, CONTROL, FOLDER, HEAD
+from bench.records.trials import BASE, CONTROL, FOLDER
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.trials import trial_page
 
@@ -57,8 +66,3 @@ def _tell(found: Measured, results: Path, progress: Progress) -> int:
     judged = [pair for pair in found.stored.pairs if pair[1] != CONTROL]
     status = exit_status(found.stored, judged)
     return status if found.saved or status == ALARM else FAILED
-
-
-def roles_of(count: int) -> list[str]:
-    """The names of so many heads: ``HEAD``, ``HEAD 2``, ``HEAD 3``."""
-    return [HEAD if number == 1 else f"{HEAD} {number}" for number in range(1, count + 1)]

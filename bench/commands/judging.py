@@ -21,7 +21,7 @@ from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import RunFileError, RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
-from bench.records.trials import BASE, CONTROL, MARGINS, OVERALL, START, TYPICAL, Pair, StoredTrial, trial_of
+from bench.records.trials import BASE, CONTROL, HEAD, MARGINS, OVERALL, START, TYPICAL, Pair, StoredTrial, trial_of
 from bench.report.pages.trials import counts
 from bench.stats.simultaneous import CANNOT_TELL
 from bench.trials.cases import select_cases
@@ -133,7 +133,14 @@ def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress
 
 
 def measure(  # noqa: PLR0913  what is measured, and where it goes
-    trial: Trial, progress: Progress, *, results: Path, folder: str, what: str, resume: Path | None = None
+    trial: Trial,
+    progress: Progress,
+    *,
+    results: Path,
+    folder: str,
+    what: str,
+    resume: Path | None = None,
+    go_on: str = "",
 ) -> Measured | None:
     """Measure a trial, saving after each round; ``None`` where in the end nothing could be saved, which was said.
 
@@ -144,6 +151,7 @@ def measure(  # noqa: PLR0913  what is measured, and where it goes
         folder: under `raw/<machine>`.
         what: the command's noun, for the file's name.
         resume: the file that rounds are added to.
+        go_on: what the same command does after Ctrl-C, where that is not adding rounds with `--resume`.
 
     Raises:
         DensebenchError: an environment is not what it was asked to be, or another measurement runs on this machine.
@@ -152,18 +160,24 @@ def measure(  # noqa: PLR0913  what is measured, and where it goes
     label = f"{trial.dataset.name}-{trial.device.replace(':', '')}-{what}"
     path = reserve_run_path(results, f"{machine_name()}/{folder}", label, started_at)
     writer = RunWriter(resume.absolute() if resume else path, progress)
-    progress.done(f"each finished round is saved to {short(writer.path)}; --resume adds rounds to it")
+    adding = "" if go_on else "; --resume adds rounds to it"
+    progress.done(f"each finished round is saved to {short(writer.path)}{adding}")
 
     def kept() -> str:
         if not trial.rounds:
             return "No round was complete, so nothing new is kept."
         done = format_counted(len(trial.rounds), "round")
-        return f"Kept: {done} in {writer.path}; the same command goes on with `--resume {writer.path}`."
+        return f"Kept: {done} in {writer.path}; the same command {go_on or f'goes on with `--resume {writer.path}`'}."
 
     with kept_on_interrupt(progress, kept), measuring_alone() as trial.lock:
         run_trial(trial, save=lambda: writer.save(trial.content(complete=False)), progress=progress)
     saved = writer.finish(trial.content(complete=True))
     return None if writer.error else Measured(trial_of(RunReader().read(writer.path)), writer.path, saved)
+
+
+def roles_of(count: int) -> list[str]:
+    """The names of so many heads: ``HEAD``, ``HEAD 2``, ``HEAD 3``."""
+    return [HEAD if number == 1 else f"{HEAD} {number}" for number in range(1, count + 1)]
 
 
 def exit_status(trial: StoredTrial, pairs: Sequence[Pair]) -> int:

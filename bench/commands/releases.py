@@ -26,8 +26,7 @@ from bench.records.record import RunFileError, RunReader
 from bench.records.releases import FOLDER, ReleaseTrials, choose_pair, group, plan_pairs, steps
 from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of
 from bench.report.own_pages import refresh_pages
-from bench.report.pages.releases import pair_page, releases_page
-from bench.report.pages.trials import counts
+from bench.report.pages.releases import control_differs, pair_page, releases_page
 from bench.trials.environments import newest_version
 
 if TYPE_CHECKING:
@@ -175,13 +174,7 @@ def _tell(found: Measured, results: Path, progress: Progress) -> int:
     progress.done(f"\n{releases_page(shown[0])}")
     written = [short(found.path), *(refresh_pages(results, "releases", RunReader()) if found.saved else [])]
     progress.done("\n  ".join(["Wrote:", *written]))
-    if differs(trial):
+    if control_differs(ReleaseTrials(trial)):
         return UNTOLD
     status = exit_status(trial, steps(trial))
     return status if found.saved or status == ALARM else FAILED
-
-
-def differs(trial: StoredTrial) -> bool:
-    """Whether the control differs from the base, whose copy it is."""
-    number = counts(trial.rows_of((BASE, CONTROL)))
-    return bool(number["worse"] or number["better"])

@@ -125,8 +125,8 @@ class Run:
 
     @property
     def series(self) -> str | None:
-        """The id that all run files of one self-test share; ``None`` for other runs."""
-        return self.metadata.selftest.id if self.metadata.selftest else None
+        """The id that all run files of one self-test or bisection share; ``None`` for other runs."""
+        return (self.metadata.trial.series or None) if self.metadata.trial else None
 
     @cached_property
     def medians_s(self) -> Mapping[str, float]:

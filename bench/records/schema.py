@@ -390,48 +390,6 @@ class ReproductionRecord(Record, frozen=True, kw_only=True, tag="reproduction"):
                 raise ValueError(f"the label or the probabilities of {image}")
 
 
-class DuelRecord(Record, frozen=True, kw_only=True, tag="duel"):
-    """One side of a case in a duel: turns in blocks; lists have an entry per block.
-
-    Attributes:
-        case_stage: ``train`` or ``infer``.
-        side: ``BASE`` or ``HEAD``.
-        packages: those of its side.
-        epochs: passes over the images per turn of a training.
-        ends: number of blocks at each time that a time budget ran out.
-        lost: the reason for each lost block.
-        missing: side to the reason why it lacks the case.
-        turns: number of timings of each block.
-        firsts: the side that began each block.
-        process_s: seconds until both processes of the block were ready.
-        turns_s: seconds of all turns, pauses included.
-    """
-
-    case_stage: Name = msgspec.field(name="kind")
-    side: Name
-    packages: Versions = {}
-    epochs: Size
-    ends: tuple[Size, ...]
-    lost: tuple[Text, ...]
-    missing: Mapping[Name, Text]
-    turns: tuple[Size, ...]
-    firsts: tuple[Name, ...]
-    seeds: tuple[Integer, ...]
-    test_accuracies: tuple[Share, ...]
-    process_s: tuple[Elapsed, ...]
-    turns_s: tuple[Elapsed, ...]
-
-    def check(self) -> None:
-        """Check that the turns are those of the blocks, and that each list has an entry per block."""
-        if sum(self.turns) != len(self.values_s):
-            raise ValueError(f"{len(self.values_s)} timings for {sum(self.turns)} turns")
-        lists = (self.turns, self.firsts, self.seeds, self.process_s, self.turns_s)
-        if len({len(values) for values in lists}) != 1:
-            raise ValueError("lists that do not have an entry per block")
-        if len(self.test_accuracies) not in {0, len(self.turns)}:
-            raise ValueError(f"{len(self.test_accuracies)} accuracies of {len(self.turns)} blocks")
-
-
 class Timing(Struct, frozen=True, array_like=True, gc=False):
     """One turn of a case, in few numbers: seconds per step or call, or bytes.
 
@@ -483,20 +441,10 @@ AnyRecord = Union[  # noqa: UP007  a list of types reads better one by one
     RuntimeRecord,
     StartRecord,
     ReproductionRecord,
-    DuelRecord,
     TrialRecord,
 ]
 OfKind = TypeVar("OfKind", bound=Record)
 T = TypeVar("T")
-
-
-class DuelOptions(Part, frozen=True, kw_only=True):
-    """What a duel was asked for: its sides as the user named them, and the regression injected into HEAD."""
-
-    base: Name
-    head: Name
-    injection: Text | None = msgspec.field(default=None, name="plant")
-    seed: Integer
 
 
 class Survey(Part, frozen=True, kw_only=True):
@@ -555,6 +503,10 @@ class TrialOptions(Part, frozen=True, kw_only=True):
         nice: its niceness; 0 unless it was started at another priority.
         load_1min_before: load average of the minute before.
         lost: the reason for each round that an environment did not see through.
+        elapsed_s: from its beginning to the last round, environments that were made first left out.
+        series: the self-test or bisection that it belongs to; empty for none.
+        number: its place in the series, from 0.
+        sought: what a bisection looks for, as `bench.records.bisections` has it.
     """
 
     environments: tuple[EnvironmentFacts, ...]
@@ -569,17 +521,10 @@ class TrialOptions(Part, frozen=True, kw_only=True):
     nice: Integer = 0
     load_1min_before: Number = 0.0
     lost: tuple[Text, ...] = ()
-
-
-class SelftestOptions(Part, frozen=True, kw_only=True):
-    """What a duel of a self-test was judged with; its `number` within the self-test `id`."""
-
-    id: Name
-    number: Size
-    budget_s: Elapsed
-    margin: Share
-    accuracy_margin: Share
-    drawn: Integer | None = None
+    elapsed_s: Elapsed = 0.0
+    series: Text = ""
+    number: Size = 0
+    sought: Text = ""
 
 
 class SampleImage(Part, frozen=True, kw_only=True):
@@ -612,7 +557,6 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         invalid: rows that are no result.
         orders: the order of the rows in each round.
         gallery: data set to its sample images (reproduction).
-        packages_by_side: packages of BASE and HEAD (duels).
     """
 
     schema: Annotated[int, Meta(ge=OLDEST_SCHEMA, le=SCHEMA)] = SCHEMA
@@ -639,9 +583,6 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     orders: tuple[tuple[Integer, ...], ...] = ()
     seeds: tuple[Integer, ...] = ()
     gallery: Mapping[Name, Gallery] = {}
-    packages_by_side: Mapping[Name, Versions] = {}
-    duel: DuelOptions | None = None
-    selftest: SelftestOptions | None = None
     trial: TrialOptions | None = None
 
 

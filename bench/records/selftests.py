@@ -1,129 +1,210 @@
-"""Stored self-tests: one run file per duel, under `results/raw/<machine>/selftest`."""
+"""Stored self-tests: trials of an environment against copies of itself, with regressions injected into some of them.
+
+The trials of a self-test share its series id. Each has the base, a head per injection, and the control: the base a
+second time, from a copy that was installed separately, with nothing injected.
+"""
 
 from __future__ import annotations
 
+import math
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
-from bench.records.duels import Margins, Outcome, Row, duel_of, outcomes
-from bench.records.injection import parse_injection
-from bench.records.record import Run, RunFileError
+from bench.records.cases import INJECT
+from bench.records.record import RunFileError
+from bench.records.schema import TrialRecord
+from bench.records.trials import CONTROL, FINDINGS, MARGINS, OVERALL, TYPICAL, StoredTrial, round_ratios, trial_of
+from bench.stats.rates import Rate
+from bench.stats.resampling import resample
+from bench.stats.simultaneous import CANNOT_TELL, SAME, SLOWER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
-from bench.records.record import RunReader
+    from bench.records.record import Run
+    from bench.records.trials import Pair, Row
 
 FOLDER = "selftest"
+NOTHING = ""
+"""The injection of the control."""
+LABELS = "labels:"
+"""How an injection begins that changes accuracies and no times."""
 
 
 @dataclass(frozen=True, slots=True)
-class SelftestDuel:
-    """One stored duel of a self-test.
+class Injected:
+    """One environment of one trial, in which something was injected.
 
     Attributes:
-        metadata: the object `densebench` of its run file; its `selftest` has `id`, `number`, `budget_s` and margins.
-        row: the duel's only case with all blocks.
+        injection: what it was: ``slow:5%``; `NOTHING` for the control.
     """
 
-    metadata: Mapping[str, Any]
-    row: Row
+    trial: StoredTrial
+    pair: Pair
+    injection: str
 
     @property
-    def injection(self) -> str | None:
-        """The regression injected into HEAD, as `parse_injection` takes it; ``None`` for none."""
-        injection: str | None = self.metadata["duel"]["plant"]
-        return injection
+    def alarms(self) -> list[Row]:
+        """The findings that are neither the same nor open."""
+        return [row for row in self.trial.rows_of(self.pair) if row.word not in {SAME, CANNOT_TELL}]
 
-    @property
-    def margins(self) -> Margins:
-        """The margins that the duel was judged with."""
-        return Margins(self.metadata["selftest"]["margin"], self.metadata["selftest"]["accuracy_margin"])
+    def called(self, case: str) -> bool:
+        """Whether a case was called slower, by either of its findings."""
+        return any(row.case == case and row.word == SLOWER for row in self.trial.rows_of(self.pair))
 
-    @property
-    def key(self) -> tuple[str, str | None, int]:
-        """Case, injection and number, unique within the self-test."""
-        return self.row.case.name, self.injection, int(self.metadata["selftest"]["number"])
+    def ratios(self, case: str, finding: str) -> list[float]:
+        """The logarithm of the ratio in each round."""
+        return list(round_ratios(*self.records(case), finding).values())
 
-    @property
-    def outcome(self) -> Outcome:
-        """The duel's outcome."""
-        (known,) = outcomes([self.row], self.margins)
-        return known
-
-    @property
-    def counts(self) -> bool:
-        """True if the duel has blocks and its case did not fail."""
-        return self.row.measurable and bool(self.row.blocks)
+    def records(self, case: str) -> tuple[TrialRecord, TrialRecord]:
+        """The case's rows of the base and of this environment."""
+        found = {one.environment: one for one in self.trial.run.of(TrialRecord) if one.case == case}
+        return found[self.pair[0]], found[self.pair[1]]
 
 
-def selftest_duel(run: Run) -> SelftestDuel:
-    """The duel of a self-test that is stored in a run.
+def selftest_trial(run: Run) -> StoredTrial:
+    """The trial of a self-test that is stored in a run. Raises RunFileError where it is none."""
+    trial = trial_of(run)
+    if not trial.options.series:
+        raise RunFileError(f"{run.file}: not the run file of a self-test")
+    return trial
+
+
+def newest_selftest(trials: Sequence[StoredTrial]) -> list[StoredTrial]:
+    """The trials of the newest self-test, oldest first."""
+    newest = max((one.options.series for one in trials), default="")
+    return sorted((one for one in trials if one.options.series == newest), key=lambda one: one.options.number)
+
+
+def to_go_on_with(trials: Sequence[StoredTrial], wanted: dict[str, Any]) -> list[StoredTrial]:
+    """The trials of the newest self-test, which `--resume` adds to.
+
+    Args:
+        trials: all that are stored.
+        wanted: the settings of the next trial, as `settings` gives them.
 
     Raises:
-        RunFileError: the run is not a duel of a self-test.
+        DensebenchError: none is stored, or it had other settings.
     """
-    metadata, rows = duel_of(run)
-    if len(rows) != 1 or run.series is None:
-        raise RunFileError(f"{run.file}: not the run file of a self-test")
-    try:
-        parse_injection(metadata["duel"]["plant"])
-    except DensebenchError as error:
-        raise RunFileError(f"{run.file}: {error}") from error
-    return SelftestDuel(metadata, rows[0])
+    found = newest_selftest(trials)
+    if not found:
+        raise DensebenchError("--resume: no self-test is stored. Without --resume, one is begun.")
+    before = settings(found[-1])
+    differing = [f"its {name} {before[name]!r}, now {now!r}" for name, now in wanted.items() if before[name] != now]
+    if differing:
+        raise DensebenchError(f"--resume: the newest self-test was another one: {'; '.join(differing)}.")
+    return found
 
 
-def read_selftest_duels(results: Path, reader: RunReader) -> tuple[list[SelftestDuel], list[str]]:
-    """The readable duels of all self-tests, oldest first, and a warning for each file that is not readable."""
-    runs, warnings = reader.read_folder(results, FOLDER)
-    selftest_duels = []
-    for run in runs:
-        try:
-            selftest_duels.append(selftest_duel(run))
-        except RunFileError as error:
-            warnings.append(str(error))
-    return selftest_duels, warnings
-
-
-def newest_selftest(selftest_duels: Iterable[SelftestDuel]) -> list[SelftestDuel]:
-    """The duels of the newest self-test."""
-    tests = by_id(selftest_duels)
-    return tests[max(tests)] if tests else []
-
-
-def by_id(selftest_duels: Iterable[SelftestDuel]) -> dict[str, list[SelftestDuel]]:
-    """The duels of each self-test, by its id."""
-    tests: dict[str, list[SelftestDuel]] = {}
-    for one in selftest_duels:
-        tests.setdefault(one.metadata["selftest"]["id"], []).append(one)
-    return tests
-
-
-def identity(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata that all duels of a self-test share."""
+def settings(trial: StoredTrial) -> dict[str, Any]:
+    """What all trials of a self-test share."""
     return {
-        "side": metadata["duel"]["base"],
-        **{name: metadata[name] for name in ("dataset", "dataset_sha256", "device", "threads", "commit")},
-        **{name: metadata["selftest"][name] for name in ("budget_s", "margin", "accuracy_margin")},
-        "machine": metadata["machine"]["name"],
+        "environment": trial.base.word,
+        "cases": sorted(trial.run.metadata.cases_planned),
+        "injections": [one.variables[INJECT] for one in trial.heads if INJECT in one.variables],
+        "budget_s": trial.options.budget_s,
+        "margins": dict(trial.options.margins),
+        "device": trial.run.device,
+        "dataset": trial.run.dataset,
+        "machine": trial.options.node,
     }
 
 
-def to_go_on_with(selftest_duels: Sequence[SelftestDuel], metadata: Mapping[str, Any]) -> list[SelftestDuel]:
-    """The duels of the newest self-test with the same options, which `--resume` continues.
+def by_injection(trials: Sequence[StoredTrial]) -> dict[str, list[Injected]]:
+    """Injection, `NOTHING` for the control, to the environments that had it, in all trials."""
+    found: dict[str, list[Injected]] = {}
+    for trial in trials:
+        for pair in trial.pairs:
+            injection = trial.environment(pair[1]).variables.get(INJECT, NOTHING)
+            if injection or pair[1] == CONTROL:
+                found.setdefault(injection, []).append(Injected(trial, pair, injection))
+    return dict(sorted(found.items()))
 
-    Raises:
-        DensebenchError: there is none; the message names how the newest one differs.
+
+def timed_cases(some: Sequence[Injected]) -> list[str]:
+    """The cases of steps and calls that any of them measured."""
+    rows = (row for one in some for row in one.trial.rows_of(one.pair))
+    return list(dict.fromkeys(row.case for row in rows if row.finding in {TYPICAL, OVERALL}))
+
+
+def false_alarms(trials: Sequence[StoredTrial]) -> Rate:
+    """The share of controls in which anything at all was said to differ."""
+    controls = by_injection(trials).get(NOTHING, [])
+    return Rate(sum(bool(one.alarms or one.trial.less_accurate(one.pair)) for one in controls), len(controls))
+
+
+def really_added(some: Sequence[Injected], case: str, finding: str) -> float | None:
+    """By how much an injection made a case longer: the mean over trials of the ratio, less 1."""
+    rows = [row for one in some for row in one.trial.rows_of(one.pair) if (row.case, row.finding) == (case, finding)]
+    values = [row.effect.value for row in rows if row.effect.value is not None]
+    return math.expm1(statistics.fmean(values)) if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """What trials drawn anew from the stored rounds would have said.
+
+    Attributes:
+        rounds: stored rounds that were drawn from.
+        length: rounds of a drawn trial.
+        called: injection and case to how often it was called slower.
+        alarms: how often anything at all was said of the control.
     """
-    now = identity(metadata)
-    tests = by_id(selftest_duels)
-    fitting = [name for name, test in tests.items() if identity(test[0].metadata) == now]
-    if fitting:
-        return tests[max(fitting)]
-    if not tests:
-        raise DensebenchError("--resume: no self-test is stored. Without --resume, one is begun.")
-    before = identity(tests[max(tests)][0].metadata)
-    differing = "; ".join(f"{name} {before[name]!r}, now {now[name]!r}" for name in now if before[name] != now[name])
-    raise DensebenchError(f"--resume: the newest self-test was another one: {differing}.")
+
+    rounds: int
+    length: int
+    called: Mapping[tuple[str, str], Rate]
+    alarms: Rate
+
+
+def resampled(trials: Sequence[StoredTrial]) -> Resampled | None:
+    """Draw trials anew from the rounds of these, as long as the middle one of them; ``None`` without rounds.
+
+    Only rounds that all series have take part: what is settled is not measured further.
+    """
+    rounds: list[list[float]] = []
+    keys: list[tuple[str, str, str]] = []
+    for trial in trials:
+        series = {
+            (trial.environment(pair[1]).variables.get(INJECT, NOTHING), case, finding): values
+            for pair in trial.pairs
+            for (case, finding), values in _series_of(trial, pair).items()
+        }
+        keys = keys or list(series)
+        if list(series) == keys:
+            common = sorted(set.intersection(*(set(values) for values in series.values())))
+            rounds += [[values[number] for values in series.values()] for number in common]
+    if not rounds:
+        return None
+    lengths = sorted(max(row.effect.rounds for row in trial.rows) for trial in trials if trial.rows)
+    length, margins = lengths[len(lengths) // 2], {**MARGINS, **trials[-1].options.margins}
+    words = resample(rounds, [margins[finding] for *_, finding in keys], length=length)
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, (injection, case, _) in enumerate(keys):
+        places.setdefault((injection, case), []).append(place)
+    called = {
+        key: Rate(sum(any(each[place] == SLOWER for place in some) for each in words), len(words))
+        for key, some in places.items()
+    }
+    control = [place for place, (injection, *_) in enumerate(keys) if injection == NOTHING]
+    alarms = sum(any(each[place] not in {SAME, CANNOT_TELL} for place in control) for each in words)
+    return Resampled(len(rounds), length, called, Rate(alarms, len(words) if control else 0))
+
+
+def _series_of(trial: StoredTrial, pair: Pair) -> dict[tuple[str, str], dict[int, float]]:
+    """Case and finding of a pair to the logarithm of the ratio in each round."""
+    of_role = {(record.environment, record.case): record for record in trial.run.of(TrialRecord)}
+    return {
+        (case, finding): round_ratios(of_role[pair[0], case], record, finding)
+        for (role, case), record in of_role.items()
+        if role == pair[1] and (pair[0], case) in of_role
+        for finding in FINDINGS[record.measure]
+    }
+
+
+def said_slower(some: Sequence[Injected], case: str, rule: Callable[[TrialRecord, TrialRecord], bool]) -> Rate:
+    """How often another rule calls a case slower, of the base and this environment, on the same turns."""
+    pairs = [one.records(case) for one in some]
+    return Rate(sum(rule(base, head) for base, head in pairs), len(pairs))

@@ -177,7 +177,7 @@ def judge_records(
         if case in of_role.get(against, {})
         for finding in FINDINGS[record.measure]
     ]
-    series = [_series(base, head, finding) for base, head, finding in wanted]
+    series = [list(round_ratios(base, head, finding).values()) for base, head, finding in wanted]
     limits = [{**MARGINS, **margins}[finding] for *_, finding in wanted]
     return [
         Row(
@@ -233,13 +233,15 @@ def overall(turns: Sequence[Timing]) -> float:
     return math.fsum(turn.mean * turn.count for turn in turns) / sum(turn.count for turn in turns)
 
 
-def _series(base: TrialRecord, head: TrialRecord, finding: str) -> list[float]:
-    """The logarithm of the ratio to the base in each round that both saw through."""
+def round_ratios(base: TrialRecord, head: TrialRecord, finding: str) -> dict[int, float]:
+    """The number of each round that both saw through to the logarithm of the ratio of the head to the base in it."""
     turns = dict(zip(base.rounds, base.turns, strict=True))
-    pairs = [(turns[one], other) for one, other in zip(head.rounds, head.turns, strict=True) if one in turns]
+    pairs = {
+        number: (turns[number], other) for number, other in zip(head.rounds, head.turns, strict=True) if number in turns
+    }
     if finding == TYPICAL:
-        return [typical_ratio(one, other) for one, other in pairs]
-    return [math.log(overall(other) / overall(one)) for one, other in pairs]
+        return {number: typical_ratio(*pair) for number, pair in pairs.items()}
+    return {number: math.log(overall(other) / overall(one)) for number, (one, other) in pairs.items()}
 
 
 def _middle(record: TrialRecord, finding: str) -> float:

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.formats import format_duration
-from bench.records.duels import SIDES
 from bench.records.other_rules import RULES
+from bench.records.releases import release_name
 from bench.records.schema import InferRecord, TrainRecord
+from bench.records.selftests import false_alarms
 from bench.report.markdown import escape
+from bench.report.pages.releases import control_differs, ends_rows, named, table
 from bench.report.pages.runtimes import rows_of
-from bench.report.pages.selftest import false_alarms, injected
+from bench.report.pages.selftest import OURS, rates
 from bench.report.pages.suite import HEADLINE_BATCH
 from bench.stats.estimate import student_quantile
-from bench.stats.power import Rate
-from bench.stats.verdicts import INTERVAL_ERROR
+from bench.stats.simultaneous import ALARM_ERROR
+from bench.stats.simultaneous import ERROR as TRIAL_ERROR
 from models import HEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.records.record import Run
-    from bench.records.selftests import SelftestDuel
-    from bench.report.pages.duels import StoredDuel
+    from bench.records.releases import ReleaseTrials
+    from bench.records.trials import StoredTrial
+    from bench.stats.rates import Rate
 
 RUNTIME, SLOWER_RUNTIMES = "ONNX Runtime", ("tf.function", "Keras predict")
-PLANTED = 0.05
-"""The slowdown of which an answer tells how often it is caught."""
+SEED_ERROR = 0.05
+"""Probability that two models of equal accuracy are told apart."""
+SLOWDOWN = "slow:5%"
+"""The injection of which an answer tells how often it is called."""
 
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -40,17 +45,20 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fast": " `{name}` gives up {points} points for {p50}.",
         "runtime": "{times} times as fast as {other} and ready {starts} times as soon",
         "latencies": " These latencies are of one process each; take differences below a factor of 1.3 for none.",
-        "duels": "From TensorFlow {base}, `{case}`{trainer} on `{device}` is **{verdict}**: its time is multiplied by "
-        "{ratios} (95 % intervals).{accuracy}",
-        "ratio": "{ratio} ({low}–{high}) in {head}",
-        "trainer": " with Keras's `fit`",
-        "accuracy": " Accuracy is **{verdicts}**.",
-        "no duel": "No duel of two releases is published now.",
+        "upgrade": "From TensorFlow {old} to {new}, `deep_mlp` and `dropout_mlp` got {changes} (a false alarm in at "
+        "most {alarm} of 100 such tables, anything wrong in at most {error}).",
+        "worse": "**slower or larger in {count} cases**: {cases}",
+        "better": "**faster or smaller in {count} cases**: {cases}",
+        "and": "; ",
+        "unchanged": "neither slower nor faster as far as can be told",
+        "control": "A second copy of {old}, measured alongside, shows no difference from it.",
+        "unfit": "**A second copy of {old}, measured alongside, differs from it: that machine was not fit to judge.**",
+        "no releases": "No table of releases is published now.",
         "withdrawn": "The table of all releases is withdrawn: {reason}",
-        "trust": "Of {equal} duels of equal environments {alarms} raised a false alarm (true share {alarms_interval}); "
-        "of {slowed} with {share} more work inside, {caught} were called `slower` ({caught_interval}). "
-        "On the same timings, {rules}.",
-        "rule": "{name} caught {count} of {of}",
+        "trust": "Of {equal} trials of two copies of one environment, all cases at once, {alarms} raised a false alarm "
+        "(true share {alarms_interval}); of {slowed} cases that were really 5 % slower, {caught} were called `slower` "
+        "({caught_interval}). On the same timings, {rules}.",
+        "rule": "{name} calls {count} of {of}",
     },
     "ko": {
         "ship": "**`{best}`와 ONNX Runtime**: 테스트 이미지의 {best_accuracy}를 맞히고, 스레드 하나로 이미지 한 장에 "
@@ -61,20 +69,27 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fast": " `{name}`는 {points} 포인트를 내주고 {p50}로 줄입니다.",
         "runtime": "{other}보다 답이 {times}배, 준비가 {starts}배",
         "latencies": " 이 지연 시간은 각각 프로세스 하나에서 잰 것이므로, 1.3배가 안 되는 차이는 차이로 보지 마세요.",
-        "duels": "TensorFlow {base}보다 `{device}`의 `{case}`{trainer}는 **{verdict}**입니다. 걸리는 시간의 배율은 "
-        "{ratios}입니다(95 % 구간).{accuracy}",
-        "ratio": "{head}에서 {ratio} ({low}–{high})",
-        "trainer": "(Keras `fit`)",
-        "accuracy": " 정확도는 **{verdicts}**입니다.",
-        "no duel": "지금 공개된 릴리스 간 대결은 없습니다.",
+        "upgrade": "TensorFlow {old}에서 {new}까지 `deep_mlp`와 `dropout_mlp`는 {changes} (이런 표 100개 가운데 "
+        "잘못된 경보는 많아야 {alarm}개, 하나라도 틀린 것은 많아야 {error}개).",
+        "worse": "**{count}건에서 느려지거나 커졌습니다**: {cases}",
+        "better": "**{count}건에서 빨라지거나 작아졌습니다**: {cases}",
+        "and": "; ",
+        "unchanged": "알 수 있는 한 느려지지도 빨라지지도 않았습니다",
+        "control": "함께 잰 {old}의 두 번째 복사본은 원본과 차이가 없습니다.",
+        "unfit": "**함께 잰 {old}의 두 번째 복사본이 원본과 다릅니다. 그 기계는 판정에 알맞지 않았습니다.**",
+        "no releases": "지금 공개된 릴리스 표는 없습니다.",
         "withdrawn": "전체 릴리스 표는 철회했습니다: {reason}",
-        "trust": "같은 환경끼리의 대결 {equal}번 가운데 {alarms}번이 잘못된 경보였고(참 비율 {alarms_interval}), "
-        "작업을 {share} 늘린 {slowed}번 가운데 {caught}번을 `slower`로 잡았습니다({caught_interval}). "
-        "같은 측정값에서 {rules}.",
+        "trust": "한 환경의 두 복사본을 모든 경우에 대해 비교한 {equal}번 가운데 {alarms}번이 잘못된 경보였고"
+        "(참 비율 {alarms_interval}), 실제로 5 % 느리게 만든 {slowed}건 가운데 {caught}건을 `slower`로 잡았습니다"
+        "({caught_interval}). 같은 측정값에서 {rules}.",
         "rule": "{name}: {of}번 가운데 {count}번",
     },
 }
 """Sentence by name and language; figures go into the braces."""
+LEGEND_OF: Mapping[str, str] = {
+    "en": "▲ slower or larger, ▼ faster or smaller, = the same, ? cannot tell yet, each against the release before.",
+    "ko": "바로 앞 릴리스와 견주어 ▲ 느려지거나 커짐, ▼ 빨라지거나 작아짐, = 같음, ? 아직 모름.",
+}
 
 
 def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -> str:
@@ -102,34 +117,44 @@ def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -
     return text + words["latencies"]
 
 
-def upgrade_answer(duels: Sequence[StoredDuel], withdrawn: str | None, language: str = "en") -> str:
-    """Answer "may I upgrade?" from duels of two releases, and say why there is no table of all releases."""
+def upgrade_answer(found: ReleaseTrials | None, withdrawn: str | None, language: str = "en") -> str:
+    """Answer "may I upgrade?" with what changed from the oldest release to the newest, where, and the control."""
     words = TEXTS[language]
-    lines = _duel_lines(duels, words) or [words["no duel"]]
-    if withdrawn:
-        lines += ["", words["withdrawn"].format(reason=escape(withdrawn))]
-    return "\n".join(lines)
+    if found is None:
+        return words["withdrawn"].format(reason=escape(withdrawn)) if withdrawn else words["no releases"]
+    trial, pair = found.ends
+    old, new = (release_name(trial.environment(role)) for role in pair)
+    changes = [
+        words[name].format(count=len(some), cases=named(some))
+        for name, some in zip(("worse", "better"), ends_rows(found), strict=True)
+        if some
+    ]
+    answer = words["upgrade"].format(
+        old=old,
+        new=new,
+        changes=words["and"].join(changes) or words["unchanged"],
+        alarm=f"{100 * ALARM_ERROR:.0f}",
+        error=f"{100 * TRIAL_ERROR:.0f}",
+    )
+    control = words["unfit" if control_differs(found) else "control"].format(old=old)
+    return "\n\n".join(part for part in (escape(answer), table(found), f"{LEGEND_OF[language]} {control}") if part)
 
 
-def trust_answer(selftest_duels: Sequence[SelftestDuel], language: str = "en") -> str:
-    """Answer "how far can I trust it?": false alarms of equal environments, and injected slowdowns that were caught."""
-    counted = [one for one in selftest_duels if one.counts]
-    slowed = injected(counted, PLANTED, slower=True)
-    alarms = false_alarms(counted)
-    if not slowed or not alarms.of:
+def trust_answer(trials: Sequence[StoredTrial], language: str = "en") -> str:
+    """Answer "how far can I trust it?": false alarms of equal environments, and injected slowdowns that were called."""
+    alarms, said = false_alarms(trials), rates(trials, SLOWDOWN)
+    ours = said[OURS]
+    if not alarms.of or not ours.of:
         return ""
     words = TEXTS[language]
-    said = {name: Rate(sum(rule(one.row, one.margins) for one in slowed), len(slowed)) for name, rule in RULES.items()}
-    caught, *others = said.items()
-    rules = ", ".join(words["rule"].format(name=name, count=rate.count, of=rate.of) for name, rate in others)
+    rules = ", ".join(words["rule"].format(name=name, count=said[name].count, of=said[name].of) for name in RULES)
     return words["trust"].format(
         equal=alarms.of,
         alarms=alarms.count,
         alarms_interval=_interval(alarms),
-        slowed=caught[1].of,
-        share=f"{100 * PLANTED:.0f} %",
-        caught=caught[1].count,
-        caught_interval=_interval(caught[1]),
+        slowed=ours.of,
+        caught=ours.count,
+        caught_interval=_interval(ours),
         rules=escape(rules),
     )
 
@@ -141,7 +166,7 @@ def _told_apart(one: Sequence[float], other: Sequence[float]) -> bool:
     if math.isinf(sum(parts)):
         return False
     gap = abs(statistics.fmean(one) - statistics.fmean(other))
-    return gap > student_quantile(INTERVAL_ERROR, freedom) * math.sqrt(sum(parts))
+    return gap > student_quantile(SEED_ERROR, freedom) * math.sqrt(sum(parts))
 
 
 def _quickest(run: Run, words: Mapping[str, str]) -> str:
@@ -198,46 +223,6 @@ def _runtime(run: Run, name: str) -> tuple[float, float] | None:
 def _times(ratio: float) -> str:
     """A ratio with two significant digits."""
     return f"{float(f'{ratio:.2g}'):,.0f}" if ratio >= 10 else f"{ratio:.1f}"  # noqa: PLR2004  two digits
-
-
-def _duel_lines(duels: Sequence[StoredDuel], words: Mapping[str, str]) -> list[str]:
-    """One sentence per base release, case, device and verdict, covering all duels that share them."""
-    found: dict[tuple[str, str, str, str], list[tuple[str, str, str]]] = {}
-    trained = set()
-    for duel in duels:
-        sides: Mapping[str, Any] = duel.metadata["packages_by_side"]
-        base, head = (_release(str(sides.get(side, {}).get("tensorflow"))) for side in SIDES)
-        for row, known in zip(duel.rows, duel.outcomes, strict=True):
-            time = known.time
-            if time.value is None or time.low is None or time.high is None:
-                continue
-            ends = zip(("ratio", "low", "high"), (time.value, time.low, time.high), strict=True)
-            ratio = words["ratio"].format(head=head, **{name: f"{math.exp(value):.2f}" for name, value in ends})
-            accuracy = known.accuracy.verdict if known.accuracy else ""
-            key = (base, row.case.name, duel.metadata["device"], time.verdict)
-            found.setdefault(key, []).append((head, ratio, accuracy))
-            trained |= {row.case.name} if row.case.stage == "train" else set()
-    lines = []
-    for (base, case, device, verdict), heads in found.items():
-        ordered = sorted(heads, key=lambda one: [int(part) for part in one[0].split(".") if part.isdecimal()])
-        verdicts = ", ".join(dict.fromkeys(accuracy for *_, accuracy in ordered if accuracy))
-        lines.append(
-            words["duels"].format(
-                base=base,
-                case=case,
-                device=device,
-                verdict=verdict,
-                trainer=words["trainer"] if case in trained else "",
-                ratios=", ".join(ratio for _, ratio, _ in ordered),
-                accuracy=words["accuracy"].format(verdicts=verdicts) if verdicts else "",
-            )
-        )
-    return lines
-
-
-def _release(version: str) -> str:
-    """The release of a version: ``2.15`` of 2.15.1."""
-    return ".".join(version.split(".")[:2])
 
 
 def _interval(rate: Rate) -> str:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import html
-import math
 import re
 from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from bench.formats import NOT_MEASURED
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.record import Run
-    from bench.stats.verdicts import Finding
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: Sequence[int]) -> str:
@@ -66,12 +62,3 @@ def provenance(run: Run, packages: Sequence[str]) -> list[str]:
         f"`{run.command}`",
         f"run file `{run.file}`",
     ]
-
-
-def ratio_text(found: Finding) -> str:
-    """The ratio with its interval in brackets, as far as they are known."""
-    if found.value is None:
-        return NOT_MEASURED
-    if found.low is None or found.high is None:
-        return f"{math.exp(found.value):.3f}"
-    return f"{math.exp(found.value):.3f} ({math.exp(found.low):.3f}–{math.exp(found.high):.3f})"

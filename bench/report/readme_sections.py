@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.report.registry import Shown
 
 RESULTS_TABLE = "results table"
-README_KINDS = ("suite", "devices", "runtimes", "trainers", "duels", "selftest")
+README_KINDS = ("suite", "devices", "runtimes", "trainers", "releases", "selftest")
 """Kinds of runs that READMEs speak of, all of which must come from one kind of machine."""
 
 
@@ -56,8 +56,8 @@ def _runtimes(shown: Shown) -> str:
 
 
 def _trust(shown: Shown) -> str:
-    selftest_duels = shown.kinds["selftest"]
-    return rules_table(selftest_duels) if selftest_duels else ""
+    trials = shown.kinds["selftest"]
+    return rules_table(trials) if trials else ""
 
 
 def _ship_in(language: str) -> Callable[[Shown], str]:
@@ -65,7 +65,9 @@ def _ship_in(language: str) -> Callable[[Shown], str]:
 
 
 def _upgrade_in(language: str) -> Callable[[Shown], str]:
-    return lambda shown: upgrade_answer(shown.kinds["duels"], shown.withdrawn("releases"), language)
+    return lambda shown: upgrade_answer(
+        next(iter(shown.kinds["releases"]), None), shown.withdrawn("releases"), language
+    )
 
 
 def _trust_in(language: str) -> Callable[[Shown], str]:

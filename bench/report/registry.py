@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.data.datasets import DATASETS, PUBLISHED_DATASET
-from bench.records.duels import FOLDER as DUELS
+from bench.records.bisections import FOLDER as BISECTIONS
+from bench.records.bisections import bisection_step, bisections
 from bench.records.record import SHAPE_ERRORS, Run, RunFileError, RunReader
 from bench.records.releases import FOLDER as RELEASES
 from bench.records.releases import group
@@ -22,11 +23,11 @@ from bench.records.schema import (
 )
 from bench.records.selection import fullest, narrowed_by
 from bench.records.selftests import FOLDER as SELFTEST
-from bench.records.selftests import newest_selftest, selftest_duel
+from bench.records.selftests import newest_selftest, selftest_trial
 from bench.records.trials import FOLDER as TRIALS
 from bench.records.trials import trial_of
+from bench.report.pages.bisection import bisections_page
 from bench.report.pages.devices import devices_pages, select_device_runs
-from bench.report.pages.duels import duels_page, stored_duel
 from bench.report.pages.releases import releases_page
 from bench.report.pages.reproduction import reproduction_pages
 from bench.report.pages.runtimes import FOLDER as RUNTIMES
@@ -125,7 +126,6 @@ KINDS: dict[str, Kind] = {
         _one_reproduction,
         lambda runs: reproduction_pages(runs[0]) if runs else {},
     ),
-    "duels": Kind(DUELS, stored_duel, list, partial(_page_of_all, "duels", duels_page), whole=False),
     "releases": Kind(
         RELEASES,
         trial_of,
@@ -135,8 +135,11 @@ KINDS: dict[str, Kind] = {
         whole=False,
     ),
     "trials": Kind(TRIALS, trial_of, list, partial(_page_of_all, "trials", trials_page), whole=False),
+    "bisections": Kind(
+        BISECTIONS, bisection_step, bisections, partial(_page_of_all, "bisections", bisections_page), whole=False
+    ),
     "selftest": Kind(
-        SELFTEST, selftest_duel, newest_selftest, partial(_page_of_all, "selftest", selftest_page), whole=False
+        SELFTEST, selftest_trial, newest_selftest, partial(_page_of_all, "selftest", selftest_page), whole=False
     ),
 }
 """By the name that `published.toml` knows them by, in the order in which they are told."""

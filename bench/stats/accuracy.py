@@ -78,7 +78,7 @@ def judge_accuracy(
     pairs = list(zip(base, head, strict=True))
     trained = [(one, other) for one, other in pairs if min(one, other) >= floor]
     failures = [sum(value < floor for value in side) for side in (base, head)]
-    found = centre([other - one for one, other in trained], trim=False)
+    found = centre([other - one for one, other in trained])
     low, high = found.interval(ERROR / family) if found else (None, None)
     if identical:
         word = IDENTICAL

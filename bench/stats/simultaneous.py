@@ -162,7 +162,7 @@ def _effect(values: Sequence[float], margin: float, due: Sequence[int], error_ra
     if not rounds:
         mean = math.fsum(values) / len(values) if values and all(map(math.isfinite, values)) else None
         return _open(mean, len(values), due[0] - len(values))
-    found = [centre(values[:look], trim=False) for look in due if look <= rounds]
+    found = [centre(values[:look]) for look in due if look <= rounds]
     centres = [one for one in found if one is not None]
     if len(centres) < len(found):
         return _open(None, rounds, None)

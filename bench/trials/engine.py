@@ -121,6 +121,7 @@ def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
         row
         for row in rows
         if not row.effect.settled
+        and row.finding in trial.findings
         and row.effect.rounds < LOOKS[-1]
         and (row.against, row.environment) in trial.live_pairs
     ]

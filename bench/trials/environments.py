@@ -247,6 +247,20 @@ def missing_environments(
     return list(folders)
 
 
+def word_parts(word: str) -> dict[str, str]:
+    """The requirements and variables of a word, or of the lock file that it names, by package or variable.
+
+    Raises:
+        DensebenchError: it is an interpreter or an environment of tox, whose packages were not asked for by name.
+    """
+    parsed = _parse(word)
+    if parsed.kind in {"path", "tox"}:
+        raise DensebenchError(f"{word!r} cannot be taken apart: requirements and lock files can.")
+    named = _read_lock(Path(parsed.base).expanduser(), PYTHON) if parsed.kind == "lock" else parsed.requirements
+    parts = {_name(one): str(one) for one in named}
+    return parts | {name: f"{name}={value}" for name, value in parsed.variables.items()}
+
+
 def newest_version(package: str, *, run: Run = run_quietly) -> str:
     """The newest version of a package that the registry has for this interpreter's version of Python.
 

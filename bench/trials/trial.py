@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from bench.host.process import own_cpus
 from bench.records.cases import Case, case_name
 from bench.records.run_file import round_timings
 from bench.records.schema import EnvironmentFacts, Timing, TrialOptions, TrialRecord, convert, make_metadata
-from bench.records.trials import Pair, Row, StoredTrial, judge_records, pairs_of, typical
+from bench.records.trials import MARGINS, Pair, Row, StoredTrial, judge_records, pairs_of, typical
 
 if TYPE_CHECKING:
     from bench.data.datasets import Dataset
@@ -52,6 +53,11 @@ class Trial:
         before: a stored trial that rounds are added to.
         lock: a file descriptor that the measured processes inherit.
         load_before: load average of the minute before the trial.
+        begun_s: when it was made, by the monotonic clock.
+        series: the self-test or bisection that it belongs to; empty for none.
+        number: its place in the series, from 0.
+        sought: what a bisection looks for.
+        findings: the kinds of finding that it goes on for until they are settled; others come along.
     """
 
     environments: Mapping[str, Environment]
@@ -75,6 +81,11 @@ class Trial:
     before: StoredTrial | None = None
     lock: int | None = None
     load_before: float = field(default_factory=lambda: round(os.getloadavg()[0], 2))
+    begun_s: float = field(default_factory=time.monotonic)
+    series: str = ""
+    number: int = 0
+    sought: str = ""
+    findings: Collection[str] = tuple(MARGINS)
 
     def __post_init__(self) -> None:
         """Compare everything with the base unless pairs were given."""
@@ -111,6 +122,7 @@ class Trial:
     def content(self, *, complete: bool) -> Content:
         """The run file so far."""
         records = self.records()
+        before_s = self.before.options.elapsed_s if self.before else 0.0
         options = TrialOptions(
             environments=tuple(self._environment(role) for role in self.environments if role in self.surveyed),
             margins=dict(self.margins),
@@ -123,6 +135,10 @@ class Trial:
             cpus=tuple(own_cpus()),
             nice=os.nice(0),
             load_1min_before=self.load_before,
+            elapsed_s=round(time.monotonic() - self.begun_s + before_s, 1),
+            series=self.series,
+            number=self.number,
+            sought=self.sought,
             lost=tuple(f"round {one.number}, {role}: {why}" for one in self.rounds for role, why in one.lost.items()),
         )
         planned = [case.name for case in self.cases]

@@ -11,35 +11,23 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.commands import bisect, devices, judging, selftest
+from bench.commands import devices, judging
 from bench.commands.runtimes import command as runtimes
 from bench.commands.trainers import command as trainers_command
 from bench.commands.trainers.variants import VARIANTS
 from bench.errors import FAILED
 from bench.host.lock import measuring_alone
 from bench.records import run_file
+from bench.records.cases import INJECT
 from bench.records.record import read_run
 from bench.records.schema import TrialRecord
 from bench.records.trials import HEAD
 from bench.trials import engine
-from bench.trials.duels.sides import Side
 from bench.trials.environments import Environment
 from tests.commands.test_trainers import FakeWorker
-from tests.fake_duel import INFER, read_duel
-from tests.fake_selftest import FakeGround
 from tests.fake_trial import FIT, Machine
 
 DIGITS = ["--dataset", "digits"]
-
-
-def press_ctrl_c_at(number: int) -> Any:
-    """The trouble of an arena in whose block of that number Ctrl-C is pressed."""
-
-    def trouble(_case: str, block: int) -> None:
-        if block == number:
-            raise KeyboardInterrupt
-
-    return trouble
 
 
 def stop(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
@@ -71,27 +59,51 @@ def test_a_duel_keeps_its_rounds_and_names_the_file_to_go_on_with(
     assert {record.rounds for record in run.of(TrialRecord)} == {(0, 1)}
 
 
-def test_a_bisection_keeps_the_duel_that_was_running(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(bisect, "ProcessArena", lambda *_words, **_options: FakeGround(trouble=press_ctrl_c_at(3)))
-    monkeypatch.setattr(bisect, "find_side", lambda word: Side(word, Path("/nowhere")))
-    ends = ["--good", "2.15", "--bad", "2.20", "--case", INFER.name]
-    line = stop(capsys, "bisect", *ends, *DIGITS, "--results", tmp_path)
-    (path,) = tmp_path.glob("raw/*/duels/*.json")
-    assert line == f"Stopped. Kept: 1 duel in {path.parent}; the same command begins the search anew."
-    assert len(read_duel(path)[1][0].blocks) == 2
+def no_environments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine: Machine) -> None:
+    def find(word: str, **_options: object) -> Environment:
+        injection = word.partition(f"{INJECT}=")[2]
+        return Environment(word, Path("/nowhere"), {INJECT: injection} if injection else {})
+
+    monkeypatch.setattr(judging, "choose_python", lambda _words: {})
+    monkeypatch.setattr(judging, "missing_environments", lambda _words, **_options: [])
+    monkeypatch.setattr(judging, "find_environment", find)
+    monkeypatch.setattr(judging, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
+    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(engine, "_start", machine.start)
 
 
-def test_a_self_test_keeps_the_duels_that_have_ended(
+def press_ctrl_c_at(wanted: int) -> Machine:
+    """A machine on which Ctrl-C is pressed in this process of HEAD."""
+
+    def trouble(role: str, number: int, request: Mapping[str, Any]) -> None:
+        if (role, number, request["do"]) == (HEAD, wanted, "turn"):
+            raise KeyboardInterrupt
+
+    return Machine(trouble=trouble)
+
+
+def test_a_bisection_keeps_the_trial_that_was_running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    grounds = iter([FakeGround(), FakeGround(trouble=press_ctrl_c_at(1))])
-    monkeypatch.setattr(selftest, "ProcessArena", lambda *_words: next(grounds))
-    words = ["--cases", INFER.name, "--inject", "none", "--duels", "2", *DIGITS, "--results", str(tmp_path)]
-    line = stop(capsys, "selftest", *words)
-    (path,) = tmp_path.glob("raw/*/selftest/*.json")
-    assert line == f"Stopped. Kept: 1 duel in {path.parent}; the same command goes on with --resume."
+    no_environments(monkeypatch, tmp_path, press_ctrl_c_at(4))
+    ends = ["--good", "2.15", "--bad", "2.20", "--cases", FIT.name]
+    results = tmp_path / "results"
+    line = stop(capsys, "bisect", *ends, *DIGITS, "--results", results)
+    (path,) = results.glob("raw/*/bisections/*.json")
+    assert line == f"Stopped. Kept: 2 rounds in {path}; the same command begins the search anew."
+
+
+def test_a_self_test_keeps_the_trials_that_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    no_environments(monkeypatch, tmp_path, press_ctrl_c_at(30))
+    results = tmp_path / "results"
+    line = stop(capsys, "selftest", "--cases", FIT.name, *DIGITS, "--total", "9h", "--results", results)
+    paths = sorted(results.glob("raw/*/selftest/*.json"))
+    assert line.endswith("the same command goes on with --resume.")
+    complete = [read_run(path).complete for path in paths]
+    assert complete.count(False) == 1
+    assert len(complete) > 1
 
 
 RUNTIMES = ["--models", "deep_mlp", "--runtimes", "NumPy", "--device", "cpu:1", *DIGITS]

@@ -1,114 +1,123 @@
-"""The self-test's command: duels are stored one by one, gone on with, and judged from what is stored."""
+"""`selftest`: trials of an environment against itself, and what is injected, without processes."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench.__main__ import main
-from bench.commands import selftest as command
-from bench.records.record import RunReader
-from bench.records.selftests import read_selftest_duels
-from bench.report.pages.selftest import gate_table
-from tests.fake_duel import INFER, TRAIN, lose
-from tests.fake_selftest import FakeGround, injected, table
+from bench.commands import judging
+from bench.errors import ALARM, FINE
+from bench.host.lock import measuring_alone
+from bench.records.cases import INJECT
+from bench.records.other_rules import RULES
+from bench.records.record import read_run
+from bench.records.selftests import NOTHING, by_injection, false_alarms, newest_selftest, resampled, selftest_trial
+from bench.records.trials import BASE, CONTROL, HEAD, StoredTrial
+from bench.report.answers import trust_answer
+from bench.report.pages.selftest import OURS, rates, selftest_page
+from bench.trials import engine
+from bench.trials.environments import Environment
+from tests.fake_trial import CALL, FIT, Machine
+
+CASES = f"{FIT.name},{CALL.name}"
+SLOW = Machine(factor={(HEAD, stage): 1.05 for stage in ("train", "call")})
 
 
-@pytest.fixture
-def arenas(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    made: list[str | None] = []
+@pytest.fixture(autouse=True)
+def nothing_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def find(word: str, **_options: object) -> Environment:
+        injection = word.partition(f"{INJECT}=")[2]
+        return Environment(word, Path("/nowhere"), {INJECT: injection} if injection else {})
 
-    def arena(*words: Any) -> FakeGround:
-        made.append(words[5])
-        return injected(words[5])
-
-    monkeypatch.setattr(command, "ProcessArena", arena)
-    return made
-
-
-def selftest(results: Path, *words: str) -> int:
-    cases = f"{TRAIN.name},infer[deep_mlp,batch=1,threads=1]"
-    options = ["--cases", cases, "--dataset", "digits", "--results", str(results), *words]
-    return main(["selftest", *options])
+    monkeypatch.setattr(judging, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
+    monkeypatch.setattr(judging, "choose_python", lambda _words: {})
+    monkeypatch.setattr(judging, "missing_environments", lambda _words, **_options: [])
+    monkeypatch.setattr(judging, "find_environment", find)
+    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
 
 
-def test_a_self_test_stores_each_duel_and_goes_on_where_it_stopped(
-    arenas: list[str | None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def run(machine: Machine, results: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]) -> int:
+    monkeypatch.setattr(engine, "_start", machine.start)
+    options = ["--cases", CASES, "--dataset", "digits", "--seed", "1", "--total", "9h", "--results", str(results)]
+    return main(["selftest", "tensorflow-cpu==2.21.0", *words, *options])
+
+
+def stored(results: Path) -> list[StoredTrial]:
+    return newest_selftest([selftest_trial(read_run(path)) for path in results.glob("raw/*/selftest/*.json")])
+
+
+def test_what_was_injected_is_called_and_the_control_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert selftest(tmp_path, "--duels", "1", "--inject", "none,5%,labels:50%") == 0
-    assert arenas == [None, "train:5%", "labels:50%", None, "infer:5%"]
-    page = (tmp_path / "tables" / "selftest.md").read_text(encoding="utf-8")
-    assert page in capsys.readouterr().out
-    first = {one.key: one.metadata["duel"]["seed"] for one in read_selftest_duels(tmp_path, RunReader())[0]}
-    assert selftest(tmp_path, "--duels", "2", "--inject", "none,5%,labels:50%", "--resume") == 0
-    assert len(arenas) == 10
-    duels, warnings = read_selftest_duels(tmp_path, RunReader())
-    assert (len(duels), warnings) == (10, [])
-    assert len({one.metadata["selftest"]["id"] for one in duels}) == 1
-    assert first.items() < {one.key: one.metadata["duel"]["seed"] for one in duels}.items()
-    cells = table(gate_table(duels))
-    assert [line[1] for line in cells] == ["0 of 2 (0–84 %)", "0 of 2 (0–84 %)", "0 of 4 (0–60 %)"]
-    assert [line[3] for line in cells[:2]] == ["2 of 2 (16–100 %)"] * 2
-    assert cells[0][4] == "2 of 2 (16–100 %), 5.0 points"
+    assert run(SLOW, tmp_path, monkeypatch, ["--trials", "3"]) == FINE
+    printed = capsys.readouterr().out
+    trials = stored(tmp_path)
+    assert [one.role for one in trials[0].options.environments] == [BASE, HEAD, CONTROL]
+    assert (false_alarms(trials).count, false_alarms(trials).of) == (0, 3)
+    found = rates(trials, "slow:5%")
+    assert (found[OURS].count, found[OURS].of) == (6, 6)
+    assert set(found) == {OURS, *RULES}
+    assert "**False alarms between copies of one environment: 0 of 3 (0–71 %) trials**" in printed
+    assert "All trials are done." in printed
+    assert (tmp_path / "tables" / "selftest.md").read_text(encoding="utf-8").strip() in printed
+    answer = trust_answer(trials)
+    assert "Of 3 trials of two copies of one environment, all cases at once, 0 raised a false alarm" in answer
+    assert "of 6 cases that were really 5 % slower, 6 were called" in answer
 
 
-def test_the_report_makes_the_same_page(arenas: list[str | None], tmp_path: Path) -> None:
-    selftest(tmp_path, "--duels", "1", "--inject", "none")
-    page = tmp_path / "tables" / "selftest.md"
-    before = page.read_text(encoding="utf-8")
-    page.unlink()
-    assert main(["report", "--results", str(tmp_path)]) == 0
-    assert page.read_text(encoding="utf-8") == before
-    assert len(arenas) == 2
-
-
-def test_another_self_test_is_not_gone_on_with(
-    arenas: list[str | None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_self_test_goes_on_until_there_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert selftest(tmp_path, "--resume") == 4
-    assert "no self-test is stored" in capsys.readouterr().err
-    selftest(tmp_path, "--duels", "1", "--inject", "none")
-    assert selftest(tmp_path, "--resume", "--margin", "2%") == 4
-    assert "margin 0.03, now 0.02" in capsys.readouterr().err
-    assert len(arenas) == 2
+    run(SLOW, tmp_path, monkeypatch, ["--trials", "1"])
+    assert run(SLOW, tmp_path, monkeypatch, ["--trials", "2", "--resume"]) == FINE
+    assert len(stored(tmp_path)) == 2
+    assert len({one.options.seed for one in stored(tmp_path)}) == 2
+    capsys.readouterr()
+    assert run(SLOW, tmp_path, monkeypatch, ["--trials", "3", "--resume", "--inject", "stall:20%"]) == 4
+    assert "--resume: the newest self-test was another one: its injections" in capsys.readouterr().err
 
 
-def test_false_alarms_beyond_the_promise_fail_the_self_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(command, "ProcessArena", lambda *_words: FakeGround({INFER.name: 1.1}))
-    assert selftest(tmp_path, "--duels", "2", "--inject", "none") == 1
+def test_copies_that_differ_are_an_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(factor={(CONTROL, "call"): 1.1})
+    assert run(machine, tmp_path, monkeypatch, ["--trials", "2"]) == ALARM
+    (_, copies) = by_injection(stored(tmp_path)).popitem()
+    assert false_alarms(stored(tmp_path)).count == 2
+    assert copies
+    assert f"{CALL.name} typical slower in" in selftest_page(stored(tmp_path))
 
 
-def test_a_case_that_fails_is_kept_and_said(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(command, "ProcessArena", lambda *_words: FakeGround(trouble=lose("HEAD", 1, 2)))
-    assert selftest(tmp_path, "--duels", "1", "--inject", "none") == 3
-    assert "FAILED, not counted: 1 duel of train[deep_mlp,trainer=fit]" in capsys.readouterr().out
+def test_trials_are_drawn_anew_from_the_stored_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(SLOW, tmp_path, monkeypatch, ["--trials", "2"])
+    found = resampled(stored(tmp_path))
+    assert found
+    assert found.called["slow:5%", FIT.name].count > 0.95 * found.called["slow:5%", FIT.name].of
+    assert found.called[NOTHING, FIT.name].count == 0
+    assert found.alarms.count == 0
+    assert resampled([]) is None
 
 
 @pytest.mark.parametrize(
-    ("words", "warning"),
+    ("words", "complaint"),
     [
-        (["--total", "1m"], "leave no time for a single duel"),
-        (["--duels", "0"], "leave no time"),
-        (["--inject", "x"], "'x' is none of"),
+        (["--trials", "0"], "--trials 0 and --total 9h leave no time for one trial"),
+        (["--budget", "10h"], "leave no time for one trial"),
+        (["--resume"], "--resume: no self-test is stored"),
+        (["--inject", "fast:5%"], "DENSEBENCH_INJECT='fast:5%' is none of slow:5%"),
     ],
 )
-def test_bad_options_get_one_line(
-    words: list[str], warning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_bad_input_gets_one_clear_line(
+    words: Sequence[str],
+    complaint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert selftest(tmp_path / "results", *words) == 4
-    assert warning in capsys.readouterr().err
-    assert not (tmp_path / "results").exists()
-
-
-def test_other_files_are_said_and_left_out(tmp_path: Path) -> None:
-    folder = tmp_path / "raw" / "machine" / "selftest"
-    folder.mkdir(parents=True)
-    (folder / "broken.json").write_text(json.dumps({"benchmarks": []}), encoding="utf-8")
-    duels, warnings = read_selftest_duels(tmp_path, RunReader())
-    assert duels == []
-    assert "broken.json" in warnings[0]
+    if words[0] == "--inject":
+        monkeypatch.undo()
+    assert run(Machine(), tmp_path, monkeypatch, words) == 4
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1

@@ -7,7 +7,7 @@ import pytest
 
 from bench.records.cases import case_name, named_with_trainer
 from bench.records.record import read_run
-from bench.trials.duels.cases import known_cases, select_cases
+from bench.trials.cases import known_cases
 from tests.fake_runs import run_content, train_row
 
 
@@ -41,21 +41,11 @@ def test_a_stored_run_with_older_names_is_read_by_todays_and_misses_nothing(tmp_
     assert run.missing == ()
 
 
-@pytest.mark.parametrize(
-    ("older", "today"),
-    [
-        ("train[deep_mlp]", "train[deep_mlp,trainer=fit]"),
-        ("train[deep_mlp,compiled]", "train[deep_mlp,trainer=compiled]"),
-        ("train[logistic_regression]", "train[logistic_regression,trainer=scikit-learn]"),
-    ],
-)
-def test_duels_take_a_case_by_its_older_name(older: str, today: str) -> None:
-    assert [case.name for case in select_cases(older, 1)] == [today]
-
-
-def test_every_case_of_duels_is_named_by_the_grammar() -> None:
+def test_every_case_of_trials_is_named_by_the_grammar() -> None:
     for name, case in known_cases(2).items():
-        values = (
-            {"trainer": case.trainer} if case.stage == "train" else {"batch": case.batch_size, "threads": case.threads}
-        )
+        values: dict[str, str | int] = {"trainer": case.trainer}
+        if case.stage in {"call", "predict"}:
+            values = {"batch": case.batch_size}
+        elif case.stage == "infer":
+            values = {"batch": case.batch_size, "threads": case.threads}
         assert name == case_name(case.stage, case.recipe, **values)

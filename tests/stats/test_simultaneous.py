@@ -460,7 +460,7 @@ def test_a_noisy_hour_takes_nothing_back() -> None:
 
 def test_looks_that_contradict_each_other_leave_the_last_one() -> None:
     values = [0.0] * 8 + [1.0] * 56
-    few, many = centre(values[:8], trim=False), centre(values, trim=False)
+    few, many = centre(values[:8]), centre(values)
     assert few
     assert many
     low, high = common_interval([few, many], 0.05)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.records.releases import ReleaseTrials
-    from bench.records.selftests import SelftestDuel
+    from bench.records.trials import StoredTrial
     from bench.report.registry import Shown
 
 MOST_RUNS = 48
@@ -45,7 +45,7 @@ class Stored:
     reproduction: Run | None
     runtimes: Run | None
     trainers: Run | None
-    selftest_duels: Sequence[SelftestDuel]
+    selftest: Sequence[StoredTrial]
     releases: Sequence[ReleaseTrials]
     withdrawn: Mapping[str, str]
     links: Mapping[str, str]
@@ -74,7 +74,7 @@ def make_stored(published: Shown, own: Shown | None = None, *, page: Path | None
         reproduction=next(iter(_chosen("reproduction", published, own)), None),
         runtimes=next(iter(_chosen("runtimes", published, own)), None),
         trainers=next(iter(_chosen("trainers", published, own)), None),
-        selftest_duels=_chosen("selftest", published, own),
+        selftest=_chosen("selftest", published, own),
         releases=_chosen("releases", published, own),
         withdrawn={name: pin.withdrawn for name, pin in (published.pins or {}).items() if pin.withdrawn},
         links=_links(folders, page) if page else {},

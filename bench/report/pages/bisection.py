@@ -1,75 +1,92 @@
-"""The answer of a bisection as Markdown. Pure functions."""
+"""The page of bisections: where a case changed, how sure that is, and every trial of the search."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.formats import NOT_MEASURED
-from bench.records.bisections import CHANGED, UNCHANGED
+from bench.formats import NOT_MEASURED, format_counted, format_duration
+from bench.records.trials import BASE
 from bench.report.markdown import escape, markdown_table
+from bench.report.pages.trials import caption
+from bench.stats.simultaneous import CANNOT_TELL
 
 if TYPE_CHECKING:
-    from bench.records.bisections import Found, Step
+    from collections.abc import Sequence
 
-HEADERS = ("Duel", "BASE", "HEAD", "HEAD against BASE (95 % interval)", "Verdict", "Blocks", "Why not")
+    from bench.records.bisections import Bisection, Step
 
-
-def bisection_page(case: str, found: Found) -> str:
-    """The result of a bisection, its error probability and all duels, as a Markdown page."""
-    parts = [f"**{escape(case)} {answer(found)}**", sureness(found), skipped(found), steps_table(found)]
-    return "\n\n".join(part for part in parts if part)
+MOST = 10
+"""Bisections on a page."""
 
 
-def answer(found: Found) -> str:
-    """The result as a sentence without its subject: "became slower in 2.16: ..."."""
+def bisections_page(found: Sequence[Bisection]) -> str:
+    """The page of all stored bisections, newest first."""
+    parts = ["# Bisections: where a case changed", *map(bisection_page, found[:MOST])]
+    parts += [f"{len(found) - MOST} older ones are stored as well."] if len(found) > MOST else []
+    return "\n\n".join(parts).rstrip() + "\n"
+
+
+def bisection_page(found: Bisection) -> str:
+    """A bisection: the answer, its trials, and what they ran on."""
     first = found.steps[0]
-    good, bad = first.base.name, first.head.name
-    if first.word in UNCHANGED:
-        return f"did not change between {good} and {bad}: {first.shown}."
-    if found.before is None or found.after is None or found.last is None:
-        reason = first.reason or first.word
-        return f"cannot be searched: nobody can tell whether {good} and {bad} differ ({reason})."
-    between = f" or in one of {', '.join(one.name for one in found.between)}" if found.between else ""
-    still = f" ({found.before.name} was still as {good})" if found.before.name != good else ""
-    became = f"became {first.word} in {found.after.name}{between}{still}"
-    pieces = f"{found.last.shown} there, of {first.shown} from {good} to {bad}"
-    return f"{became}: {pieces}. {_in_one_piece(found)}".strip()
+    parts = [f"## {escape(first.case)}, {first.finding}", answer(found), steps_table(found.steps)]
+    parts += [packages(found), caption(first.trial)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def sureness(found: Found) -> str:
-    """Upper bound of the probability that the answer is wrong, as a sentence; empty where there is no answer."""
-    if not found.used:
-        return ""
-    changed = sum(step.word in CHANGED for step in found.used)
-    unchanged = len(found.used) - changed
+def answer(found: Bisection) -> str:
+    """Where the change lies, in a sentence with its error rate."""
+    first = found.steps[0]
+    near, far = (f"`{escape(word)}`" for word in (first.words[0], first.words[-1]))
+    if not found.changed:
+        told = "cannot be told yet to differ from" if found.sought == CANNOT_TELL else "is the same as"
+        return f"**{far} {told} {near}** ({_cost(found)})."
+    here = [f"`{escape(word)}`" for word in found.between]
+    last = next((step for step in reversed(found.steps) if {*found.between} <= {*step.words}), first)
+    shown = _between(last, *found.between)
     return (
-        f"Right with at least {100 * (1 - found.error):.0f} %, if what changed once stayed changed: {changed} of the "
-        f"duels that this rests on found a change (a false alarm in at most 1 of 100 each), {unchanged} "
-        f"found none (wrong in at most 5 of 100 each), and the errors add up."
+        f"**It became {found.sought} between {here[0]} and {here[1]}**{f': {shown}' if shown else ''} "
+        f"({_cost(found)}; wrong in at most {100 * found.error:.0f} of 100 such searches)."
     )
 
 
-def skipped(found: Found) -> str:
-    """The releases without a verdict, with reasons; empty where there are none."""
-    silent = [one for one in found.steps if one.word not in (*CHANGED, *UNCHANGED) and one is not found.last]
-    return escape("; ".join(f"skipped {step.head.name}: {step.reason or step.word}" for step in silent))
+def steps_table(steps: Sequence[Step]) -> str:
+    """A line per trial: its environments, what each part of the way came to, and its rounds."""
+    lines = []
+    for step in steps:
+        shown = [f"{text} {word}".strip() for word, text, _ in step.verdicts]
+        parts = [NOT_MEASURED] * (3 - len(shown)) + shown
+        rounds = max((row.effect.rounds for row in step.trial.rows), default=0)
+        middle = step.words[1] if len(step.words) > 2 else NOT_MEASURED  # noqa: PLR2004  near, middle, far
+        lines.append([step.words[0], middle, step.words[-1], *parts[:3], str(rounds)])
+    headers = ["Near end", "Middle", "Far end", "Near to middle", "Middle to far", "Near to far", "Rounds"]
+    return markdown_table(headers, lines, text_columns=(0, 1, 2))
 
 
-def steps_table(found: Found) -> str:
-    """A row per duel, in the order of measurement."""
-    rows = [_row(number, step) for number, step in enumerate(found.steps, start=1)]
-    return markdown_table(HEADERS, rows, text_columns=(4, 6))
+def packages(found: Bisection) -> str:
+    """What differs between the neighbours that the change lies between."""
+    for step in reversed(found.steps):
+        ends = [one for one in step.trial.options.environments if one.word in found.between]
+        if len(ends) == 2:  # noqa: PLR2004  both neighbours
+            facts = [{**one.variables, **one.build, **one.packages} for one in ends]
+            names = [name for name in dict.fromkeys([*facts[0], *facts[1]]) if facts[0].get(name) != facts[1].get(name)]
+            lines = [[name, *(str(one.get(name) or NOT_MEASURED) for one in facts)] for name in names]
+            headers = ["What differs", *(one.word for one in ends)]
+            return markdown_table(headers, lines, text_columns=(0, 1, 2)) if lines else ""
+    return ""
 
 
-def _in_one_piece(found: Found) -> str:
-    """Sentence on the duel of the two neighbouring releases."""
-    if found.last is None or found.last.word == found.steps[0].word:
+def _between(step: Step, near: str, far: str) -> str:
+    """The interval of the finding between two environments of a step."""
+    roles = {one.word: one.role for one in step.trial.options.environments}
+    pairs = list(step.trial.pairs)
+    pair = (roles.get(near, BASE), roles.get(far, BASE))
+    if pair not in pairs or len(step.verdicts) != len(pairs):
         return ""
-    if found.last.word in UNCHANGED:
-        return f"Between these two alone the verdict is `{found.last.word}`: the change came in more than one step."
-    return f"Their own duel does not confirm it: {found.last.reason or found.last.word}."
+    return step.verdicts[pairs.index(pair)][1]
 
 
-def _row(number: int, step: Step) -> list[str]:
-    reason = step.reason or NOT_MEASURED
-    return [str(number), step.base.name, step.head.name, step.shown, step.word, str(step.blocks), reason]
+def _cost(found: Bisection) -> str:
+    """How many trials it took, and how long they were."""
+    spent_s = sum(step.trial.options.elapsed_s for step in found.steps)
+    return f"{format_counted(len(found.steps), 'trial')}, {format_duration(spent_s)}"

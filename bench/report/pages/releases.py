@@ -70,13 +70,21 @@ def ends_sentence(found: ReleaseTrials) -> str:
     told = f"{number['worse']} worse, {number['better']} better, {number[SAME]} the same, {number[CANNOT_TELL]} open"
     lost = trial.less_accurate(pair)
     changed = [f"trains to less accuracy ({', '.join(lost)})"] if lost else []
-    for words, verb in ((WORSE, "is slower"), (BETTER, "is faster")):
-        some = _one_per_case(row for row in rows if row.word in words)
-        changed += [f"{verb} in {_named(some)}"] if some else []
+    for some, verb in zip(ends_rows(found), ("is slower or larger", "is faster or smaller"), strict=True):
+        changed += [f"{verb} in {named(some)}"] if some else []
     seen = " and ".join(changed) or "shows no change that can be told"
     sure = f"a false alarm in at most {100 * ALARM_ERROR:.0f} of 100 such trials, anything wrong in at most "
     sure += f"{100 * ERROR:.0f}"
     return escape(f"**TensorFlow {new} against {old} {seen}** ({told} of {len(rows)} findings; {sure}).")
+
+
+def ends_rows(found: ReleaseTrials) -> tuple[list[Row], list[Row]]:
+    """What got worse and what got better from the oldest release to the newest, a finding per case."""
+    trial, pair = found.ends
+    worse, better = (
+        _one_per_case(row for row in trial.rows_of(pair) if row.word in words) for words in (WORSE, BETTER)
+    )
+    return worse, better
 
 
 def step_lines(found: ReleaseTrials) -> str:
@@ -137,13 +145,19 @@ def control_sentence(found: ReleaseTrials) -> str:
     number = counts(rows)
     values = [abs(row.effect.value) for row in rows if row.effect.value is not None and row.finding == TYPICAL]
     largest = f"; its typical times are off by {_percent(max(values))} at most" if values else ""
-    if number["worse"] or number["better"]:
+    if control_differs(found):
         which = "; ".join(f"{_name(row)} {ratio_text(row)}" for row in rows if row.word in WORSE | BETTER)
         return escape(
             f"**The control, a copy of the base, differs from it: this machine is not fit to judge.** {which}."
         )
     told = f"{number[SAME]} the same, {number[CANNOT_TELL]} open of {len(rows)} findings"
     return escape(f"The control, a copy of the base, shows no difference from it ({told}{largest}).")
+
+
+def control_differs(found: ReleaseTrials) -> bool:
+    """Whether anything was said of the copy of the base."""
+    number = counts(found.trials[-1].rows_of((BASE, CONTROL)))
+    return bool(number["worse"] or number["better"])
 
 
 def accuracy_lines(found: ReleaseTrials) -> str:
@@ -251,7 +265,7 @@ def _one_per_case(rows: Iterable[Row]) -> list[Row]:
     return sorted(found.values(), key=_size, reverse=True)
 
 
-def _named(rows: Sequence[Row]) -> str:
+def named(rows: Sequence[Row]) -> str:
     """The largest changes by name and size, and how many more there are."""
     shown = [f"{_name(row)} {ratio_text(row)}" for row in rows[:SHOWN_IN_SENTENCE]]
     more = len(rows) - len(shown)

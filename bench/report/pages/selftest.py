@@ -1,125 +1,183 @@
-"""Markdown page of the self-test, from its stored duels. Pure functions."""
+"""The page of a self-test: how often trials are wrong on this machine, and what they catch."""
 
 from __future__ import annotations
 
-import math
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.formats import NOT_MEASURED, format_counted, format_duration, percent
-from bench.records.injection import parse_injection
+from bench.formats import NOT_MEASURED, format_counted, format_duration
 from bench.records.other_rules import RULES
+from bench.records.selftests import (
+    LABELS,
+    NOTHING,
+    Injected,
+    by_injection,
+    false_alarms,
+    really_added,
+    resampled,
+    said_slower,
+    timed_cases,
+)
+from bench.records.trials import OVERALL, TYPICAL
 from bench.report.markdown import escape, markdown_table
-from bench.stats.power import Rate, detectable_slowdown, mean_split
-from bench.stats.variance_components import split_noise
-from bench.stats.verdicts import FASTER, SAME, SLOWER, WORSE
-from models import RECIPES
+from bench.stats.rates import Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from bench.records.cases import Case
-    from bench.records.selftests import SelftestDuel
-    from bench.stats.variance_components import Split
+    from bench.records.trials import StoredTrial
 
-ALARMS = {SLOWER, FASTER, WORSE}
-EVERY_CASE = "all cases"
+OURS = "this trial"
 EXPLANATION = (
-    "Each duel is of one case, of an environment against itself, with fresh processes, its own seed and its own scout. "
-    "*False alarms*: duels with nothing injected that said `slower`, `faster` or `worse`. *Caught*: duels that called "
-    "an injected slowdown `slower`, or an injected loss of accuracy `worse`. A slowdown is injected as so many more "
-    "images or calls inside the timed region, a loss of accuracy as so many training images with labels at random; the "
-    "loss that this made is given. In brackets: the exact 95 % interval of the true share (Clopper and Pearson). "
-    "*Detectable*: the smallest slowdown that 19 of 20 duels would call `slower` at the end of the budget, by the "
-    "duel's own rule from the noise of its columns, were that normal."
+    "Each trial is of an environment against itself: a head per injection, which is real work inside the clock, and "
+    "the control, a copy of the base that was installed separately, in a folder of its own. The table has how often a "
+    "case was called slower, by its typical or its overall time; in brackets the exact 95 % interval of the true share "
+    "(Clopper and Pearson). Every trial that was started is counted. *Really added*: the mean ratio over all trials, "
+    "less 1. The last two columns are other tools' rules on the same turns: medians more than 5 % apart, as "
+    "`pytest-benchmark compare --compare-fail=median:5%` asks; asv's Mann-Whitney test at p < 0.002 with medians more "
+    "than a factor of 1.05 apart."
 )
-RULES_EXPLANATION = (
-    "How often HEAD counted as slower, by three rules on the very same raw data: the duel's own; the medians of all "
-    "rounds more than 5 % apart, as `pytest-benchmark compare --compare-fail=median:5%` asks; asv's Mann-Whitney test "
-    "at p < 0.002 with medians more than a factor of 1.05 apart. Where nothing was injected, each `slower` is a false "
-    "alarm. The other two rules see the rounds of all interleaved blocks, more than their own tools would measure."
+RESAMPLED = (
+    "*Drawn anew*: as many trials as the table says, made from the stored rounds, drawn with replacement and not "
+    "centred, so that what two copies of an environment differ by stays in them."
 )
 
 
-def selftest_page(selftest_duels: Sequence[SelftestDuel]) -> str:
-    """The page of a self-test."""
-    parts = [
-        "# How far duels can be trusted on this machine",
-        *selftest_notices(selftest_duels),
-        gate_table(selftest_duels),
+def selftest_page(trials: Sequence[StoredTrial]) -> str:
+    """The page."""
+    parts = ["# How far verdicts can be trusted on this machine", alarm_sentence(trials), *selftest_notices(trials)]
+    parts += [
+        rules_table(trials),
+        labels_line(trials),
         EXPLANATION,
-        "## The same raw data, judged by three rules",
-        rules_table(selftest_duels),
-        RULES_EXPLANATION,
-        selftest_caption(selftest_duels),
+        "## Drawn anew",
+        resampled_table(trials),
+        RESAMPLED,
     ]
-    return "\n\n".join(parts) + "\n"
+    parts += ["## Noise", noise_table(trials), selftest_caption(trials)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def selftest_notices(selftest_duels: Sequence[SelftestDuel]) -> list[str]:
-    """Warnings above the tables: duels that failed, and why."""
-    reasons: dict[str, int] = {}
-    for one in selftest_duels:
-        if not one.counts:
-            reason = one.row.failed or "; ".join(one.row.missing.values()) or "no block ended within the budget"
-            name = f"{one.row.case.name}: {reason}"
-            reasons[name] = reasons.get(name, 0) + 1
-    lines = [f"**FAILED, not counted: {format_counted(count, 'duel')} of {name}**" for name, count in reasons.items()]
-    return [escape(line) for line in lines]
+def alarm_sentence(trials: Sequence[StoredTrial]) -> str:
+    """How many controls raised a false alarm, and which."""
+    rate, controls = false_alarms(trials), by_injection(trials).get(NOTHING, [])
+    named = [f"{row.case} {row.finding} {row.word} in {one.trial.run.file}" for one in controls for row in one.alarms]
+    which = f": {'; '.join(named)}" if named else ""
+    return escape(f"**False alarms between copies of one environment: {rate_text(rate)} trials**{which}.")
 
 
-def gate_table(selftest_duels: Sequence[SelftestDuel]) -> str:
-    """A row per case: false alarms, caught injections of each size, the detectable slowdown, and the noise."""
-    shares, labels = injected_shares(selftest_duels, slower=True), injected_shares(selftest_duels, slower=False)
-    headers = [
-        "Case",
-        "False alarms",
-        "Nothing injected: same",
-        *(f"{percent(share)} slower: caught" for share in shares),
-        *(f"{percent(share)} wrong labels: caught (loss)" for share in labels),
-        f"Detectable in {_budgets(selftest_duels)}",
-        "A duel (median)",
-        "Noise: turns, processes, blocks",
+def selftest_notices(trials: Sequence[StoredTrial]) -> list[str]:
+    """Warnings above the tables: trials that were stopped."""
+    stopped = sum(not one.run.complete for one in trials)
+    return (
+        [f"{format_counted(stopped, 'trial')} was stopped before its end, and counts as it stands."] if stopped else []
+    )
+
+
+def rules_table(trials: Sequence[StoredTrial]) -> str:
+    """A row per case and injection: how often each rule said slower."""
+    headers = ["Case", "Injected", "Really added: typical, overall", OURS, *RULES]
+    rows = [
+        [
+            case,
+            injection or "nothing",
+            _added(some, case),
+            *(rate_text(rate) for rate in said(some, case).values()),
+        ]
+        for injection, some in timed(trials)
+        for case in timed_cases(some)
     ]
-    rows = [_gate_row(case, duels, shares, labels) for case, duels in by_case(selftest_duels).items()]
-    if len(rows) > 1:
-        rows.append([EVERY_CASE, rate_text(false_alarms(selftest_duels)), *[NOT_MEASURED] * (len(headers) - 2)])
-    return markdown_table(headers, rows, text_columns=(0,))
+    return markdown_table(headers, rows, text_columns=(0, 1))
 
 
-def rules_table(selftest_duels: Sequence[SelftestDuel]) -> str:
-    """A row per case and injected slowdown: how often each rule said slower."""
-    rows = []
-    for name, duels in {**by_case(selftest_duels), EVERY_CASE: [one for one in selftest_duels if one.counts]}.items():
-        for share in (0.0, *injected_shares(duels, slower=True)):
-            alike = injected(duels, share, slower=True)
-            if alike:
-                said = [Rate(sum(rule(one.row, one.margins) for one in alike), len(alike)) for rule in RULES.values()]
-                rows.append([name, percent(share) if share else "none", *(rate_text(rate) for rate in said)])
-    return markdown_table(["Case", "Extra work in HEAD", *RULES], rows, text_columns=(0,))
+def rates(trials: Sequence[StoredTrial], injection: str) -> dict[str, Rate]:
+    """How often each rule said slower, over all cases, where this was injected."""
+    some = by_injection(trials).get(injection, [])
+    found = [said(some, case) for case in timed_cases(some)]
+    return {
+        name: Rate(sum(each[name].count for each in found), sum(each[name].of for each in found))
+        for name in (OURS, *RULES)
+    }
 
 
-def selftest_caption(selftest_duels: Sequence[SelftestDuel]) -> str:
-    """Caption: environment, data, machine, versions, dates, commands."""
-    metadata = selftest_duels[0].metadata
-    days = sorted({one.metadata["started_at"][:10] for one in selftest_duels})
-    packages = metadata["packages"]
+def timed(trials: Sequence[StoredTrial]) -> Iterator[tuple[str, list[Injected]]]:
+    """Yield each injection that changes times, and the control."""
+    for injection, some in by_injection(trials).items():
+        if not injection.startswith(LABELS):
+            yield injection, some
+
+
+def said(some: Sequence[Injected], case: str) -> dict[str, Rate]:
+    """How often each rule said slower of a case."""
+    ours = Rate(sum(one.called(case) for one in some), len(some))
+    return {OURS: ours, **{name: said_slower(some, case, rule) for name, rule in RULES.items()}}
+
+
+def labels_line(trials: Sequence[StoredTrial]) -> str:
+    """How often a loss of accuracy was called."""
+    lines = []
+    for injection, some in by_injection(trials).items():
+        if injection.startswith(LABELS):
+            called = Rate(sum(bool(one.trial.less_accurate(one.pair)) for one in some), len(some))
+            lines.append(f"Wrong labels ({injection}): called less accurate in {rate_text(called)}.")
+    return escape(" ".join(lines))
+
+
+def resampled_table(trials: Sequence[StoredTrial]) -> str:
+    """How often trials that are drawn anew say slower, and raise a false alarm."""
+    found = resampled(trials)
+    if found is None:
+        return "There are no rounds to draw from yet."
+    rows = [
+        [case, injection, rate_text(rate)]
+        for (injection, case), rate in found.called.items()
+        if injection != NOTHING and case in timed_cases(by_injection(trials)[injection])
+    ]
+    rows.append(["any finding", "nothing: false alarms", rate_text(found.alarms)])
+    drawn = f"From {format_counted(found.rounds, 'round')}, {found.length} in each trial:"
+    return f"{drawn}\n\n{markdown_table(['Case', 'Injected', 'Said slower'], rows, text_columns=(0, 1))}"
+
+
+def noise_table(trials: Sequence[StoredTrial]) -> str:
+    """The spread between rounds of each finding's ratio between copies, and what the copies differ by."""
+    rows = [
+        [case, finding, _percent(deviation), f"{_percent(mean)} ± {_percent(error)}"]
+        for case, finding, deviation, mean, error in noise(trials)
+    ]
+    headers = ["Case", "Finding", "Between rounds", "Between the copies"]
+    return markdown_table(headers, rows, text_columns=(0, 1)) if rows else ""
+
+
+def noise(trials: Sequence[StoredTrial]) -> Iterator[tuple[str, str, float, float, float]]:
+    """Yield case, finding, the standard deviation of a round's ratio of the control (within trials), the mean ratio
+    less 1, and its standard error over trials.
+    """
+    controls = by_injection(trials).get(NOTHING, [])
+    for case in timed_cases(controls):
+        for finding in (TYPICAL, OVERALL):
+            series = [values for one in controls if len(values := one.ratios(case, finding)) > 1]
+            if len(series) > 1:
+                means = [statistics.fmean(values) for values in series]
+                deviation = statistics.fmean(statistics.variance(values) for values in series) ** 0.5
+                yield case, finding, deviation, statistics.fmean(means), statistics.stdev(means) / len(means) ** 0.5
+
+
+def selftest_caption(trials: Sequence[StoredTrial]) -> str:
+    """Caption: environment, data, machine, dates, commits, commands."""
+    run, base = trials[0].run, trials[0].base
+    days = sorted({one.run.started_at[:10] for one in trials})
+    rounds = statistics.median(max((row.effect.rounds for row in one.rows), default=0) for one in trials)
     parts = [
-        f"{metadata['duel']['base']} against itself",
-        f"{metadata['dataset']}, {metadata['device']} ({format_counted(metadata['threads'], 'thread')})",
-        f"{metadata['machine']['cpu']}, {metadata['machine']['cpus']} CPUs",
-        f"TensorFlow {packages.get('tensorflow')}, ONNX Runtime {packages.get('onnxruntime')}",
+        f"{base.word} against itself",
+        f"{run.dataset}, {run.device} ({format_counted(run.threads, 'thread')})",
+        f"{run.machine.cpu}, {run.machine.cpus} CPUs",
+        f"at most {format_duration(trials[0].options.budget_s)} a trial, {rounds:.0f} rounds in the middle one",
         " to ".join(dict.fromkeys([days[0], days[-1]])),
-        f"commit {', '.join(dict.fromkeys(one.metadata['commit'] for one in selftest_duels))}",
-        *(f"`{command}`" for command in dict.fromkeys(one.metadata["command"] for one in selftest_duels)),
-        f"{format_counted(len(selftest_duels), 'run file')} of {metadata['selftest']['id']}",
+        f"commit {', '.join(dict.fromkeys(one.run.commit for one in trials))}",
+        *(f"`{command}`" for command in dict.fromkeys(one.run.command for one in trials)),
+        f"{format_counted(len(trials), 'run file')} of {trials[0].options.series}",
     ]
     return escape("; ".join(parts))
-
-
-def false_alarms(selftest_duels: Sequence[SelftestDuel]) -> Rate:
-    """Share of duels without an injection that raised an alarm, over all cases."""
-    return _rate([one for one in selftest_duels if one.counts and one.injection is None], _alarmed)
 
 
 def rate_text(rate: Rate) -> str:
@@ -127,108 +185,14 @@ def rate_text(rate: Rate) -> str:
     if not rate.of:
         return NOT_MEASURED
     low, high = rate.interval()
-    return f"{rate.count} of {rate.of} ({100 * low:.0f}–{100 * high:.0f} %)"
+    digits = 1 if rate.of >= 100 else 0  # noqa: PLR2004  where tenths of a percent mean something
+    return f"{rate.count} of {rate.of} ({100 * low:.{digits}f}–{100 * high:.{digits}f} %)"
 
 
-def _gate_row(case: str, duels: Sequence[SelftestDuel], shares: Sequence[float], labels: Sequence[float]) -> list[str]:
-    equal, split = injected(duels, 0.0, slower=True), noise(duels)
-    return [
-        case,
-        rate_text(_rate(equal, _alarmed)),
-        rate_text(_rate(equal, lambda one: one.outcome.time.verdict == SAME)),
-        *(rate_text(_rate(injected(duels, share, slower=True), _slower)) for share in shares),
-        *(_caught_loss(injected(duels, share, slower=False)) for share in labels),
-        _detectable(duels, split),
-        _length(duels),
-        NOT_MEASURED if split is None else _percents(split),
-    ]
+def _added(some: Sequence[Injected], case: str) -> str:
+    values = [really_added(some, case, finding) for finding in (TYPICAL, OVERALL)]
+    return ", ".join(NOT_MEASURED if value is None else f"{100 * value:+.1f} %" for value in values)
 
 
-def _rate(duels: Sequence[SelftestDuel], said: Callable[[SelftestDuel], bool]) -> Rate:
-    return Rate(sum(said(one) for one in duels), len(duels))
-
-
-def _alarmed(one: SelftestDuel) -> bool:
-    known = one.outcome
-    return bool(ALARMS & {found.verdict for found in (known.time, known.accuracy) if found})
-
-
-def _slower(one: SelftestDuel) -> bool:
-    return one.outcome.time.verdict == SLOWER
-
-
-def _caught_loss(duels: Sequence[SelftestDuel]) -> str:
-    """Share of injected losses of accuracy that were caught, with the loss itself."""
-    if not duels:
-        return NOT_MEASURED
-    caught = _rate(duels, lambda one: one.outcome.accuracy is not None and one.outcome.accuracy.verdict == WORSE)
-    pairs = [block.accuracies for one in duels for block in one.row.blocks]
-    loss = statistics.fmean(base - head for base, head in pairs)
-    return f"{rate_text(caught)}, {100 * loss:.1f} points"
-
-
-def by_case(selftest_duels: Sequence[SelftestDuel]) -> dict[str, list[SelftestDuel]]:
-    """The duels that count, by case, the cases in display order."""
-    cases: dict[str, list[SelftestDuel]] = {}
-    for one in selftest_duels:
-        if one.counts:
-            cases.setdefault(one.row.case.name, []).append(one)
-    return dict(sorted(cases.items(), key=lambda item: _place(item[1][0].row.case)))
-
-
-def _place(case: Case) -> tuple[int, bool, bool, int, int]:
-    """The sort key of a case: by model, trainings first, then by batch size and threads."""
-    model = list(RECIPES).index(case.recipe) if case.recipe in RECIPES else len(RECIPES)
-    return model, case.stage != "train", case.trainer == "compiled", case.batch_size, case.threads
-
-
-def injected_shares(selftest_duels: Sequence[SelftestDuel], *, slower: bool) -> list[float]:
-    """Sizes of the injected slowdowns (or label errors), ascending."""
-    injections = [parse_injection(one.injection) for one in selftest_duels if one.injection and one.counts]
-    return sorted({injection.share for injection in injections if (injection.kind != "labels") == slower})
-
-
-def injected(duels: Sequence[SelftestDuel], share: float, *, slower: bool) -> list[SelftestDuel]:
-    """The duels with an injection of this size; with a share of 0, those without."""
-    kinds = [(one, parse_injection(one.injection)) for one in duels]
-    return [one for one, injection in kinds if injection.share == share and (injection.kind != "labels") == slower]
-
-
-def noise(duels: Sequence[SelftestDuel]) -> Split | None:
-    """Variance components of all duels of a case; an injection changes the level, not the noise around it."""
-    sides = [([block.base_s for block in one.row.blocks], [block.head_s for block in one.row.blocks]) for one in duels]
-    splits = [split_noise(base_s, head_s) for base_s, head_s in sides]
-    return mean_split([split for split in splits if split is not None])
-
-
-def _detectable(duels: Sequence[SelftestDuel], split: Split | None) -> str:
-    """The smallest slowdown that is detectable within the budget, as text."""
-    if split is None:
-        return NOT_MEASURED
-    one, blocks = duels[0], [block for one in duels for block in one.row.blocks]
-    process_s = statistics.median(block.process_s for block in blocks)
-    block_s = statistics.median(block.process_s + block.turns_s for block in blocks)
-    slowdown = detectable_slowdown(
-        split,
-        rounds=round(statistics.median(len(block.base_s) for block in blocks)),
-        blocks=int(
-            (one.metadata["selftest"]["budget_s"] - process_s) / block_s
-        ),  # a scout takes as long as a preparation
-        margin=math.log1p(one.margins.time),
-        family=1 if one.outcome.accuracy is None else 2,
-    )
-    return "too few blocks" if slowdown is None else percent(slowdown)
-
-
-def _length(duels: Sequence[SelftestDuel]) -> str:
-    blocks = statistics.median(len(one.row.blocks) for one in duels)
-    spent_s = statistics.median(sum(block.process_s + block.turns_s for block in one.row.blocks) for one in duels)
-    return f"{blocks:.0f} blocks, {format_duration(spent_s)}"
-
-
-def _percents(split: Split) -> str:
-    return ", ".join(percent(share) for share in (split.rounds, split.processes, split.blocks))
-
-
-def _budgets(selftest_duels: Sequence[SelftestDuel]) -> str:
-    return " or ".join(dict.fromkeys(format_duration(one.metadata["selftest"]["budget_s"]) for one in selftest_duels))
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %"

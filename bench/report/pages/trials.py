@@ -249,10 +249,11 @@ def caption(trial: StoredTrial) -> str:
     """Caption: data, device, machine, rounds, date, command."""
     run = trial.run
     rounds = max((row.effect.rounds for row in trial.rows), default=0)
+    spent = f", {format_duration(trial.options.elapsed_s)}" if trial.options.elapsed_s else ""
     parts = [
         f"{run.dataset}, {run.device} ({format_counted(run.threads, 'thread')})",
         f"{run.machine.cpu}, {run.machine.cpus} CPUs",
-        f"judged after {format_counted(rounds, 'round')}",
+        f"judged after {format_counted(rounds, 'round')}{spent}",
         f"Python {', '.join(dict.fromkeys(one.python for one in trial.options.environments))}",
         run.started_at[:10],
         f"commit {run.commit}",

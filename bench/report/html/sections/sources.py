@@ -35,7 +35,7 @@ def make_section(stored: Stored) -> Section:
         key="sources",
         title="Where the numbers come from",
         text=f"{format_counted(stored.counted, 'run file')} stored; the page has figures of {format_count(len(runs))} "
-        f"runs and {format_count(len(stored.selftest_duels))} duels. Of runs that differ in nothing but their date, "
+        f"runs and {format_count(len(stored.selftest))} trials. Of runs that differ in nothing but their date, "
         "the newest whole one is shown. Links open the raw file where the page lies where it was written.",
         panels=[_runs_panel(runs), _invalid_panel(runs, stored.warnings)],
     )

@@ -1,1 +1,0 @@
-"""Duels: two environments against each other, and verdicts that state their own error rate."""
