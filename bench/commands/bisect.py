@@ -59,13 +59,11 @@ class Search:
     Attributes:
         compare: measures a trial of these words, near end first; ``None`` where it could not be stored.
         steps: those that are measured.
-        reasons: why what was looked at is not looked at more finely.
     """
 
     compare: Callable[[list[str]], Step | None]
     progress: Progress
     steps: list[Step] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
 
     def narrow(self, candidates: Candidates) -> tuple[str, str] | None:
         """The neighbours among candidates that the change lies between; ``None`` where there is none, or no telling.
@@ -85,7 +83,7 @@ class Search:
             try:
                 step = self.compare([candidates.words[place] for place in places])
             except DensebenchError as error:
-                if middle is None:
+                if middle is None or candidates.words[middle] not in str(error):
                     raise
                 self.progress.done(f"{candidates.names[middle]} is left out: {error}")
                 aside.add(middle)

@@ -24,6 +24,7 @@ from bench.progress import Progress
 from bench.records.known_releases import Release, find_release, known_releases
 from bench.records.record import RunFileError, RunReader
 from bench.records.releases import FOLDER, ReleaseTrials, choose_pair, group, plan_pairs, steps
+from bench.records.run_file import PUBLISHED
 from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.releases import control_differs, pair_page, releases_page
@@ -159,10 +160,14 @@ def _resumed(arguments: argparse.Namespace) -> Path:
 
 
 def _tell_pair(arguments: argparse.Namespace, progress: Progress) -> int:
-    """Print what the stored rounds say of two releases. Raises DensebenchError."""
+    """Print what the stored rounds say of two releases: the user's own, or else the published ones.
+
+    Raises:
+        DensebenchError: a release was not measured, or not in the same rounds.
+    """
     if not (arguments.first and arguments.last):
         raise DensebenchError("--from and --to go together: --from 2.15 --to 2.21.")
-    trial = choose_pair(_read(arguments.results), arguments.first, arguments.last)
+    trial = choose_pair(_read(arguments.results) or _read(PUBLISHED), arguments.first, arguments.last)
     progress.done(pair_page(trial))
     return exit_status(trial, trial.pairs)
 

@@ -56,12 +56,13 @@ class Injected:
 
     def ratios(self, case: str, finding: str) -> list[float]:
         """The logarithm of the ratio in each round."""
-        return list(round_ratios(*self.records(case), finding).values())
+        known = self.records(case)
+        return list(round_ratios(*known, finding).values()) if known else []
 
-    def records(self, case: str) -> tuple[TrialRecord, TrialRecord]:
-        """The case's rows of the base and of this environment."""
-        found = {one.environment: one for one in self.trial.run.of(TrialRecord) if one.case == case}
-        return found[self.pair[0]], found[self.pair[1]]
+    def records(self, case: str) -> tuple[TrialRecord, TrialRecord] | None:
+        """The case's rows of the base and of this environment; ``None`` where no round was complete."""
+        found = {one.environment: one for one in self.trial.run.of(TrialRecord) if one.case == case and one.rounds}
+        return (found[self.pair[0]], found[self.pair[1]]) if {*self.pair} <= found.keys() else None
 
 
 def selftest_trial(run: Run) -> StoredTrial:
@@ -206,5 +207,5 @@ def _series_of(trial: StoredTrial, pair: Pair) -> dict[tuple[str, str], dict[int
 
 def said_slower(some: Sequence[Injected], case: str, rule: Callable[[TrialRecord, TrialRecord], bool]) -> Rate:
     """How often another rule calls a case slower, of the base and this environment, on the same turns."""
-    pairs = [one.records(case) for one in some]
-    return Rate(sum(rule(base, head) for base, head in pairs), len(pairs))
+    pairs = [known for one in some if (known := one.records(case))]
+    return Rate(sum(rule(base, head) for base, head in pairs), len(some))

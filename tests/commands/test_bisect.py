@@ -88,14 +88,14 @@ def test_a_release_that_cannot_be_measured_is_left_out(
 
     def find(word: str, **_options: object) -> Environment:
         if word == middle:
-            raise DensebenchError("no wheel")
+            raise DensebenchError(f"{word!r}: no wheel")
         return Environment(word, Path("/nowhere"))
 
     monkeypatch.setattr(judging, "find_environment", find)
     ends = ("--good", "2.12", "--bad", known_releases()[-1].name)
     assert run(RELEASES[len(RELEASES) // 2 :], tmp_path, monkeypatch, *ends) == ALARM
     printed = capsys.readouterr().out
-    assert "is left out: no wheel" in printed
+    assert f"is left out: {middle!r}: no wheel" in printed
     place = len(RELEASES) // 2
     assert f"between `{RELEASES[place - 1]}` and `{RELEASES[place + 1]}`" in printed
 
