@@ -11,8 +11,9 @@ from bench.records.other_rules import RULES
 from bench.records.releases import release_name
 from bench.records.schema import InferRecord, TrainRecord
 from bench.records.selftests import false_alarms
+from bench.records.trials import MEMORY, TYPICAL
 from bench.report.markdown import escape
-from bench.report.pages.releases import control_differs, ends_rows, named, table
+from bench.report.pages.releases import changed_rows, control_differs, named, table
 from bench.report.pages.runtimes import rows_of
 from bench.report.pages.selftest import OURS, rates
 from bench.report.pages.suite import HEADLINE_BATCH
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 
     from bench.records.record import Run
     from bench.records.releases import ReleaseTrials
-    from bench.records.trials import StoredTrial
+    from bench.records.trials import Pair, StoredTrial
     from bench.stats.rates import Rate
 
 RUNTIME, SLOWER_RUNTIMES = "ONNX Runtime", ("tf.function", "Keras predict")
+README_FINDINGS = (TYPICAL, MEMORY)
+"""Those of releases that READMEs show."""
 SEED_ERROR = 0.05
 """Probability that two models of equal accuracy are told apart."""
 SLOWDOWN = "slow:5%"
@@ -45,12 +48,13 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fast": " `{name}` gives up {points} points for {p50}.",
         "runtime": "{times} times as fast as {other} and ready {starts} times as soon",
         "latencies": " These latencies are of one process each; take differences below a factor of 1.3 for none.",
-        "upgrade": "From TensorFlow {old} to {new}, `deep_mlp` and `dropout_mlp` got {changes} (a false alarm in at "
-        "most {alarm} of 100 such tables, anything wrong in at most {error}).",
-        "worse": "**slower or larger in {count} cases**: {cases}",
-        "better": "**faster or smaller in {count} cases**: {cases}",
+        "upgrade": "From TensorFlow {old} to {new}: {changes}.",
+        "sure": "A false alarm comes in at most {alarm} of 100 such tables, anything wrong in at most {error}.",
+        "marks": "▲ slower or larger, ▼ faster or smaller, = the same, ? cannot tell yet, each against the one before.",
+        "worse": "**slower or larger in {count} cases** ({cases})",
+        "better": "**faster or smaller in {count} cases** ({cases})",
         "and": "; ",
-        "unchanged": "neither slower nor faster as far as can be told",
+        "unchanged": "no change as far as can be told",
         "control": "A second copy of {old}, measured alongside, shows no difference from it.",
         "unfit": "**A second copy of {old}, measured alongside, differs from it: that machine was not fit to judge.**",
         "no releases": "No table of releases is published now.",
@@ -69,12 +73,13 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fast": " `{name}`는 {points} 포인트를 내주고 {p50}로 줄입니다.",
         "runtime": "{other}보다 답이 {times}배, 준비가 {starts}배",
         "latencies": " 이 지연 시간은 각각 프로세스 하나에서 잰 것이므로, 1.3배가 안 되는 차이는 차이로 보지 마세요.",
-        "upgrade": "TensorFlow {old}에서 {new}까지 `deep_mlp`와 `dropout_mlp`는 {changes} (이런 표 100개 가운데 "
-        "잘못된 경보는 많아야 {alarm}개, 하나라도 틀린 것은 많아야 {error}개).",
-        "worse": "**{count}건에서 느려지거나 커졌습니다**: {cases}",
-        "better": "**{count}건에서 빨라지거나 작아졌습니다**: {cases}",
+        "upgrade": "TensorFlow {old}에서 {new}까지: {changes}.",
+        "sure": "이런 표 100개 가운데 잘못된 경보는 많아야 {alarm}개, 하나라도 틀린 것은 많아야 {error}개입니다.",
+        "marks": "바로 앞 릴리스와 견주어 ▲ 느려지거나 커짐, ▼ 빨라지거나 작아짐, = 같음, ? 아직 모름.",
+        "worse": "**{count}건에서 느려지거나 커짐** ({cases})",
+        "better": "**{count}건에서 빨라지거나 작아짐** ({cases})",
         "and": "; ",
-        "unchanged": "알 수 있는 한 느려지지도 빨라지지도 않았습니다",
+        "unchanged": "알 수 있는 한 달라진 것 없음",
         "control": "함께 잰 {old}의 두 번째 복사본은 원본과 차이가 없습니다.",
         "unfit": "**함께 잰 {old}의 두 번째 복사본이 원본과 다릅니다. 그 기계는 판정에 알맞지 않았습니다.**",
         "no releases": "지금 공개된 릴리스 표는 없습니다.",
@@ -86,10 +91,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Sentence by name and language; figures go into the braces."""
-LEGEND_OF: Mapping[str, str] = {
-    "en": "▲ slower or larger, ▼ faster or smaller, = the same, ? cannot tell yet, each against the release before.",
-    "ko": "바로 앞 릴리스와 견주어 ▲ 느려지거나 커짐, ▼ 빨라지거나 작아짐, = 같음, ? 아직 모름.",
-}
 
 
 def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -> str:
@@ -122,22 +123,24 @@ def upgrade_answer(found: ReleaseTrials | None, withdrawn: str | None, language:
     words = TEXTS[language]
     if found is None:
         return words["withdrawn"].format(reason=escape(withdrawn)) if withdrawn else words["no releases"]
-    trial, pair = found.ends
+    old = release_name(found.main.base)
+    shown = [found.ends, *([found.steps[-1]] if len(found.steps) > 1 else [])]
+    answer = " ".join(_changes(trial, pair, words) for trial, pair in shown)
+    sure = words["sure"].format(alarm=f"{100 * ALARM_ERROR:.0f}", error=f"{100 * TRIAL_ERROR:.0f}")
+    control = words["unfit" if control_differs(found) else "control"].format(old=old)
+    marks = f"{words['marks']} {control}"
+    return "\n\n".join(part for part in (escape(f"{answer} {sure}"), table(found, README_FINDINGS), marks) if part)
+
+
+def _changes(trial: StoredTrial, pair: Pair, words: Mapping[str, str]) -> str:
+    """What got worse and better from one release to another, in a sentence."""
     old, new = (release_name(trial.environment(role)) for role in pair)
     changes = [
         words[name].format(count=len(some), cases=named(some))
-        for name, some in zip(("worse", "better"), ends_rows(found), strict=True)
+        for name, some in zip(("worse", "better"), changed_rows(trial, pair), strict=True)
         if some
     ]
-    answer = words["upgrade"].format(
-        old=old,
-        new=new,
-        changes=words["and"].join(changes) or words["unchanged"],
-        alarm=f"{100 * ALARM_ERROR:.0f}",
-        error=f"{100 * TRIAL_ERROR:.0f}",
-    )
-    control = words["unfit" if control_differs(found) else "control"].format(old=old)
-    return "\n\n".join(part for part in (escape(answer), table(found), f"{LEGEND_OF[language]} {control}") if part)
+    return words["upgrade"].format(old=old, new=new, changes=words["and"].join(changes) or words["unchanged"])
 
 
 def trust_answer(trials: Sequence[StoredTrial], language: str = "en") -> str:

@@ -1,7 +1,4 @@
-"""Environments to measure: what the user calls one becomes an interpreter that has it, and the variables it runs with.
-
-A *word* is one argument of the command line; what it may hold, `RIGHT` says.
-"""
+"""Environments to measure: what the user calls one becomes an interpreter that has it, and its variables."""
 
 from __future__ import annotations
 
@@ -10,14 +7,12 @@ import importlib.util
 import json
 import os
 import re
-import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 from packaging.requirements import InvalidRequirement, Requirement
@@ -27,13 +22,10 @@ from packaging.version import Version
 from bench.errors import DensebenchError
 from bench.files import ROOT
 from bench.host.process import run_to_end, side_environment
-from bench.records.cases import INJECT
-from bench.trials.injections import parse_injection
+from bench.trials.words import NIGHTLIES, RIGHT, Word, family_of, package_name, parse_word
 
 Run = Callable[[Sequence[str]], str]
 """Runs a command that looks up or makes an environment; its standard output."""
-Kind = Literal["requirements", "lock", "path", "tox"]
-
 LOCK = ROOT / "bench" / "locks" / "bench.txt"
 INSTALL_TIMEOUT_S = 1800.0
 SHOWN_WORDS = 4
@@ -47,44 +39,13 @@ EQUAL = ("onnxruntime", "scikit-learn", "tf2onnx", "skl2onnx", "tabulate", "plat
 """What TensorFlow forces no version of: every environment made here has the locked one."""
 FREE = ("onnx>=1.17,!=1.19.0", "numpy")
 TENSORFLOW = ("tensorflow", "tensorflow-cpu")
-FAMILIES = (
-    (
-        "tensorflow",
-        "tensorflow-cpu",
-        "tf-nightly",
-        "tf-nightly-cpu",
-        "intel-tensorflow",
-        "tensorflow-cpu-aws",
-        "tensorflow-gpu",
-        "tensorflow-intel",
-        "tensorflow-macos",
-        "tensorflow-rocm",
-    ),
-    ("keras", "keras-nightly"),
-    ("tf-keras", "tf-keras-nightly"),
-    ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml", "ort-nightly"),
-    ("onnx", "onnx-weekly"),
-)
-"""Distributions that own the same import package: an environment has one of each family."""
 DEPENDENCIES = ("tensorflow", "tf-nightly", "keras", "keras-nightly", "onnxruntime", "onnx")
 """Of the families: what other packages require, and so bring along beside a relative that the user has named."""
-NIGHTLIES = ("tf-nightly", "tf-nightly-cpu", "keras-nightly", "tf-keras-nightly", "ort-nightly", "onnx-weekly")
-UNVERSIONED = (*NIGHTLIES, "tf-keras")
-"""What may be named alone: the newest, and the newest that fits TensorFlow."""
-
 LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
 LEGACY_VALUES = ("1", "true", "True")
 """The values of `LEGACY_KERAS` that TensorFlow takes for a yes."""
 FIRST_WITHOUT_LEGACY_KERAS = (2, 15)
 """The first release that looks for tf_keras where `LEGACY_KERAS` is set, rather than having it."""
-
-VARIABLE = re.compile(r"([A-Z_][A-Z0-9_]*)=(?!=)(.*)", re.DOTALL)
-TOX_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-RIGHT = (
-    "Right are requirements (tensorflow==2.20.0 keras==3.10.0) or a nightly (tf-nightly); a path to an interpreter or "
-    "a virtual environment (with a / in it); a lock file (requirements.txt); or a tox environment (tf219); each with "
-    "variables beside it (TF_ENABLE_ONEDNN_OPTS=0)."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +68,6 @@ class Environment:
     def process_variables(self) -> dict[str, str]:
         """All environment variables for a measured process."""
         return {**side_environment(), **self.variables}
-
-
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """A word taken apart.
-
-    Attributes:
-        base: the path, the lock file or the name of the tox environment; empty for requirements.
-    """
-
-    text: str
-    kind: Kind
-    base: str
-    requirements: tuple[Requirement, ...]
-    variables: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +149,7 @@ def find_environment(
     Raises:
         DensebenchError: the word is not understood, there is no such interpreter, or the environment could not be made.
     """
-    parsed = _parse(word)
+    parsed = parse_word(word)
     requirements: tuple[str, ...] = ()
     if parsed.kind == "path":
         interpreter = find_interpreter(Path(parsed.base).expanduser())
@@ -233,7 +179,7 @@ def missing_environments(
         DensebenchError: a word is not understood, or a nightly's version cannot be looked up.
     """
     folders: dict[Path, None] = {}
-    for parsed in map(_parse, words):
+    for parsed in map(parse_word, words):
         if parsed.kind == "path":
             continue
         if parsed.kind == "tox":
@@ -253,11 +199,11 @@ def word_parts(word: str) -> dict[str, str]:
     Raises:
         DensebenchError: it is an interpreter or an environment of tox, whose packages were not asked for by name.
     """
-    parsed = _parse(word)
+    parsed = parse_word(word)
     if parsed.kind in {"path", "tox"}:
         raise DensebenchError(f"{word!r} cannot be taken apart: requirements and lock files can.")
     named = _read_lock(Path(parsed.base).expanduser(), PYTHON) if parsed.kind == "lock" else parsed.requirements
-    parts = {_name(one): str(one) for one in named}
+    parts = {package_name(one): str(one) for one in named}
     return parts | {name: f"{name}={value}" for name, value in parsed.variables.items()}
 
 
@@ -280,7 +226,7 @@ def choose_python(words: Iterable[str], *, run: Run = run_quietly) -> dict[str, 
     Raises:
         DensebenchError: a word is not understood, or cannot be installed with any Python of this machine.
     """
-    parsed = {word: _parse(word) for word in words}
+    parsed = {word: parse_word(word) for word in words}
     installed = {word: one for word, one in parsed.items() if one.kind in {"requirements", "lock"}}
     if not installed:
         return {}
@@ -303,107 +249,15 @@ def choose_python(words: Iterable[str], *, run: Run = run_quietly) -> dict[str, 
     return chosen
 
 
-def _parse(word: str) -> _Word:
-    """A word taken apart.
-
-    Raises:
-        DensebenchError: it is not understood; with the part that is wrong and what would be right.
-    """
-    try:
-        tokens = shlex.split(word)
-    except ValueError as error:
-        raise DensebenchError(f"{word!r}: {error}. {RIGHT}") from error
-    variables: dict[str, str] = {}
-    bases: list[tuple[Kind, str]] = []
-    requirements: list[Requirement] = []
-    for token in tokens:
-        if match := VARIABLE.fullmatch(token):
-            if match[1] in variables:
-                raise DensebenchError(f"{token!r} in {word!r}: {match[1]} is set twice.")
-            variables[match[1]] = match[2]
-        elif kind := _base_kind(token):
-            bases.append((kind, token))
-        else:
-            requirements.append(_requirement(token, word))
-    parse_injection(variables.get(INJECT, ""))
-    _refuse_relatives(requirements, word)
-    if requirements:
-        bases.insert(0, ("requirements", ""))
-    if not bases:
-        raise DensebenchError(f"{word!r} names no environment. {RIGHT}")
-    if len(bases) > 1:
-        raise DensebenchError(f"{bases[1][1]!r} in {word!r} would be a second environment. {RIGHT}")
-    ((kind, base),) = bases
-    return _Word(word, kind, base, tuple(requirements), variables)
-
-
-def _base_kind(token: str) -> Kind | None:
-    """What an environment is made from or taken from; ``None`` where the token can only be a requirement."""
-    if token.endswith(".txt"):
-        if not Path(token).expanduser().is_file():
-            raise DensebenchError(f"there is no lock file {token!r}. {RIGHT}")
-        return "lock"
-    if os.sep in token and "://" not in token:
-        return "path"
-    if TOX_NAME.fullmatch(token) and canonicalize_name(token) not in {*UNVERSIONED, *sum(FAMILIES, ())}:
-        return "tox"
-    return None
-
-
-def _requirement(token: str, word: str) -> Requirement:
-    """A requirement.
-
-    Raises:
-        DensebenchError: it is none, or has no version though the package is no nightly.
-    """
-    place = "" if token == word else f" in {word!r}"
-    try:
-        requirement = Requirement(token)
-    except InvalidRequirement as error:
-        raise DensebenchError(f"{token!r}{place} is not understood. {RIGHT}") from error
-    if requirement.url:
-        raise DensebenchError(f"{token!r}{place} is an address, which cannot be installed from. {RIGHT}")
-    named = bool(requirement.specifier or requirement.extras) or _name(requirement) in UNVERSIONED
-    if not named:
-        raise DensebenchError(f"{token!r}{place} has no version. Right would be {token}==2.20.0, with its version.")
-    return requirement
-
-
-def _refuse_relatives(requirements: Sequence[Requirement], word: str) -> None:
-    """Refuse two distributions of the same import package.
-
-    Raises:
-        DensebenchError: there are two.
-    """
-    seen: dict[tuple[str, ...], Requirement] = {}
-    for requirement in requirements:
-        family = _family(_name(requirement))
-        if family in seen:
-            raise DensebenchError(
-                f"{str(requirement)!r} in {word!r} is the same package as {str(seen[family])!r}: name one of them."
-            )
-        seen[family] = requirement
-
-
-def _name(requirement: Requirement) -> str:
-    """The package of a requirement, as registries spell it."""
-    return canonicalize_name(requirement.name)
-
-
-def _family(name: str) -> tuple[str, ...]:
-    """The distributions that own the same import package as this one, itself included."""
-    return next((family for family in FAMILIES if name in family), (name,))
-
-
-def _plan(parsed: _Word, python: str, run: Run) -> _Plan:
+def _plan(parsed: Word, python: str, run: Run) -> _Plan:
     """What is installed for a word; the newest version of what is named without one is looked up."""
     lock = Path(parsed.base).expanduser().resolve() if parsed.kind == "lock" else None
     named = _with_legacy_keras(parsed.requirements, parsed.variables, python)
-    names = {_name(one) for one in (_read_lock(lock, python) if lock else named)}
+    names = {package_name(one) for one in (_read_lock(lock, python) if lock else named)}
     wanted = [*named, *_beside(names, python)]
     if not lock and "tf-keras" in names:
         wanted = [_full(one) for one in wanted]
-    present = {*names, *map(_name, wanted)}
+    present = {*names, *map(package_name, wanted)}
     overrides = tuple(f"{name} ; python_version < '0'" for name in DEPENDENCIES if _is_unwanted(name, present))
     plan = _pinned(_Plan(python, "", tuple(map(str, wanted)), lock, overrides), parsed.text, run)
     shown = [lock.stem] if lock else plan.lines[: len(named)]
@@ -412,20 +266,22 @@ def _plan(parsed: _Word, python: str, run: Run) -> _Plan:
 
 def _is_unwanted(name: str, present: Iterable[str]) -> bool:
     """Whether a package would be a second owner of an import package that one of those present owns."""
-    return name not in present and any(relative in present for relative in _family(name))
+    return name not in present and any(relative in present for relative in family_of(name))
 
 
 def _pinned(plan: _Plan, word: str, run: Run) -> _Plan:
     """A plan with the newest version of what has none, or an environment would stay at its first day's nightly."""
-    free = {_name(Requirement(line)) for line in FREE}
-    open_ones = [_name(one) for one in map(Requirement, plan.lines) if not one.specifier and _name(one) not in free]
+    free = {package_name(Requirement(line)) for line in FREE}
+    open_ones = [
+        package_name(one) for one in map(Requirement, plan.lines) if not one.specifier and package_name(one) not in free
+    ]
     if not open_ones:
         return plan
     try:
         versions = _resolve(plan, run)
     except DensebenchError as error:
         raise DensebenchError(f"{word!r}: the newest {open_ones[0]} could not be looked up: {error}") from error
-    lines = {_name(Requirement(line)): line for line in plan.lines}
+    lines = {package_name(Requirement(line)): line for line in plan.lines}
     pins = {name: f"{lines[name]}=={versions[name]}" for name in open_ones if name in versions}
     return replace(plan, lines=tuple((lines | pins).values()))
 
@@ -434,14 +290,14 @@ def _with_legacy_keras(
     named: Sequence[Requirement], variables: Mapping[str, str], python: str
 ) -> tuple[Requirement, ...]:
     """The requirements, and tf_keras where a variable asks for it and TensorFlow does not bring it along."""
-    names = {_name(one) for one in named}
-    if not named or variables.get(LEGACY_KERAS) not in LEGACY_VALUES or names & set(_family("tf-keras")):
+    names = {package_name(one) for one in named}
+    if not named or variables.get(LEGACY_KERAS) not in LEGACY_VALUES or names & set(family_of("tf-keras")):
         return tuple(named)
     (tensorflow,) = [
-        *(one for one in named if _name(one) in _family("tensorflow")),
-        *(one for one in _beside(names, python) if _name(one) in TENSORFLOW),
+        *(one for one in named if package_name(one) in family_of("tensorflow")),
+        *(one for one in _beside(names, python) if package_name(one) in TENSORFLOW),
     ]
-    if _name(tensorflow) in NIGHTLIES:
+    if package_name(tensorflow) in NIGHTLIES:
         return (*named, Requirement("tf-keras-nightly"))
     exact = [one.version for one in tensorflow.specifier if one.operator == "==" and "*" not in one.version]
     if not exact:
@@ -456,16 +312,16 @@ def _with_legacy_keras(
 def _full(requirement: Requirement) -> Requirement:
     """The full TensorFlow instead of its CPU build; any other requirement as it is."""
     full = Requirement(str(requirement))
-    if _name(full) == "tensorflow-cpu":
+    if package_name(full) == "tensorflow-cpu":
         full.name = "tensorflow"
     return full
 
 
 def _beside(names: Iterable[str], python: str) -> list[Requirement]:
     """What else an environment needs: the lock's lines and what is free, but not of what is named or its relatives."""
-    taken = {relative for name in names for relative in _family(name)}
-    locked = [one for one in _read_lock(LOCK, python) if _name(one) in {*EQUAL, *TENSORFLOW}]
-    return [one for one in (*locked, *map(Requirement, FREE)) if _name(one) not in taken]
+    taken = {relative for name in names for relative in family_of(name)}
+    locked = [one for one in _read_lock(LOCK, python) if package_name(one) in {*EQUAL, *TENSORFLOW}]
+    return [one for one in (*locked, *map(Requirement, FREE)) if package_name(one) not in taken]
 
 
 def _read_lock(lock: Path, python: str) -> list[Requirement]:
@@ -494,7 +350,7 @@ def _pythons(run: Run) -> list[str]:
     return [PYTHON, *(python for python in PYTHONS if python in found and python != PYTHON)]
 
 
-def _fault(parsed: _Word, python: str, run: Run) -> str:
+def _fault(parsed: Word, python: str, run: Run) -> str:
     """Why a word cannot be installed with a version of Python; empty where it can."""
     try:
         plan = _plan(parsed, python, run)

@@ -27,7 +27,7 @@ from bench.stats.accuracy import IDENTICAL, NO_DIFFERENCE
 from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, ERROR, SAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from bench.records.releases import ReleaseTrials
     from bench.records.trials import Pair, Row, StoredTrial
@@ -70,7 +70,7 @@ def ends_sentence(found: ReleaseTrials) -> str:
     told = f"{number['worse']} worse, {number['better']} better, {number[SAME]} the same, {number[CANNOT_TELL]} open"
     lost = trial.less_accurate(pair)
     changed = [f"trains to less accuracy ({', '.join(lost)})"] if lost else []
-    for some, verb in zip(ends_rows(found), ("is slower or larger", "is faster or smaller"), strict=True):
+    for some, verb in zip(changed_rows(trial, pair), ("is slower or larger", "is faster or smaller"), strict=True):
         changed += [f"{verb} in {named(some)}"] if some else []
     seen = " and ".join(changed) or "shows no change that can be told"
     sure = f"a false alarm in at most {100 * ALARM_ERROR:.0f} of 100 such trials, anything wrong in at most "
@@ -78,12 +78,10 @@ def ends_sentence(found: ReleaseTrials) -> str:
     return escape(f"**TensorFlow {new} against {old} {seen}** ({told} of {len(rows)} findings; {sure}).")
 
 
-def ends_rows(found: ReleaseTrials) -> tuple[list[Row], list[Row]]:
-    """What got worse and what got better from the oldest release to the newest, a finding per case."""
-    trial, pair = found.ends
-    worse, better = (
-        _one_per_case(row for row in trial.rows_of(pair) if row.word in words) for words in (WORSE, BETTER)
-    )
+def changed_rows(trial: StoredTrial, pair: Pair) -> tuple[list[Row], list[Row]]:
+    """What got worse and what got better from one release to another, a finding per case, the largest change first."""
+    rows = trial.rows_of(pair)
+    worse, better = (_one_per_case(row for row in rows if row.word in words) for words in (WORSE, BETTER))
     return worse, better
 
 
@@ -94,8 +92,7 @@ def step_lines(found: ReleaseTrials) -> str:
         old, new = (release_name(trial.environment(role)) for role in pair)
         rows = trial.rows_of(pair)
         parts = []
-        for words, verb in ((WORSE, "slower or larger"), (BETTER, "faster or smaller")):
-            some = _one_per_case(row for row in rows if row.word in words)
+        for some, verb in zip(changed_rows(trial, pair), ("slower or larger", "faster or smaller"), strict=True):
             parts += [f"{verb}: {'; '.join(f'{_name(row)} {ratio_text(row)}' for row in some)}"] if some else []
         parts += [f"less accurate: {', '.join(lost)}"] if (lost := trial.less_accurate(pair)) else []
         if failed := trial.environment(pair[1]).failed:
@@ -109,20 +106,19 @@ def step_lines(found: ReleaseTrials) -> str:
     return "\n".join(lines)
 
 
-def table(found: ReleaseTrials) -> str:
+def table(found: ReleaseTrials, findings: Collection[str] = tuple(LABELS)) -> str:
     """One line per finding that ever changed: a mark and a ratio at each release, and from end to end."""
-    shown = [key for key, rows in _by_key(found).items() if any(row.word in WORSE | BETTER for row in rows.values())]
-    if not shown:
-        return ""
-    by_key, (_, ends) = _by_key(found), found.ends
-    columns = [*found.steps, found.ends]
-    headers = ["Case", "Finding", *(release_name(trial.environment(pair[1])) for trial, pair in found.steps)]
-    headers.append(f"{release_name(found.main.base)} to {headers[-1]}")
+    by_key, columns = _by_key(found), [*found.steps, found.ends]
+    shown = [
+        key
+        for key, rows in by_key.items()
+        if key[1] in findings and any(row.word in WORSE | BETTER for row in rows.values())
+    ]
     lines = [
         [key[0], LABELS[key[1]], *(_cell(by_key[key].get((trial.run.file, pair))) for trial, pair in columns)]
         for key in shown
     ]
-    return markdown_table(headers, lines, text_columns=(0, 1)) if ends else ""
+    return markdown_table(_headers(found), lines, text_columns=(0, 1)) if lines else ""
 
 
 def unchanged(found: ReleaseTrials) -> str:
@@ -198,13 +194,16 @@ def settled_sentence(found: ReleaseTrials) -> str:
 def all_intervals(found: ReleaseTrials) -> str:
     """Every finding of every step, and of the ends, with its interval."""
     columns = [*found.steps, found.ends]
-    names = [release_name(trial.environment(pair[1])) for trial, pair in found.steps]
-    headers = ["Case", "Finding", *names, f"{release_name(found.main.base)} to {names[-1]}"]
     lines = [
         [key[0], LABELS[key[1]], *(_interval(rows.get((trial.run.file, pair))) for trial, pair in columns)]
         for key, rows in _by_key(found).items()
     ]
-    return markdown_table(headers, lines, text_columns=(0, 1))
+    return markdown_table(_headers(found), lines, text_columns=(0, 1))
+
+
+def _headers(found: ReleaseTrials) -> list[str]:
+    names = [release_name(trial.environment(pair[1])) for trial, pair in found.steps]
+    return ["Case", "Finding", *names, f"{release_name(found.main.base)} to {names[-1]}"]
 
 
 def _by_key(found: ReleaseTrials) -> dict[Key, dict[tuple[str, Pair], Row]]:
@@ -269,7 +268,7 @@ def named(rows: Sequence[Row]) -> str:
     """The largest changes by name and size, and how many more there are."""
     shown = [f"{_name(row)} {ratio_text(row)}" for row in rows[:SHOWN_IN_SENTENCE]]
     more = len(rows) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    return ", ".join(shown) + (f", +{more}" if more else "")
 
 
 def _name(row: Row) -> str:
