@@ -26,6 +26,7 @@ from bench.records.schema import EnvironmentFacts, Survey, convert
 from bench.records.trials import MEMORY, START, Row, StoredTrial
 from bench.stats.simultaneous import LOOKS
 from bench.trials.identity import check_identity
+from bench.trials.injections import parse_injection
 from bench.trials.rounds import SIDE_BY_SIDE, Process, Round, measure_round
 from bench.trials.trial import SURVEY_SEEDS, first_step
 from bench.trials.worker import WorkerRequest
@@ -193,10 +194,14 @@ def survey_all(trial: Trial, progress: Progress) -> None:
         DensebenchError: an environment is not what it was asked to be.
     """
     progress.update("what the environments are, train and export")
+    stands_in = {role: _twin(trial, role) for role in trial.environments}
+    asked = list(dict.fromkeys(stands_in.values()))
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        told = list(pool.map(lambda item: _survey(trial, *item), enumerate(trial.environments)))
-    for role, answer in zip(trial.environments, told, strict=True):
-        environment = trial.environments[role]
+        told = dict(zip(asked, pool.map(lambda item: _survey(trial, *item), enumerate(asked)), strict=True))
+    for role, twin in stands_in.items():
+        environment, answer = trial.environments[role], told[twin]
+        if role != twin:
+            (trial.folder / role).symlink_to(trial.folder / twin)
         if failed := answer.get("failed") or answer.get("unavailable"):
             raise DensebenchError(f"{role} ({environment.word}): {failed}")
         check_identity(environment, answer["identity"])
@@ -211,6 +216,17 @@ def survey_all(trial: Trial, progress: Progress) -> None:
     trial.cases = [case for case in trial.cases if case not in trial.same_graph]
     runtimes = {facts.packages.get("onnxruntime") for facts in trial.surveyed.values()}
     trial.together = [case for case in exported if case in trial.cases and len(runtimes) == 1]
+
+
+def _twin(trial: Trial, role: str) -> str:
+    """The environment that an environment differs from in an injection that only slows, if there is one, or itself."""
+    own = trial.environments[role]
+    if INJECT in own.variables and parse_injection(own.variables[INJECT]).only_slows:
+        rest = {name: value for name, value in own.variables.items() if name != INJECT}
+        for other, environment in trial.environments.items():
+            if (environment.python, dict(environment.variables)) == (own.python, rest):
+                return other
+    return role
 
 
 def _survey(trial: Trial, core: int, role: str) -> Mapping[str, Any]:

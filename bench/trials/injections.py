@@ -43,6 +43,11 @@ class Injection:
     kind: str = ""
     share: float = 0.0
 
+    @property
+    def only_slows(self) -> bool:
+        """Whether it changes times and nothing that is trained."""
+        return self.kind != "labels"
+
     def lengthening(self, turn: int, count: int) -> Lengthening:
         """By what the steps or calls of a turn are lengthened.
 

@@ -161,6 +161,15 @@ def test_equal_graphs_are_proved_and_not_timed(monkeypatch: pytest.MonkeyPatch) 
     assert planted.together == [INFER]
 
 
+def test_what_is_only_slowed_is_not_surveyed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    for injection, surveys in (("slow:5%", 1), ("labels:50%", 2)):
+        machine = Machine()
+        trial = make_trial(FIT, budget_s=0.0, variables={INJECT: injection})
+        run(trial, machine, monkeypatch)
+        assert len(machine.started) == surveys + 2, "a survey each, and a process each in the only round"
+        assert trial.surveyed[HEAD].surveys.keys() == trial.surveyed[BASE].surveys.keys()
+
+
 def test_different_graphs_on_one_runtime_are_timed_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process is off by, here 20 %, is off on both sides."""
     trial = make_trial(FIT, INFER, budget_s=0.0)
