@@ -70,5 +70,5 @@ def test_a_broken_note_of_what_is_done_is_one_line(tmp_path: Path, text: str) ->
 def test_an_unknown_kind_and_one_that_is_not_published_are_named() -> None:
     with pytest.raises(DensebenchError, match="unknown kind of run 'trainer'"):
         plan(read_shown(PUBLISHED, RunReader()), ["trainer"])
-    with pytest.raises(DensebenchError, match="no run of releases is published"):
-        plan(read_shown(PUBLISHED, RunReader()), ["releases"])
+    with pytest.raises(DensebenchError, match="no run of bisections is published"):
+        plan(read_shown(PUBLISHED, RunReader()), ["bisections"])

@@ -72,6 +72,11 @@ What was tried instead, and dropped (all but the last two with intervals of 99 %
   storms half, and settled the overall findings of nine of them within 8 minutes instead of seven; redrawn from their
   rounds, no interval missed more often than it may. But simulated, an interval misses in 7.3 % of 10,000 small trials
   (storms, calls) and in 6.2 % of 5,000 large ones (steps).
+- The larger of a series' own variance and the mean one of its case and finding over all environments, with three times
+  the degrees of freedom. In trials of 13 environments, each compared with the one before it (208 series, 300 trials),
+  intervals are 31 % narrower after 10 rounds, 15 % after 18 and 9 % after 26; but where the base is four times as noisy
+  as the rest, 0.7 % of the trials have an alarm, and in 5 % an interval misses. With twice the degrees of freedom the
+  rates hold (2.3 % missed), and 24, 10 and 6 % are left of the gain: further rounds are worth more.
 - Intervals of 99 %, and alarms without clearance: as few false alarms, but ``same`` takes half as many rounds again.
   With a deviation of 1.8 %, 23 % of equal series were ``same`` after 12 rounds (now 48 %), 85 % after 18 (now 95 %).
 
