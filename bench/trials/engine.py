@@ -200,11 +200,12 @@ def survey_all(trial: Trial, progress: Progress) -> None:
         told = dict(zip(asked, pool.map(lambda item: _survey(trial, *item), enumerate(asked)), strict=True))
     for role, twin in stands_in.items():
         environment, answer = trial.environments[role], told[twin]
-        if role != twin:
-            (trial.folder / role).symlink_to(trial.folder / twin)
         if failed := answer.get("failed") or answer.get("unavailable"):
             raise DensebenchError(f"{role} ({environment.word}): {failed}")
-        check_identity(environment, answer["identity"])
+        if role == twin:
+            check_identity(environment, answer["identity"])
+        else:
+            (trial.folder / role).symlink_to(trial.folder / twin)
         trial.surveyed[role] = _facts(role, environment, answer)
     graphs = {
         recipe: {(facts.surveys[recipe].graph, facts.packages.get("onnxruntime")) for facts in trial.surveyed.values()}

@@ -163,10 +163,12 @@ def test_equal_graphs_are_proved_and_not_timed(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_is_only_slowed_is_not_surveyed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     for injection, surveys in (("slow:5%", 1), ("labels:50%", 2)):
-        machine = Machine()
+        machine, checked = Machine(), list[str]()
+        monkeypatch.setattr(engine, "check_identity", lambda one, _told, checked=checked: checked.append(one.word))
         trial = make_trial(FIT, budget_s=0.0, variables={INJECT: injection})
         run(trial, machine, monkeypatch)
         assert len(machine.started) == surveys + 2, "a survey each, and a process each in the only round"
+        assert checked == [f"tensorflow=={role}" for role in (BASE, HEAD)[:surveys]]
         assert trial.surveyed[HEAD].surveys.keys() == trial.surveyed[BASE].surveys.keys()
 
 
