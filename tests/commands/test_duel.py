@@ -15,11 +15,12 @@ from bench.commands import judging
 from bench.commands.judging import exit_status
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.host.lock import measuring_alone
+from bench.records.cases import INJECT
 from bench.records.record import read_run
 from bench.records.trials import HEAD, TYPICAL, StoredTrial, trial_of
 from bench.trials import engine
 from bench.trials.environments import Environment
-from tests.fake_trial import CALL, FIT, Machine, die
+from tests.fake_trial import CALL, FIT, INFER, Machine, die
 
 CASES = f"{FIT.name},{CALL.name}"
 
@@ -150,3 +151,14 @@ def test_an_interpreter_duels_with_itself(tmp_path: Path) -> None:
     assert str(Path(sys.executable).parent) not in next(tmp_path.glob("raw/*/trials/*.json")).read_text(
         encoding="utf-8"
     )
+
+
+@pytest.mark.slow
+def test_an_injection_slows_the_steps_of_its_environment(tmp_path: Path) -> None:
+    """Real processes: steps in the environment's own one, calls of its exported model in the base's."""
+    slowed = f"{sys.executable} {INJECT}=slow:100%"
+    duel("--cases", f"{FIT.name},{INFER.name}", "--budget", "1s", results=tmp_path, heads=(slowed,))
+    rows = {row.case: row for row in only_trial(tmp_path).rows if row.finding == TYPICAL}
+    assert rows.keys() == {FIT.name, INFER.name}
+    for row in rows.values():
+        assert 1.4 < row.head / row.base < 2.9
