@@ -11,9 +11,8 @@ from bench.records.other_rules import RULES
 from bench.records.releases import release_name
 from bench.records.schema import InferRecord, TrainRecord
 from bench.records.selftests import false_alarms
-from bench.records.trials import MEMORY, TYPICAL
 from bench.report.markdown import escape
-from bench.report.pages.releases import changed_rows, control_differs, named, table
+from bench.report.pages.releases import changed_rows, control_differs, named, narrow_table
 from bench.report.pages.runtimes import rows_of
 from bench.report.pages.selftest import OURS, rates
 from bench.report.pages.suite import HEADLINE_BATCH
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from bench.stats.rates import Rate
 
 RUNTIME, SLOWER_RUNTIMES = "ONNX Runtime", ("tf.function", "Keras predict")
-README_FINDINGS = (TYPICAL, MEMORY)
-"""Those of releases that READMEs show."""
 SEED_ERROR = 0.05
 """Probability that two models of equal accuracy are told apart."""
 SLOWDOWN = "slow:5%"
@@ -55,7 +52,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "better": "**faster or smaller in {count} cases** ({cases})",
         "and": "; ",
         "unchanged": "no change as far as can be told",
-        "control": "A second copy of {old}, measured alongside, shows no difference from it.",
+        "control": "A second copy of {old}, measured alongside, raised no alarm.",
         "unfit": "**A second copy of {old}, measured alongside, differs from it: that machine was not fit to judge.**",
         "no releases": "No table of releases is published now.",
         "withdrawn": "The table of all releases is withdrawn: {reason}",
@@ -80,7 +77,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "better": "**{count}건에서 빨라지거나 작아짐** ({cases})",
         "and": "; ",
         "unchanged": "알 수 있는 한 달라진 것 없음",
-        "control": "함께 잰 {old}의 두 번째 복사본은 원본과 차이가 없습니다.",
+        "control": "함께 잰 {old}의 두 번째 복사본에서는 경보가 없었습니다.",
         "unfit": "**함께 잰 {old}의 두 번째 복사본이 원본과 다릅니다. 그 기계는 판정에 알맞지 않았습니다.**",
         "no releases": "지금 공개된 릴리스 표는 없습니다.",
         "withdrawn": "전체 릴리스 표는 철회했습니다: {reason}",
@@ -129,7 +126,7 @@ def upgrade_answer(found: ReleaseTrials | None, withdrawn: str | None, language:
     sure = words["sure"].format(alarm=f"{100 * ALARM_ERROR:.0f}", error=f"{100 * TRIAL_ERROR:.0f}")
     control = words["unfit" if control_differs(found) else "control"].format(old=old)
     marks = f"{words['marks']} {control}"
-    return "\n\n".join(part for part in (escape(f"{answer} {sure}"), table(found, README_FINDINGS), marks) if part)
+    return "\n\n".join(part for part in (escape(f"{answer} {sure}"), narrow_table(found), marks) if part)
 
 
 def _changes(trial: StoredTrial, pair: Pair, words: Mapping[str, str]) -> str:

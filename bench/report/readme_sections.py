@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bench.data.datasets import PUBLISHED_DATASET
 from bench.report.answers import ship_answer, trust_answer, upgrade_answer
 from bench.report.pages.runtimes import runtimes_section
-from bench.report.pages.selftest import rules_table
+from bench.report.pages.selftest import narrow_rules_table
 from bench.report.pages.suite import readme_section
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _runtimes(shown: Shown) -> str:
 
 def _trust(shown: Shown) -> str:
     trials = shown.kinds["selftest"]
-    return rules_table(trials) if trials else ""
+    return narrow_rules_table(trials) if trials else ""
 
 
 def _ship_in(language: str) -> Callable[[Shown], str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_duration
 from bench.records.releases import release_name
-from bench.records.trials import BASE, CONTROL, OVERALL, TYPICAL
+from bench.records.trials import BASE, CONTROL, MEMORY, OVERALL, TYPICAL
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.trials import (
     BETTER,
@@ -27,7 +27,7 @@ from bench.stats.accuracy import IDENTICAL, NO_DIFFERENCE
 from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, ERROR, SAME
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from bench.records.releases import ReleaseTrials
     from bench.records.trials import Pair, Row, StoredTrial
@@ -106,19 +106,28 @@ def step_lines(found: ReleaseTrials) -> str:
     return "\n".join(lines)
 
 
-def table(found: ReleaseTrials, findings: Collection[str] = tuple(LABELS)) -> str:
+def table(found: ReleaseTrials) -> str:
     """One line per finding that ever changed: a mark and a ratio at each release, and from end to end."""
     by_key, columns = _by_key(found), [*found.steps, found.ends]
-    shown = [
-        key
-        for key, rows in by_key.items()
-        if key[1] in findings and any(row.word in WORSE | BETTER for row in rows.values())
-    ]
+    shown = [key for key, rows in by_key.items() if any(row.word in WORSE | BETTER for row in rows.values())]
     lines = [
         [key[0], LABELS[key[1]], *(_cell(by_key[key].get((trial.run.file, pair))) for trial, pair in columns)]
         for key in shown
     ]
     return markdown_table(_headers(found), lines, text_columns=(0, 1)) if lines else ""
+
+
+def narrow_table(found: ReleaseTrials) -> str:
+    """The same for READMEs: typical times and memory alone, which the case's name tells apart."""
+    by_key, columns = _by_key(found), [*found.steps, found.ends]
+    lines = [
+        [key[0], *(_cell(rows.get((trial.run.file, pair))) for trial, pair in columns)]
+        for key, rows in by_key.items()
+        if key[1] in {TYPICAL, MEMORY} and any(row.word in WORSE | BETTER for row in rows.values())
+    ]
+    case, _, *names, _ = _headers(found)
+    headers = [case, *names, f"from {release_name(found.main.base)}"]
+    return markdown_table(headers, lines, text_columns=(0,)) if lines else ""
 
 
 def unchanged(found: ReleaseTrials) -> str:
@@ -147,7 +156,7 @@ def control_sentence(found: ReleaseTrials) -> str:
             f"**The control, a copy of the base, differs from it: this machine is not fit to judge.** {which}."
         )
     told = f"{number[SAME]} the same, {number[CANNOT_TELL]} open of {len(rows)} findings"
-    return escape(f"The control, a copy of the base, shows no difference from it ({told}{largest}).")
+    return escape(f"The control, a copy of the base, raised no alarm ({told}{largest}).")
 
 
 def control_differs(found: ReleaseTrials) -> bool:

@@ -90,6 +90,17 @@ def rules_table(trials: Sequence[StoredTrial]) -> str:
     return markdown_table(headers, rows, text_columns=(0, 1))
 
 
+def narrow_rules_table(trials: Sequence[StoredTrial]) -> str:
+    """The same for READMEs: of what was injected alone, without how much it added."""
+    rows = [
+        [case, injection, *(rate_text(rate) for rate in said(some, case).values())]
+        for injection, some in timed(trials)
+        for case in timed_cases(some)
+        if injection
+    ]
+    return markdown_table(["Case", "Injected", OURS, *RULES], rows, text_columns=(0, 1))
+
+
 def rates(trials: Sequence[StoredTrial], injection: str) -> dict[str, Rate]:
     """How often each rule said slower, over all cases, where this was injected."""
     some = by_injection(trials).get(injection, [])
