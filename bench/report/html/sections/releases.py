@@ -111,6 +111,7 @@ def _trace(steps: Sequence[tuple[str, Row, StoredTrial]], pick: str) -> Trace:
             "array": [round(high - value, 5) for _, _, value, _, high in known],
             "arrayminus": [round(value - low, 5) for _, _, value, low, _ in known],
             "thickness": 1.5,
+            "color": "@6",
         },
         "marker": {
             "symbol": [symbol for symbol, _ in marks],
