@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.commands.suite.latency import Latencies, Wanted
 from bench.commands.suite.model_store import ModelStore
 from bench.commands.suite.options import SuiteOptions, add_options, read_options
 from bench.commands.suite.recorder import Recorder
@@ -32,7 +33,7 @@ from bench.training.backends import backend, claim_backend
 from models import RECIPES, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 STAGES = ("train", "infer")
 OWN_STATUS: dict[int, int] = {
@@ -45,6 +46,7 @@ OPTIONS = pytest.StashKey[SuiteOptions]()
 PROGRESS = pytest.StashKey[Progress]()
 MODELS = pytest.StashKey[ModelStore]()
 RECORDER = pytest.StashKey[Recorder]()
+LATENCIES = pytest.StashKey[Latencies]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -118,6 +120,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     )
     config.stash[RECORDER] = _begin_recorder(config, dataset, path, started_at)
     config.stash[RECORDER].planned = [_case(item) for item in session.items]
+    config.stash[LATENCIES] = Latencies(config.stash[MODELS], _latency_rows(session.items))
     for line in _opening_lines(settings, dataset, path):
         progress.done(line)
 
@@ -138,6 +141,12 @@ def case(request: pytest.FixtureRequest) -> str:
 def model_store(pytestconfig: pytest.Config) -> ModelStore:
     """The trained models of this process."""
     return pytestconfig.stash[MODELS]
+
+
+@pytest.fixture
+def latencies(pytestconfig: pytest.Config) -> Latencies:
+    """The latency rows of this process."""
+    return pytestconfig.stash[LATENCIES]
 
 
 @pytest.fixture
@@ -238,6 +247,17 @@ def _opening_lines(settings: SuiteOptions, dataset: Dataset, path: Path) -> list
         f"each finished case is saved to {short(path)}"
     )
     return lines
+
+
+def _latency_rows(items: Sequence[pytest.Item]) -> dict[str, Wanted]:
+    """The latency rows among what is to be run, by name."""
+    rows = {}
+    for item in items:
+        if _stage(item) == "infer":
+            parameters: dict[str, Any] = item.callspec.params  # type: ignore[attr-defined]  # see `_case`
+            recipe = RECIPES[parameters["recipe_name"]]
+            rows[_case(item)] = Wanted(recipe, parameters["batch_size"], parameters["threads"])
+    return rows
 
 
 def _stage(item: pytest.Item) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.stats.visits import Figure
+
 NOT_MEASURED = "–"
 MINUTE_S = 60.0
 
@@ -13,6 +18,14 @@ def format_duration(seconds: float) -> str:
             return f"{_three_digits(seconds * scale)} {unit}"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def format_figure(figure: Figure | None) -> str:
+    """Seconds with their interval: ``9.88 µs ± 2 %``; without it where it is not known."""
+    if figure is None:
+        return NOT_MEASURED
+    half = figure.half_width
+    return format_duration(figure.value) + ("" if half is None else f" ± {percent(half)}")
 
 
 def format_count(count: float) -> str:

@@ -64,6 +64,21 @@ class Fit:
     shares_nothing: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Expected:
+    """What a copy of a trained model is to answer to a set of images.
+
+    Attributes:
+        answers: the trained model's own probabilities, (n, classes), in the precision that it computes in.
+        exact: the same model's in float64, (n, classes).
+        rounding: by how much a right copy may be off for rounding alone, whatever the order of its sums.
+    """
+
+    answers: NDArray[np.floating[Any]]
+    exact: NDArray[np.float64]
+    rounding: float
+
+
 class Diverged(DensebenchError):
     """A training whose loss, weights or probabilities are not finite."""
 

@@ -52,7 +52,7 @@ def test_tables_have_its_row_below_those_of_the_others(tmp_path: Path) -> None:
     rows = [row for name in ("deep_mlp", NEW.name) for row in (train_row(name), infer_row(name))]
     path.write_text(json.dumps(run_content(rows)), encoding="utf-8")
     lines = [[cell.strip() for cell in line.split("|")[1:3]] for line in readme_table(read_run(path)).splitlines()[2:]]
-    assert lines == [["deep_mlp", "784-100-10"], [NEW.name, NEW.layers]]
+    assert lines == [["deep_mlp", "79,510"], [NEW.name, "79,510"]]
 
 
 @pytest.mark.slow

@@ -19,9 +19,7 @@ from bench.records.cases import DEFAULT_BACKEND
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
-    from bench.trained import Trained
+    from bench.trained import Expected, Trained
 
 
 INPUT_NAME = "images"
@@ -61,13 +59,13 @@ class Exported:
     """A trained model whose accuracy reached its floor, and its ONNX export.
 
     Attributes:
-        probabilities: the trained model's probabilities on all test images, (n, 10).
+        expected: what a right copy answers to all test images.
     """
 
     trained: Trained
     test_accuracy: float
     onnx: OnnxModel
-    probabilities: NDArray[np.floating[Any]]
+    expected: Expected
 
 
 def export(trained: Trained, metadata: Mapping[str, str]) -> OnnxModel:

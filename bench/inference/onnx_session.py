@@ -23,19 +23,15 @@ if TYPE_CHECKING:
     from bench.host.devices import Device
     from bench.inference.export import OnnxModel
 
-TIMINGS = {1: 2000, 32: 1000, 1000: 1000}
-"""Single-call timings per row, by batch size: more than the 662 that p99 takes."""
-QUICK_TIMINGS = {1: 1000, 32: 200, 1000: 50}
 PRIME_CALLS = 50
 SPINNING = True
+"""Whether a session's threads spin while they wait for the rest of a call."""
 ERRORS_ONLY = 3
 
 
 @contextmanager
 def open_session(model: OnnxModel, device: Device, *, threads: int) -> Iterator[Any]:
     """An ONNX Runtime session that is closed at the end of the block.
-
-    Only one may be open while something is measured: idle worker threads of a second one spin and slow the first.
 
     Args:
         model: the model to load.
@@ -98,7 +94,8 @@ def make_session(content: bytes, provider: str, *, threads: int, profile: str | 
     Args:
         content: an ONNX file.
         provider: the execution provider; on a GPU, a node that would fall back to the CPU is an error.
-        threads: worker threads; they spin while they wait (`SPINNING`).
+        threads: worker threads; they spin while they wait (`SPINNING`), and sleep as soon as a call has ended, so that
+            other sessions can be measured beside this one.
         profile: prefix of the path of ONNX Runtime's profile; ``None`` for no profile.
     """
     import onnxruntime as ort
@@ -110,6 +107,7 @@ def make_session(content: bytes, provider: str, *, threads: int, profile: str | 
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if SPINNING else "0")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     if provider == GPU_PROVIDER:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     return ort.InferenceSession(content, options, providers=[provider])
@@ -130,16 +128,22 @@ def make_batch(images: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return batch
 
 
-def primed_call(session: Any, images: NDArray[np.float32]) -> Callable[[], Any]:
-    """A function without arguments that runs one inference on `images`, after `PRIME_CALLS` warm-up calls.
+def batch_call(session: Any, images: NDArray[np.float32]) -> Callable[[], Any]:
+    """A function without arguments that runs one inference on `images`.
 
-    Input and output are NumPy arrays, so the timing includes copies in and out.
+    Input and output are NumPy arrays, so a timing of it includes copies in and out.
     """
     run, feed, outputs = session.run, {INPUT_NAME: images}, [OUTPUT_NAME]
 
     def call() -> Any:
         return run(outputs, feed)
 
+    return call
+
+
+def primed_call(session: Any, images: NDArray[np.float32]) -> Callable[[], Any]:
+    """A `batch_call`, after `PRIME_CALLS` warm-up calls."""
+    call = batch_call(session, images)
     for _ in range(PRIME_CALLS):
         call()
     return call

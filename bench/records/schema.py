@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Annotated, Any, TypeVar, Union
 
 import msgspec
@@ -71,13 +72,16 @@ class Parity(Part, frozen=True, kw_only=True):
     """The comparison of an exported model's answers with the trained one's, or of a runtime's.
 
     Attributes:
-        max_abs_diff: the largest difference of two probabilities; ``None`` where it is not a number.
+        max_abs_diff: the largest difference of a probability from the model's in float64, or, in older files, from the
+            trained model's; ``None`` where it is not a number.
+        own_abs_diff: the same of the trained model's own answers.
         changed_predictions: images with another answer, ties left out.
         accuracy_change: the runtime's test accuracy minus the trained model's (runtimes only).
     """
 
     images: Size = 0
     max_abs_diff: Number | None = None
+    own_abs_diff: Number | None = None
     changed_predictions: Size | None = None
     ties: Size = 0
     allowed_abs_diff: Number | None = None
@@ -85,6 +89,20 @@ class Parity(Part, frozen=True, kw_only=True):
     allowed_loss: Number | None = None
     accuracy_change: Number | None = None
     faults: tuple[Text, ...] = ()
+
+
+class Visit(Struct, frozen=True, array_like=True):
+    """Timings that one process took one after the other.
+
+    Attributes:
+        process: its number, from 0.
+        calls: how many timings.
+        at_s: seconds since the first visit of any row.
+    """
+
+    process: Size
+    calls: Count
+    at_s: Elapsed
 
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="stage", gc=False):
@@ -96,6 +114,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="s
         faults: why the row is INVALID; empty where it is valid.
         values_s: every timing in seconds, in the order in which they were taken. Of a valid row they are stored as
             pytest-benchmark's `stats.data`.
+        visits: which of the values were taken together, by which process, in the same order; empty where all were.
+        cold_cache_s: seconds of further calls, each after other memory was written (`bench.host.visited`).
         batch_size: images per step or per call.
         threads: CPU threads of what is measured.
         trainer: what trained the model.
@@ -106,6 +126,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="s
     status: Name = "valid"
     faults: tuple[Text, ...] = ()
     values_s: tuple[Seconds, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    cold_cache_s: tuple[Seconds, ...] = ()
     dataset: Name
     dataset_sha256: Text | None = None
     device: Name
@@ -129,8 +151,27 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="s
         """Images per second of the median call; ``None`` where there are no timings."""
         return self.batch_size / statistics.median(self.values_s) if self.values_s else None
 
+    @property
+    def by_visit(self) -> list[tuple[Seconds, ...]]:
+        """The timings of each visit; of a row that was not visited, all of them as one."""
+        if not self.visits:
+            return [self.values_s] if self.values_s else []
+        ends = list(accumulate(visit.calls for visit in self.visits))
+        return [self.values_s[end - visit.calls : end] for end, visit in zip(ends, self.visits, strict=True)]
+
+    @property
+    def by_process(self) -> dict[int, tuple[Seconds, ...]]:
+        """The timings of each process, by its number; of a row that was not visited, all of them as of one process."""
+        found: dict[int, tuple[Seconds, ...]] = {}
+        numbers = [visit.process for visit in self.visits] or [0]
+        for number, values_s in zip(numbers, self.by_visit, strict=False):
+            found[number] = found.get(number, ()) + values_s
+        return found
+
     def check(self) -> None:
         """Check what lies between the fields of a row. Raises ValueError."""
+        if self.visits and sum(visit.calls for visit in self.visits) != len(self.values_s):
+            raise ValueError(f"{len(self.values_s)} timings, but visits of other sizes")
 
 
 class TrainRecord(Record, frozen=True, kw_only=True, tag="train"):
@@ -260,13 +301,14 @@ class TrainerFacts(Part, frozen=True, kw_only=True):
 
 
 class TrainerRecord(Record, frozen=True, kw_only=True, tag="trainer"):
-    """Repetitions of one way to train; lists have an entry per value.
+    """Repetitions of one way to train, in several processes; lists have an entry per value.
 
     Attributes:
         widths: of the inputs and of each layer.
-        blocks: the block of each repetition.
+        blocks: the block of each repetition, which is a process of its own; in older files, where each block has one
+            repetition, all are of one process.
         epochs_run: epochs of each repetition.
-        epochs_trained: epochs of the warm-up and of all repetitions.
+        epochs_trained: epochs of the warm-up and of all repetitions of a process.
         accuracies_by_block: test accuracy after each repetition.
     """
 

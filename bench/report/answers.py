@@ -7,6 +7,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.formats import format_duration
+from bench.records import latency
 from bench.records.other_rules import RULES
 from bench.records.releases import release_name
 from bench.records.schema import InferRecord, TrainRecord
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
     from bench.records.record import Run
     from bench.records.releases import ReleaseTrials
+    from bench.records.schema import Record
     from bench.records.trials import Pair, StoredTrial
+    from bench.report.pages.runtimes import RuntimeRow
     from bench.stats.rates import Rate
 
 RUNTIME, SLOWER_RUNTIMES = "ONNX Runtime", ("tf.function", "Keras predict")
@@ -37,14 +40,13 @@ SLOWDOWN = "slow:5%"
 
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {
-        "ship": "**`{best}` with ONNX Runtime**: {best_accuracy} of the test images right, {best_p50} for one image on "
-        "one thread.{close}{fast}",
+        "ship": "**`{best}` with ONNX Runtime**: {best_accuracy} of the test images right, {best_time} for one image "
+        "on one thread.{close}{fast}",
         "close": " These seeds do not tell its accuracy from that of {names}.",
-        "quickest": " The quickest of the runtimes below is {name} ({p50}).",
+        "quickest": " The quickest of the runtimes below is {name} ({time}).",
         "runtimes": " The runtime costs more than the model: for `{model}`, ONNX Runtime is {runtimes}.",
-        "fast": " `{name}` gives up {points} points for {p50}.",
+        "fast": " `{name}` gives up {points} points for {time}.",
         "runtime": "{times} times as fast as {other} and ready {starts} times as soon",
-        "latencies": " These latencies are of one process each; take differences below a factor of 1.3 for none.",
         "upgrade": "From TensorFlow {old} to {new}: {changes}.",
         "sure": "A false alarm comes in at most {alarm} of 100 such tables, anything wrong in at most {error}.",
         "marks": "▲ slower or larger, ▼ faster or smaller, = the same, ? cannot tell yet, each against the one before.",
@@ -63,13 +65,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "ko": {
         "ship": "**`{best}`와 ONNX Runtime**: 테스트 이미지의 {best_accuracy}를 맞히고, 스레드 하나로 이미지 한 장에 "
-        "{best_p50}가 걸립니다.{close}{fast}",
+        "{best_time}가 걸립니다.{close}{fast}",
         "close": " 이 시드들로는 {names}의 정확도와 구별되지 않습니다.",
-        "quickest": " 아래 런타임 가운데 가장 빠른 것은 {name}입니다({p50}).",
+        "quickest": " 아래 런타임 가운데 가장 빠른 것은 {name}입니다({time}).",
         "runtimes": " 모델보다 런타임의 차이가 더 큽니다. `{model}`에서 ONNX Runtime은 {runtimes} 빠릅니다.",
-        "fast": " `{name}`는 {points} 포인트를 내주고 {p50}로 줄입니다.",
+        "fast": " `{name}`는 {points} 포인트를 내주고 {time}로 줄입니다.",
         "runtime": "{other}보다 답이 {times}배, 준비가 {starts}배",
-        "latencies": " 이 지연 시간은 각각 프로세스 하나에서 잰 것이므로, 1.3배가 안 되는 차이는 차이로 보지 마세요.",
         "upgrade": "TensorFlow {old}에서 {new}까지: {changes}.",
         "sure": "이런 표 100개 가운데 잘못된 경보는 많아야 {alarm}개, 하나라도 틀린 것은 많아야 {error}개입니다.",
         "marks": "바로 앞 릴리스와 견주어 ▲ 느려지거나 커짐, ▼ 빨라지거나 작아짐, = 같음, ? 아직 모름.",
@@ -99,7 +100,8 @@ def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -
     fast = min(models, key=lambda name: models[name][1])
     words = TEXTS[language]
     points = f"{100 * (models[best][0] - models[fast][0]):.1f}"
-    other = words["fast"].format(name=fast, points=points, p50=format_duration(models[fast][1])) if fast != best else ""
+    time = format_duration(models[fast][1])
+    other = words["fast"].format(name=fast, points=points, time=time) if fast != best else ""
     found = [words["runtime"].format(**one) for one in (_against(runtimes, name) for name in SLOWER_RUNTIMES) if one]
     joined = {"en": ", and ", "ko": ", "}[language].join(found)
     close = [name for name in models if name != best and not _told_apart(models[best][2], models[name][2])]
@@ -107,12 +109,11 @@ def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -
         best=best,
         close=words["close"].format(names=", ".join(f"`{name}`" for name in close)) if close else "",
         best_accuracy=f"{100 * models[best][0]:.1f} %",
-        best_p50=format_duration(models[best][1]),
+        best_time=format_duration(models[best][1]),
         fast=other,
     )
     text += words["runtimes"].format(model=HEADLINE, runtimes=joined) if joined else ""
-    text += _quickest(runtimes, words) if runtimes else ""
-    return text + words["latencies"]
+    return text + (_quickest(runtimes, words) if runtimes else "")
 
 
 def upgrade_answer(found: ReleaseTrials | None, withdrawn: str | None, language: str = "en") -> str:
@@ -170,15 +171,16 @@ def _told_apart(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def _quickest(run: Run, words: Mapping[str, str]) -> str:
-    """The runtime with the least median time of one image; empty where that is ONNX Runtime itself."""
-    names = dict.fromkeys(record.runtime for record in rows_of(run))
-    found = {name: times[0] for name in names if (times := _runtime(run, name))}
-    best = min(found, key=lambda name: found[name], default=RUNTIME)
-    return "" if best == RUNTIME else words["quickest"].format(name=best, p50=format_duration(found[best]))
+    """The runtime that answers one image soonest; empty where ONNX Runtime cannot be told from it."""
+    rows = [one for one in rows_of(run) if _is_shown(one) and one.stage == "runtime" and not one.faults]
+    best = min(rows, key=_typical_s, default=None)
+    if best is None or any(one.runtime == RUNTIME for one in [best, *latency.same_as_best(rows)]):
+        return ""
+    return words["quickest"].format(name=best.runtime, time=format_duration(_typical_s(best)))
 
 
 def _models(run: Run) -> dict[str, tuple[float, float, Sequence[float]]]:
-    """Mean accuracy (0-1), median seconds of one image on one thread, and accuracies by seed, of each valid model."""
+    """Mean accuracy (0-1), typical seconds of one image on one thread, and accuracies by seed, of each valid model."""
     found: dict[str, tuple[float, float, Sequence[float]]] = {}
     calls = [one for one in run.of(InferRecord) if one.batch_size == HEADLINE_BATCH and one.values_s]
     for recipe in dict.fromkeys(record.recipe for record in run.records):
@@ -187,7 +189,7 @@ def _models(run: Run) -> dict[str, tuple[float, float, Sequence[float]]]:
         if train and single and not any(one.faults for one in (train, *single)):
             fewest = min(single, key=lambda record: record.threads)
             accuracies = train.test_accuracies
-            found[recipe] = (statistics.fmean(accuracies), statistics.median(fewest.values_s), accuracies)
+            found[recipe] = (statistics.fmean(accuracies), _typical_s(fewest), accuracies)
     return found
 
 
@@ -205,19 +207,22 @@ def _against(run: Run | None, other: str) -> dict[str, str] | None:
 
 
 def _runtime(run: Run, name: str) -> tuple[float, float] | None:
-    """Median seconds of one image and of the start, on one thread; ``None`` if either was not measured."""
-    rows = {
-        record.stage: record
-        for record in rows_of(run)
-        if record.runtime == name
-        and (record.recipe, record.threads) == (HEADLINE, 1)
-        and (record.stage == "start" or record.batch_size == HEADLINE_BATCH)
-        and record.values_s
-        and not record.faults
-    }
+    """Typical seconds of one image and median ones of the start, on one thread; ``None`` if one was not measured."""
+    rows = {one.stage: one for one in rows_of(run) if one.runtime == name and _is_shown(one) and not one.faults}
     if not {"runtime", "start"} <= set(rows):
         return None
-    return statistics.median(rows["runtime"].values_s), statistics.median(rows["start"].values_s)
+    return _typical_s(rows["runtime"]), statistics.median(rows["start"].values_s)
+
+
+def _is_shown(record: RuntimeRow) -> bool:
+    """Whether a row is one of those in the README: the headline model on one thread, one image at a time."""
+    single = record.stage == "start" or record.batch_size == HEADLINE_BATCH
+    return (record.recipe, record.threads) == (HEADLINE, 1) and single and bool(record.values_s)
+
+
+def _typical_s(record: Record) -> float:
+    found = latency.typical(record)
+    return found.value if found else math.inf
 
 
 def _times(ratio: float) -> str:

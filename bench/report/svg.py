@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import DensebenchError
 from bench.files import write_atomically
+from bench.records import latency
 from bench.records.releases import release_name, steps
 from bench.records.trials import BASE, TYPICAL, pairs_of
 from bench.report.html.sections import curves, headline
@@ -141,12 +142,13 @@ def _headline_numbers(stored: Stored) -> Numbers:
     points = [
         {
             "model": shorten(one.model),
-            "p50_s": statistics.median(one.single.values_s),
+            "typical_s": [float(f"{value:.4g}") for value in (found.value, found.low, found.high) if value is not None],
             "accuracy": round(statistics.fmean(one.train.test_accuracies), 6),
             "sd": round(statistics.stdev(one.train.test_accuracies), 6) if len(one.train.test_accuracies) > 1 else 0.0,
         }
         for one in (headline.model_summaries([run]) if run else [])
-        if not one.faults and one.train and one.train.test_accuracies and one.single and one.single.values_s
+        if not one.faults and one.train and one.train.test_accuracies and one.single
+        if (found := latency.typical(one.single))
     ]
     return {"file": run.file, "points": points} if run and points else {}
 
@@ -155,20 +157,21 @@ def _draw_headline(figure: Any, numbers: Numbers, look: Mapping[str, Any]) -> No
     axes = figure.subplots()
     for place, point in enumerate(numbers["points"]):
         colour = look["colours"][place % len(look["colours"])]
-        micro_s = point["p50_s"] * 1e6
-        marker = MARKERS[place % len(MARKERS)]
-        axes.errorbar(micro_s, point["accuracy"], yerr=point["sd"], fmt=marker, color=colour, capsize=3, markersize=8)
+        micro_s, *ends = (value_s * 1e6 for value_s in point["typical_s"])
+        bar = [[micro_s - ends[0]], [ends[1] - micro_s]] if ends else None
+        style = {"fmt": MARKERS[place % len(MARKERS)], "color": colour, "capsize": 3, "markersize": 8}
+        axes.errorbar(micro_s, point["accuracy"], yerr=point["sd"], xerr=bar, **style)
         side = {"xytext": (-9, 5), "ha": "right"} if _crowded(point, numbers["points"]) else {"xytext": (9, 5)}
         axes.annotate(point["model"], (micro_s, point["accuracy"]), textcoords="offset points", **side)
     axes.margins(0.18)
-    axes.set_xlabel("ONNX Runtime, one image on one thread: p50 (µs)")
+    axes.set_xlabel("ONNX Runtime, one image on one thread: typical time (µs)")
     axes.set_ylabel("Test accuracy")
 
 
 def _crowded(point: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> bool:
     """True if another point lies so close to the right of a point that its name would cover it."""
-    times = [one["p50_s"] for one in points]
-    return any(0 < time_s - point["p50_s"] < CROWDED * (max(times) - min(times)) for time_s in times)
+    times = [one["typical_s"][0] for one in points]
+    return any(0 < time_s - point["typical_s"][0] < CROWDED * (max(times) - min(times)) for time_s in times)
 
 
 def _curves_numbers(stored: Stored) -> Numbers:

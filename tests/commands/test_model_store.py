@@ -59,8 +59,8 @@ def test_parameters_are_counted_from_the_trained_model(model_store: ModelStore, 
 
 def test_every_test_image_is_scored(model_store: ModelStore, recipe: Recipe, dataset: Dataset) -> None:
     exported = model_store.exported(recipe)
-    assert len(exported.probabilities) == len(dataset.test_labels)
-    right = exported.probabilities.argmax(axis=1) == dataset.test_labels
+    assert len(exported.expected.answers) == len(dataset.test_labels)
+    right = exported.expected.answers.argmax(axis=1) == dataset.test_labels
     assert exported.test_accuracy == right.mean() > 0.5
 
 
@@ -159,9 +159,8 @@ def test_the_exported_file_carries_its_extra_info(model_store: ModelStore, recip
 def test_onnx_runtime_answers_what_the_trained_model_answers(
     model_store: ModelStore, recipe: Recipe, session: Any
 ) -> None:
-    certificate = certify(
-        model_store.exported(recipe).probabilities, onnx_session.run_in_batches(session, model_store.test_images)
-    )
+    expected = model_store.exported(recipe).expected
+    certificate = certify(expected, onnx_session.run_in_batches(session, model_store.test_images))
     assert certificate.faults == []
     assert certificate.max_abs_diff < 1e-6
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,9 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands.runtimes.cases import Case, run_content
-from bench.commands.runtimes.command import mark_missing, measure, plan_cases, runtime_packages
+from bench.commands.runtimes.command import make_groups, mark_missing, measure, plan_cases, runtime_packages
 from bench.commands.runtimes.prepare import EXPECTED, PrepareRequest, prepare
-from bench.commands.runtimes.worker import MeasureRequest, cold_start, work
+from bench.commands.runtimes.worker import MeasureRequest, cold_start, prepare_calls, start
 from bench.errors import DensebenchError
 from bench.host.machine import RESIDENT, process_memory
 from bench.inference.runtimes import RUNTIMES
@@ -25,34 +27,36 @@ from bench.records.record import read_run
 from bench.records.run_file import encode_run
 from bench.report.pages.runtimes import rows_of, runtimes_page
 from bench.report.registry import KINDS
+from bench.trained import Expected
 from models import RECIPES
 from tests import fake_runs
 
 METADATA = {**fake_runs.run_content([])["densebench"], "dataset_sha256": ""}
 LABELS = np.array([0, 1, 1])
 REFERENCE = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
+EXPECTED_ANSWERS = Expected(REFERENCE, REFERENCE, 1e-6)
 
 
 # The certificate.
 
 
 def test_a_runtime_in_full_precision_may_change_nothing() -> None:
-    assert examine(REFERENCE, REFERENCE.astype(np.float32), LABELS, exact=True).faults == []
+    assert examine(EXPECTED_ANSWERS, REFERENCE.astype(np.float32), LABELS, exact=True).faults == []
     changed = REFERENCE[:, ::-1].astype(np.float32)
-    assert "3 of 3 predictions changed" in examine(REFERENCE, changed, LABELS, exact=True).faults
+    assert "3 of 3 predictions changed" in examine(EXPECTED_ANSWERS, changed, LABELS, exact=True).faults
 
 
 def test_a_runtime_in_less_precision_may_change_predictions_but_not_lose_its_accuracy() -> None:
     rough = np.array([[0.8, 0.2], [0.3, 0.7], [0.45, 0.55]], np.float32)
-    assert examine(REFERENCE, rough, LABELS, exact=False).faults == []
+    assert examine(EXPECTED_ANSWERS, rough, LABELS, exact=False).faults == []
     wrong = np.array([[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]], np.float32)
-    (fault,) = examine(REFERENCE, wrong, LABELS, exact=False).faults
+    (fault,) = examine(EXPECTED_ANSWERS, wrong, LABELS, exact=False).faults
     assert fault == "test accuracy changed by -33.33 percentage points; 0.5 is the most that may be lost"
 
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_answers_that_are_no_numbers_are_a_fault(*, exact: bool) -> None:
-    assert examine(REFERENCE, np.full((3, 2), np.nan, np.float32), LABELS, exact=exact).faults
+    assert examine(EXPECTED_ANSWERS, np.full((3, 2), np.nan, np.float32), LABELS, exact=exact).faults
 
 
 # The worker.
@@ -120,15 +124,16 @@ def test_each_runtime_gives_the_trained_models_answers(
             path=str(folder / recipe / known["artifacts"][chosen.artifact]["file"]),
             expected=str(folder / recipe / EXPECTED),
             threads=1,
-            timings={"1": 30, "32": 20},
-            budget_s=1e6,
+            sizes=[1, 32],
             started_ns=0,
         )
-        found = work(settings, iter(range(10**9, 10**10, 10**9)).__next__)
-        assert found["certificate"]["faults"] == []
-        assert {size: len(values) for size, values in found["values_s"].items()} == {"1": 30, "32": 20}
-        assert found["cold"]["cold_s"] == 3.0
-        assert found["cold"]["resident_bytes"] > 0
+        cold, answer = start(settings, iter(range(10**9, 10**10, 10**9)).__next__)
+        assert cold["cold_s"] == 3.0
+        assert cold["resident_bytes"] > 0
+        told, visited = prepare_calls(settings, answer)
+        assert told["certificate"]["faults"] == []
+        assert set(told["rows"]) == {"1", "32"}
+        assert len(visited.visit("32", 7)["values_ns"]) == 7
 
 
 # The command.
@@ -163,12 +168,27 @@ def found(values_s: float = 1e-5, *, change: float = 0.0, faults: list[str] | No
         "faults": faults or [],
     }
     cold = {"cold_s": 0.5, "import_s": 0.3, "load_s": 0.1, "first_s": 0.1, "resident_bytes": 100_000_000}
-    if faults:
-        return {"cold": cold, "certificate": certificate, "values_s": {}}
-    return {"cold": cold, "certificate": certificate, "values_s": {str(n): [values_s * n] * 400 for n in (1, 32, 1000)}}
+    rows = {} if faults else {str(size): {"call_s": values_s * size} for size in (1, 32, 1000)}
+    return {"cold": cold, "certificate": certificate, "rows": rows}
 
 
-def measured(answers: dict[str, dict[str, Any]], rounds: int = 2) -> list[Case]:
+class FakeProcess:
+    """A process that tells what it is given, and whose calls always take what it told."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.told = told
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if request["do"] == "tell":
+            return self.told
+        call_s = self.told["rows"][request["row"].rpartition(", ")[2]]["call_s"]
+        return {"values_ns": [round(call_s * 1e9)] * request["calls"]}
+
+    def close(self) -> None:
+        pass
+
+
+def measured(answers: dict[str, dict[str, Any]], rounds: int = 3) -> list[Case]:
     cases = plan_cases("deep_mlp", ",".join(answers), 1)
     for case in cases:
         case.artifact = {"file": "x", "bytes": 320_000, "sha256": "0"}
@@ -180,7 +200,7 @@ def measured(answers: dict[str, dict[str, Any]], rounds: int = 2) -> list[Case]:
         quick=False,
         progress=Progress(io.StringIO()),
         save=lambda: None,
-        work=lambda case, _folder, _calls: answers[case.runtime.name],
+        start=lambda case, _folder: FakeProcess(answers[case.runtime.name]),
     )
     return cases
 
@@ -200,31 +220,42 @@ def test_the_page_has_a_row_per_runtime_and_says_what_is_invalid_or_missing(tmp_
     }
     page = runtimes_page(read_run(stored(measured(answers), tmp_path / "run.json")))
     rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| ")}
-    assert "10.0 µs / 10.0 µs" in rows["NumPy"]
+    assert " ".join(rows["NumPy"].split()).startswith("| NumPy | 1 | 10.0 µs ± 0 % | 10.0 µs ± 0 % |")
     assert "500 ms (300 ms + 100 ms + 100 ms)" in rows["NumPy"]
     assert "| 100 MB |" in " ".join(rows["NumPy"].split())
     assert "+0.00, 0 changed" in rows["NumPy"]
-    assert rows["ONNX Runtime int8"].count("INVALID") == 3
+    assert rows["ONNX Runtime int8"].count("INVALID") == 7
     assert "OpenVINO" not in rows
     assert "**INVALID: deep_mlp, ONNX Runtime, 1 thread: the worker was killed**" in page
     assert "Not measured: OpenVINO: no such processor" in page
 
 
-def test_p99_takes_enough_timings(tmp_path: Path) -> None:
+def test_p99_takes_enough_processes(tmp_path: Path) -> None:
     page = runtimes_page(read_run(stored(measured({"NumPy": found()}, rounds=1), tmp_path / "run.json")))
-    assert "n/a (needs 662)" in page
+    assert "n/a (needs 3 processes)" in page
+
+
+def test_processes_that_are_there_together_are_of_one_model_and_fit_into_memory() -> None:
+    cases = plan_cases(None, None, 2)
+    groups = make_groups(cases, random.Random(1), 3_000_000_000)
+    assert sorted(case.name for group in groups for case in group) == sorted(case.name for case in cases)
+    for group in groups:
+        assert len({(case.recipe.name, case.threads) for case in group}) == 1
+        assert sum(case.runtime.artifact == "keras" for case in group) <= 3
+    assert len(make_groups(cases, random.Random(1), None)) == 8
+    assert max(map(len, make_groups(cases, random.Random(1), 0))) == 1
 
 
 def test_a_runtime_that_fails_is_not_tried_again() -> None:
     tried: list[str] = []
 
-    def answer(case: Case, _folder: str, _calls: object) -> dict[str, Any]:
+    def crash(case: Case, _folder: str) -> FakeProcess:
         tried.append(case.runtime.name)
-        return {"failed": "it crashed"}
+        return FakeProcess({"failed": "it crashed"})
 
     cases = plan_cases("deep_mlp", "NumPy", 1)
     progress = Progress(io.StringIO())
-    measure(cases, "", 3, 1, quick=False, progress=progress, save=lambda: None, work=answer)
+    measure(cases, "", 3, 1, quick=False, progress=progress, save=lambda: None, start=crash)
     assert tried == ["NumPy"]
 
 

@@ -172,8 +172,8 @@ def test_lines_that_are_missing_or_too_many_are_named() -> None:
 def test_a_picture_holds_its_numbers_and_no_markup_of_theirs(theme: str) -> None:
     pytest.importorskip("matplotlib")
     name = "<script>alert(1)</script> $x^2$"
-    point = {"model": name, "p50_s": 1e-5, "accuracy": 0.9, "sd": 0.01}
-    numbers = {"file": "run.json", "points": [point, {**point, "p50_s": 2e-5}]}
+    point = {"model": name, "typical_s": [1e-5, 9.8e-6, 1.03e-5], "accuracy": 0.9, "sd": 0.01}
+    numbers = {"file": "run.json", "points": [point, {**point, "typical_s": [2e-5]}]}
     svg = draw("headline", numbers, theme)
     assert read_numbers(svg) == numbers
     assert b"<script" not in svg

@@ -8,7 +8,7 @@ import pytest
 
 from bench.records.record import Run, read_run
 from bench.report.pages.suite import caption, headline_table, latency_table, notices, tables_page, training_table
-from tests.fake_runs import infer_row, refuse, run_content, train_row
+from tests.fake_runs import infer_row, refuse, run_content, train_row, visited_row
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -37,7 +37,7 @@ def test_the_golden_run_gives_the_golden_page() -> None:
 def test_the_headline_row_is_computed_from_raw_values(read: Any) -> None:
     rows = [
         train_row(),
-        infer_row(values_s=(8e-6,) * 650 + (20e-6,) * 12),
+        visited_row(),
         infer_row(threads=2, values_s=(9e-6,) * 700),
         infer_row(batch_size=1000, threads=1, values_s=(1e-3,) * 700),
         infer_row(batch_size=1000, threads=2, values_s=(0.5e-3,) * 700),
@@ -49,17 +49,38 @@ def test_the_headline_row_is_computed_from_raw_values(read: Any) -> None:
         "Train time": "11.0 s",
         "Train images/s": "8,730",
         "ONNX size": "319 kB",
-        "ONNX Runtime p50 / p99, batch 1": "8.00 µs / 20.0 µs",
+        "One image, typical": "7.92 µs ± 0.51 %",
+        "p50": "8.00 µs ± 1 %",
+        "p99": "20.0 µs",
         "images/s, batch 1000": "2,000,000",
         "ONNX parity": "4.2e-07, 0 changed",
     }
 
 
 def test_p99_is_not_claimed_from_too_few_timings(read: Any) -> None:
-    few = read(run_content([infer_row(values_s=(8e-6,) * 661)]))
-    enough = read(run_content([infer_row(values_s=(8e-6,) * 662)]))
-    assert cells(latency_table(few))["p99"] == "n/a (needs 662)"
-    assert cells(latency_table(enough))["p99"] == "8.00 µs"
+    def p99(**visits: Any) -> str:
+        return cells(latency_table(read(run_content([visited_row(**visits)]))))["p99"]
+
+    assert p99() == "20.0 µs"
+    assert p99(processes=2) == "n/a (needs 3 processes)"
+    assert p99(span_s=5.0) == "n/a (needs 10 s)"
+    assert p99(laps=8) == "n/a (needs 90 visits)"
+    assert cells(latency_table(read(run_content([infer_row()]))))["p99"] == "n/a (needs 3 processes)"
+
+
+def test_what_cannot_be_told_from_the_fastest_is_marked_and_so_is_what_stayed_disturbed(read: Any) -> None:
+    rows = [
+        visited_row("deep_mlp"),
+        visited_row("dropout_mlp", factor=lambda process: 1.01 if process % 2 else 0.995),
+        visited_row("single_dense", factor=lambda _process: 1.05),
+        visited_row("logistic_regression", factor=lambda process: 1.2 + 0.1 * process),
+    ]
+    lines = headline_table(read(run_content(rows))).splitlines()[2:]
+    typical = {line.split("|")[1].strip(): line.split("|")[7].strip() for line in lines}
+    assert typical["deep_mlp"].startswith("≈ 7.92 µs")
+    assert typical["dropout_mlp"].startswith("≈ ")
+    assert typical["single_dense"].startswith("8.32 µs")
+    assert typical["logistic_regression"].startswith("~ ")
 
 
 def test_one_seed_has_no_spread(read: Any) -> None:
@@ -76,7 +97,7 @@ def test_an_invalid_row_shows_no_timing_and_its_reason_stands_above(read: Any) -
     refused = refuse(infer_row(), "infer[deep_mlp]: 3 of 10000 predictions changed")
     run = read(run_content([train_row()], invalid=[refused]))
     row = cells(headline_table(run))
-    assert row["ONNX parity"] == row["ONNX Runtime p50 / p99, batch 1"] == "INVALID"
+    assert row["ONNX parity"] == row["One image, typical"] == row["p99"] == "INVALID"
     assert row["Train time"] == "11.0 s"
     assert cells(latency_table(run))["p50"] == "INVALID"
     assert notices(run) == ["INVALID: infer[deep_mlp]: 3 of 10000 predictions changed"]

@@ -131,7 +131,7 @@ def examine(recipe: Recipe, trained: Trained, model_store: ModelStore) -> tuple[
     model_store.keep(trained)
     exported = model_store.exported(recipe)
     with onnx_session.open_session(exported.onnx, model_store.device, threads=model_store.device.threads) as session:
-        certificate = certify(exported.probabilities, onnx_session.run_in_batches(session, model_store.test_images))
+        certificate = certify(exported.expected, onnx_session.run_in_batches(session, model_store.test_images))
     if certificate.faults:
         raise InvalidRow([f"{recipe.name}: {fault}" for fault in certificate.faults])
     facts = {"seed": trained.seed, "parity": certificate.as_dict(), "onnx_sha256": exported.onnx.sha256}

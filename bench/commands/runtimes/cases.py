@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench.records.cases import case_name
 from bench.records.run_file import round_timings
-from bench.records.schema import Parity, RuntimeRecord, StartParts, StartRecord, convert, make_metadata
+from bench.records.schema import Parity, RuntimeRecord, StartParts, StartRecord, Visit, convert, make_metadata
 
 if TYPE_CHECKING:
     from bench.inference.runtimes.runtime import Runtime
+    from bench.inference.visits import VisitedRow
     from bench.records.run_file import Content
     from models import Recipe
 
@@ -27,8 +28,7 @@ class Case:
         facts: what `bench.commands.runtimes.prepare` tells of the model.
         artifact: likewise of the file that the runtime loads.
         starts: what each fresh process told of its start.
-        values_s: batch size to the timings of all processes.
-        processes: batch size to how many timings each process gave.
+        visits: batch size to its visits: number of the process, seconds since the first visit of all, and timings.
         certificate: the last process's.
         unavailable: why this machine cannot measure it, though nothing is broken.
         failed: what went wrong, or why its answers are not to be believed.
@@ -40,8 +40,7 @@ class Case:
     facts: Mapping[str, Any] = field(default_factory=dict)
     artifact: Mapping[str, Any] = field(default_factory=dict)
     starts: list[Mapping[str, Any]] = field(default_factory=list)
-    values_s: dict[int, list[float]] = field(default_factory=dict)
-    processes: dict[int, list[int]] = field(default_factory=dict)
+    visits: dict[int, list[tuple[int, float, list[float]]]] = field(default_factory=dict)
     certificate: Mapping[str, Any] | None = None
     unavailable: str | None = None
     failed: str | None = None
@@ -62,7 +61,7 @@ class Case:
         return self.unavailable is None and self.failed is None
 
     def add(self, found: Mapping[str, Any]) -> None:
-        """Take what a worker found out."""
+        """Take what a fresh process told of its start and of its answers."""
         self.unavailable, self.failed = found.get("unavailable"), found.get("failed")
         if not self.measurable:
             return
@@ -71,9 +70,19 @@ class Case:
             self.failed = "; ".join(self.certificate["faults"])
             return
         self.starts.append(found["cold"])
-        for size, values_s in found["values_s"].items():
-            self.values_s.setdefault(int(size), []).extend(values_s)
-            self.processes.setdefault(int(size), []).append(len(values_s))
+
+    def add_visits(self, number: int, after_s: float, rows: Mapping[int, VisitedRow | None]) -> None:
+        """Take what the visits of a fresh process told.
+
+        Args:
+            number: the process's, from 0.
+            after_s: seconds from the first visit of all to its own first one.
+            rows: by batch size.
+        """
+        for size, row in rows.items():
+            if row is not None:
+                added = [(number, after_s + at_s, values_s) for _, at_s, values_s in row.visits]
+                self.visits.setdefault(size, []).extend(added)
 
 
 def run_content(cases: Sequence[Case], metadata: Mapping[str, Any], *, complete: bool) -> Content:
@@ -112,9 +121,9 @@ def _rows(case: Case, position: int, shared: Mapping[str, Any]) -> list[RuntimeR
             **fields,
             case=case_name("runtime", case.recipe.name, batch=size, **place),
             batch_size=size,
-            values_s=round_timings(values_s),
-            calls_per_process=tuple(case.processes[size]),
+            values_s=round_timings([value_s for *_, values_s in visits for value_s in values_s]),
+            visits=tuple(Visit(number, len(values_s), round(at_s, 3)) for number, at_s, values_s in visits),
         )
-        for size, values_s in case.values_s.items()
+        for size, visits in case.visits.items()
     ]
     return [start, *calls]

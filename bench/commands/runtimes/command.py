@@ -9,6 +9,7 @@ import secrets
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -24,10 +25,12 @@ from bench.files import short
 from bench.host.devices import parse_device
 from bench.host.machine import BUILDS, PACKAGES, machine_name
 from bench.host.metadata import collect_metadata
-from bench.host.process import on_cpus, own_cpus, run_to_end, side_environment
-from bench.host.resources import say_needs
+from bench.host.process import Worker, WorkerError, on_cpus, own_cpus, run_to_end, side_environment
+from bench.host.resources import free_memory_bytes, say_needs
 from bench.inference.runtimes import RUNTIMES
+from bench.inference.visits import Plan, make_rows, visit_in_turns
 from bench.progress import Progress, kept_on_interrupt
+from bench.records.cases import BATCH_SIZES
 from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
 from bench.report.own_pages import refresh_pages
@@ -37,27 +40,28 @@ from models import RECIPES
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from bench.inference.visits import Process, VisitedRow
     from bench.records.run_file import Content
 
-DEFAULT_ROUNDS = 3
-CALLS = {1: 400, 32: 300, 1000: 240}
-"""Timings per process and batch size: three processes give more than the 662 that p99 takes."""
-QUICK_CALLS = {1: 50, 32: 30, 1000: 20}
-BUDGET_S = 3.0
-"""Of one batch size in one process: slow runtimes have fewer timings, and no p99 where they are too few."""
+DEFAULT_ROUNDS = 5
+PLAN = Plan(laps=20, span_s=0.0)
+"""Of each round: with five rounds, 100 visits of each row."""
+QUICK_PLAN = Plan(laps=2, span_s=0.0)
 WORKER_TIMEOUT_S = 300.0
 PREPARE_TIMEOUT_S = 3600.0
 MEMORY_BYTES = 1_500_000_000
-"""Of the process that trains the models; those of the runtimes take less, one after the other."""
+"""Of the process that trains the models; those of the runtimes are as many at a time as there is room for."""
+PROCESS_BYTES, SMALL_BYTES = {"keras": 900_000_000}, 200_000_000
+"""Of a runtime's process, by what it loads."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--models", help=f"comma-separated, of: {', '.join(RECIPES)} (default: all)")
     parser.add_argument("--runtimes", help=f"comma-separated, of: {', '.join(RUNTIMES)} (default: all)")
-    parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, help="fresh processes of each (default: 3)")
+    parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, help="fresh processes of each (default: 5)")
     add_common(parser, "device", "dataset", "data-dir")
     parser.add_argument("--trainer", default=KERAS_TRAINERS[0], help=f"as for pytest (default: {KERAS_TRAINERS[0]})")
     parser.add_argument("--quick", action="store_true", help="a small, marked run; its figures mean nothing")
@@ -204,44 +208,84 @@ def measure(  # noqa: PLR0913  what is measured, and what a test replaces
     quick: bool,
     progress: Progress,
     save: Callable[[], None],
-    work: Callable[[Case, str, Mapping[int, int]], Mapping[str, Any]] | None = None,
+    start: Callable[[Case, str], Process] | None = None,
 ) -> None:
-    """A fresh process of each case per round, in an order drawn for each round; `save` after each round.
+    """In each round, a fresh process of each case, started alone; then their calls in turns; `save` after each round.
 
-    A case that fails is left out from then on; all others are measured.
+    The processes of a model with the same number of threads are there at the same time, as far as memory allows. A case
+    that fails is left out from then on; all others are measured.
     """
-    source = random.Random(seed)
+    source, begin_s = random.Random(seed), time.perf_counter()
+    plan = QUICK_PLAN if quick else PLAN
     total = rounds * sum(case.measurable for case in cases)
-    number = 0
-    for _ in range(rounds):
-        for case in source.sample(cases, len(cases)):
-            if not case.measurable:
-                continue
-            number += 1
-            progress.update(f"[{number}/{total}] {case.name}")
-            case.add((work or work_in_process)(case, folder, QUICK_CALLS if quick else CALLS))
-            if case.failed:
-                progress.done(f"FAILED {case.name}: {case.failed}")
+    started = 0
+    for number in range(rounds):
+        for group in make_groups([case for case in cases if case.measurable], source, free_memory_bytes()):
+            workers: dict[int, Process] = {}
+            rows: dict[str, VisitedRow] = {}
+            try:
+                for place, case in enumerate(group):
+                    started += 1
+                    progress.update(f"[{started}/{total}] {case.name}")
+                    workers[place] = (start or start_worker)(case, folder)
+                    rows |= _tell(case, place, workers[place], progress)
+                before_s = time.perf_counter() - begin_s
+                spinning = rows if group[0].threads > 1 else ()
+                visit_in_turns(rows, workers, replace(plan, spinning=spinning), seed=source.randrange(2**32))
+            finally:
+                for worker in workers.values():
+                    worker.close()
+            for case in group:
+                case.add_visits(number, before_s, {size: rows.get(_row_name(case, size)) for size in BATCH_SIZES})
         save()
 
 
-def work_in_process(case: Case, folder: str, calls: Mapping[int, int]) -> Mapping[str, Any]:
-    """Measure a case in one fresh process; a crash is returned as a failure."""
+def make_groups(cases: Sequence[Case], source: random.Random, free_bytes: int | None) -> list[list[Case]]:
+    """Cases whose processes are there at the same time, in drawn order: same model, same threads, enough memory."""
+    groups: list[list[Case]] = []
+    for case in sorted(source.sample(cases, len(cases)), key=lambda one: (one.recipe.name, one.threads)):
+        group = groups[-1] if groups else []
+        alike = bool(group) and (group[0].recipe, group[0].threads) == (case.recipe, case.threads)
+        needed = sum(PROCESS_BYTES.get(one.runtime.artifact, SMALL_BYTES) for one in [*group, case])
+        if alike and (free_bytes is None or needed < free_bytes):
+            group.append(case)
+        else:
+            groups.append([case])
+    return source.sample(groups, len(groups))
+
+
+def _tell(case: Case, place: int, worker: Process, progress: Progress) -> dict[str, VisitedRow]:
+    """Take what a fresh process tells of its start; its rows to visit, by name."""
+    try:
+        case.add(answer := worker.ask({"do": "tell"}))
+    except WorkerError as error:
+        case.add({"failed": str(error)})
+    if case.failed:
+        progress.done(f"FAILED {case.name}: {case.failed}")
+    if not case.measurable:
+        return {}
+    told = {_row_name(case, int(size)): {"call_s": row["call_s"]} for size, row in answer["rows"].items()}
+    return make_rows({place: told})
+
+
+def _row_name(case: Case, batch_size: int) -> str:
+    return f"{case.name}, {batch_size}"
+
+
+def start_worker(case: Case, folder: str) -> Worker:
+    """A fresh process of a case."""
     place = Path(folder) / case.recipe.name
-    settings = MeasureRequest(
+    request = MeasureRequest(
         runtime=case.runtime.name,
         path=str(place / case.artifact["file"]),
         expected=str(place / EXPECTED),
         threads=case.threads,
-        timings={str(size): count for size, count in calls.items()},
-        budget_s=BUDGET_S,
+        sizes=list(BATCH_SIZES),
         started_ns=time.monotonic_ns(),
     )
-    try:
-        with on_cpus(own_cpus()[: case.threads]):
-            return _ask("bench.commands.runtimes.worker", settings.to_json(), WORKER_TIMEOUT_S)
-    except DensebenchError as error:
-        return {"failed": str(error)}
+    command = [sys.executable, "-m", "bench.commands.runtimes.worker", request.to_json()]
+    with on_cpus(own_cpus()[: case.threads]):
+        return Worker(command, timeout_s=WORKER_TIMEOUT_S, environment=side_environment())
 
 
 def _ask(module: str, request: str, timeout_s: float) -> dict[str, Any]:

@@ -75,7 +75,9 @@ def prepare(order: PrepareRequest) -> dict[str, Any]:
         np.savez(
             folder / EXPECTED,
             images=model_store.test_images,
-            probabilities=exported.probabilities,
+            answers=exported.expected.answers,
+            exact=exported.expected.exact,
+            rounding=exported.expected.rounding,
             labels=model_store.test_labels,
         )
         facts[name] = {

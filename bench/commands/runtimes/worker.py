@@ -7,6 +7,7 @@ is imported before its first answer.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,14 +18,10 @@ from bench.host.devices import Device, claim_device
 from bench.host.machine import RESIDENT, process_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from bench.host.visited import VisitedCalls
     from bench.inference.runtimes.runtime import Answer
-
-UNTIMED = 20
-"""Calls per process and batch size before the timed ones."""
-FEWEST = 20
-"""Timings per process and batch size, however slow a runtime is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +31,8 @@ class MeasureRequest:
     Attributes:
         runtime: a key of `bench.inference.runtimes.RUNTIMES`.
         path: the artifact.
-        expected: an `.npz` of `images` (n, 784), the trained model's `probabilities` (n, 10) and `labels` (n,).
-        timings: batch size to how many single calls are timed.
-        budget_s: no more calls of a batch size are begun after so many seconds.
+        expected: an `.npz` of `images` (n, 784), `labels` (n,), and the fields of `bench.trained.Expected`.
+        sizes: the batch sizes whose calls are to be visited.
         started_ns: the monotonic clock, one for all processes of a Linux machine, when the worker was started.
     """
 
@@ -44,8 +40,7 @@ class MeasureRequest:
     path: str
     expected: str
     threads: int
-    timings: dict[str, int]
-    budget_s: float
+    sizes: list[int]
     started_ns: int
 
     def to_json(self) -> str:
@@ -53,8 +48,8 @@ class MeasureRequest:
         return json.dumps(asdict(self))
 
 
-def work(settings: MeasureRequest, clock_ns: Callable[[], int] = time.monotonic_ns) -> dict[str, Any]:
-    """Measure the runtime: cold start (`cold`), correctness (`certificate`), and `values_s` by batch size."""
+def start(settings: MeasureRequest, clock_ns: Callable[[], int] = time.monotonic_ns) -> tuple[dict[str, Any], Answer]:
+    """Start the runtime: how long each part took until its first answer (`cold_start`), and what answers."""
     claim_device(Device("cpu", settings.threads))  # before NumPy loads BLAS
     from bench.inference.runtimes import RUNTIMES
 
@@ -65,8 +60,7 @@ def work(settings: MeasureRequest, clock_ns: Callable[[], int] = time.monotonic_
     first = _first_image()
     answer(first)
     marks_ns.append(clock_ns())
-    cold = {**cold_start(settings.started_ns, marks_ns), "resident_bytes": process_memory(RESIDENT)}
-    return {"cold": cold, **_serve(settings, answer, exact=runtime.exact)}
+    return {**cold_start(settings.started_ns, marks_ns), "resident_bytes": process_memory(RESIDENT)}, answer
 
 
 def cold_start(started_ns: int, marks_ns: list[int]) -> dict[str, float]:
@@ -89,34 +83,52 @@ def _first_image() -> Any:
     return np.full((1, 784), 0.5, np.float32)
 
 
-def _serve(settings: MeasureRequest, answer: Answer, *, exact: bool) -> dict[str, Any]:
-    """The certificate and, where the answers are right, the timings."""
+def prepare_calls(settings: MeasureRequest, answer: Answer) -> tuple[dict[str, Any], VisitedCalls]:
+    """The certificate and, where the answers are right, what a warm call of each batch size takes; and these calls."""
     from functools import partial
 
     import numpy as np
 
-    from bench.host.timing import time_calls
+    from bench.host.visited import VisitedCalls
     from bench.inference.onnx_session import make_batch
+    from bench.inference.runtimes import RUNTIMES
     from bench.inference.runtimes.certificate import examine
+    from bench.trained import Expected
 
     with np.load(settings.expected) as arrays:
-        images, probabilities, labels = (arrays[name] for name in ("images", "probabilities", "labels"))
+        images, labels = arrays["images"], arrays["labels"]
+        expected = Expected(arrays["answers"], arrays["exact"], float(arrays["rounding"]))
     answers = np.concatenate([np.array(answer(images[i : i + 1000])) for i in range(0, len(images), 1000)])
-    certificate = examine(probabilities, answers, labels, exact=exact).as_dict()
-    if certificate["faults"]:
-        return {"certificate": certificate, "values_s": {}}
-    values_s = {
-        size: time_calls(
-            partial(answer, make_batch(images, int(size))),
-            count,
-            prime=UNTIMED,
-            budget_s=settings.budget_s,
-            fewest=FEWEST,
-        )
-        for size, count in settings.timings.items()
-    }
-    return {"certificate": certificate, "values_s": values_s}
+    exact = RUNTIMES[settings.runtime].exact
+    certificate = examine(expected, answers, labels, exact=exact).as_dict()
+    visited, sizes = VisitedCalls(), [] if certificate["faults"] else settings.sizes
+    rows = {str(size): {"call_s": visited.add(str(size), partial(answer, make_batch(images, size)))} for size in sizes}
+    return {"certificate": certificate, "rows": rows}, visited
+
+
+def main() -> None:
+    """Start the runtime at once; then tell of it, and serve its calls, on standard input and output."""
+    settings, send = worker_side.read_request(MeasureRequest), worker_side.open_answers()
+    worker_side.end_with_parent()
+    made: dict[str, Any] = {}
+
+    def start_it() -> dict[str, Any]:
+        cold, made["answer"] = start(settings)
+        return cold
+
+    cold = worker_side.attempt(start_it)
+
+    def tell() -> dict[str, Any]:
+        if "answer" not in made:
+            return dict(cold)
+        told, made["visited"] = prepare_calls(settings, made["answer"])
+        return {"cold": cold, **told}
+
+    def visit(row: str, calls: int) -> Mapping[str, Any]:
+        return made["visited"].visit(row, calls)  # type: ignore[no-any-return]  # it imports NumPy, too soon to name
+
+    worker_side.serve({"tell": tell, "visit": visit}, sys.stdin, send)
 
 
 if __name__ == "__main__":
-    worker_side.answer(work, MeasureRequest)
+    main()

@@ -14,6 +14,7 @@ from bench.host.machine import package_versions
 from bench.inference.export import Exported, export
 from bench.trained import Fit, Trained, score
 from bench.training import KERAS_TRAINERS, find_trainer
+from bench.training.reference import expect
 from models.recipe import QUICK_FLOOR
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class ModelStore:
         if faults := self.faults(trained, accuracy):
             raise InvalidRow(faults)
         onnx = export(trained, self._extra_info(trained, accuracy))
-        return Exported(trained, accuracy, onnx, trained.predict(self.test_images))
+        return Exported(trained, accuracy, onnx, expect(trained, self.test_images))
 
     def _train_untimed(self, recipe: Recipe) -> Trained:
         fit = self.prepare(recipe, self.seeds[0])

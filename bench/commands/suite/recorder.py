@@ -79,7 +79,7 @@ class Recorder:
         except BaseException:
             benchmark.has_error = True  # a case that was interrupted is no result
             raise
-        fields["contamination"] = interference(before, take_snapshot())
+        fields.setdefault("contamination", interference(before, take_snapshot()))
         fields["case_s"] = round(time.perf_counter() - start_s, 3)
         if refused:
             self._finish(benchmark, kind, fields, getattr(refused, "faults", None) or [str(refused)])

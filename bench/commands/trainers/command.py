@@ -1,4 +1,7 @@
-"""`python -m bench trainers`: every way to train side by side, in interleaved blocks, one process at work at a time."""
+"""`python -m bench trainers`: every way to train side by side.
+
+A block is a fresh process per backend and several repetitions of every variant in drawn order, one at work at a time.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +41,14 @@ from models.recipe import QUICK_FLOOR
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from bench.records.run_file import Content
     from bench.records.schema import Metadata
 
 DEFAULT_BLOCKS = 5
+REPETITIONS = 3
+"""Of every variant in each block."""
 DATASETS = ("fashion_mnist", "mnist")
 """Those whose images fill whole batches."""
 MEMORY_BYTES = {
@@ -63,6 +69,7 @@ class Case:
     Attributes:
         position: its place in the tables.
         blocks: which block each of `values_s` belongs to.
+        epochs: how many epochs each of them was.
         accuracies: the test accuracy (0-1) after each repetition; empty for a limit.
         prepared: the worker's answer once the variant is ready: `epochs` per repetition, `warm_up_epochs` before them,
             `train_images`, `facts`.
@@ -77,6 +84,7 @@ class Case:
     batch_size: int
     values_s: list[float] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
     interference: list[Any] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
     prepared: Mapping[str, Any] = field(default_factory=dict)
@@ -104,7 +112,7 @@ class WorkerProtocol(Protocol):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--blocks", type=int, default=DEFAULT_BLOCKS, metavar="N", help="repetitions of every variant")
+    parser.add_argument("--blocks", type=int, default=DEFAULT_BLOCKS, metavar="N", help="fresh processes of each")
     add_common(parser, "device", "data-dir")
     parser.add_argument("--dataset", default=DATASETS[0], choices=DATASETS)
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
@@ -123,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
     if device.kind != "cpu":
         raise DensebenchError(f"--device {arguments.device!r}: the trainers are compared on cpu or cpu:N only.")
     if arguments.blocks < 1:
-        raise DensebenchError(f"--blocks {arguments.blocks} is not a number of repetitions: a whole number from 1 up.")
+        raise DensebenchError(f"--blocks {arguments.blocks} is not a number of processes: a whole number from 1 up.")
     started_at = datetime.now(timezone.utc)
     progress = Progress(sys.stdout)
     cases = plan_cases()
@@ -142,21 +150,20 @@ def run(arguments: argparse.Namespace) -> int:
         return run_content(cases, metadata, complete=complete)
 
     def kept() -> str:
-        blocks = min((len(case.values_s) for case in cases if case.measurable), default=0)
+        blocks = min((len(case.values_s) // REPETITIONS for case in cases if case.measurable), default=0)
         if not blocks:
             return "No block was complete, so nothing is kept."
         return f"Kept: {blocks} of {arguments.blocks} blocks, in {path}; the same command begins anew."
 
-    with kept_on_interrupt(progress, kept), open_workers(cases, arguments, device) as workers:
+    with kept_on_interrupt(progress, kept):
         measure(
             cases,
-            workers,
+            lambda: open_workers(cases, arguments, device, progress),
             orders,
             dataset=dataset.name,
             progress=progress,
             save=lambda: writer.save(content(complete=False)),
         )
-        _show_errors(cases, workers, progress)
     if not writer.finish(content(complete=True)):
         return FAILED
     reader = RunReader()
@@ -176,10 +183,12 @@ def plan_cases() -> list[Case]:
 
 
 def plan_orders(blocks: int, seed: int) -> list[list[int]]:
-    """For each block the positions of all cases, shuffled."""
+    """For each block the positions of all cases, shuffled anew for each repetition."""
     source = random.Random(seed)
     positions = range(len(plan_cases()))
-    return [source.sample(positions, len(positions)) for _ in range(blocks)]
+    return [
+        [place for _ in range(REPETITIONS) for place in source.sample(positions, len(positions))] for _ in range(blocks)
+    ]
 
 
 def mark_missing(cases: Sequence[Case], find: Callable[[str], object | None] = importlib.util.find_spec) -> None:
@@ -191,8 +200,13 @@ def mark_missing(cases: Sequence[Case], find: Callable[[str], object | None] = i
 
 
 @contextmanager
-def open_workers(cases: Sequence[Case], arguments: argparse.Namespace, device: Device) -> Iterator[dict[str, Worker]]:
-    """A worker for each backend that has a case to measure, all on the same CPUs and with as many threads."""
+def open_workers(
+    cases: Sequence[Case], arguments: argparse.Namespace, device: Device, progress: Progress
+) -> Iterator[dict[str, Worker]]:
+    """A fresh worker for each backend that has a case to measure, all on the same CPUs and with as many threads.
+
+    What those that failed wrote to standard error is printed at the end of the block.
+    """
     claim_device(device)
     os.environ["JAX_PLATFORMS"] = "cpu"
     settings = {
@@ -208,7 +222,9 @@ def open_workers(cases: Sequence[Case], arguments: argparse.Namespace, device: D
         with on_cpus(own_cpus()[: device.threads]):
             for backend in wanted:
                 workers[backend] = Worker(command)
+        measurable = [case for case in cases if case.measurable]
         yield workers
+        _show_errors(measurable, workers, progress)
     finally:
         for worker in workers.values():
             worker.close()
@@ -216,7 +232,7 @@ def open_workers(cases: Sequence[Case], arguments: argparse.Namespace, device: D
 
 def measure(  # noqa: PLR0913  who takes part, in which order, and what a test replaces
     cases: Sequence[Case],
-    workers: Mapping[str, WorkerProtocol],
+    start: Callable[[], AbstractContextManager[Mapping[str, WorkerProtocol]]],
     orders: Sequence[Sequence[int]],
     *,
     dataset: str,
@@ -224,24 +240,27 @@ def measure(  # noqa: PLR0913  who takes part, in which order, and what a test r
     save: Callable[[], None],
     settle: Callable[[], None] = lambda: time.sleep(SETTLE_S),
 ) -> None:
-    """Prepare all cases, repeat each once per block, and judge what they have trained; `save` after each block.
+    """In each block, prepare all cases in fresh processes and repeat each in turns; `save` after each block.
 
-    A case that fails is left out from then on; all others are measured.
+    A case that fails is left out from then on; all others are measured. At the end, what they have trained is judged.
     """
-    for case in cases:
-        progress.update(f"preparing {case.name}")
-        request = {"variant": case.variant, "recipe": case.recipe, "batch_size": case.batch_size}
-        case.prepared = _ask(case, workers, {"do": "prepare", "case": case.name, **request}) or {}
     for block, order in enumerate(orders):
-        for position in order:
-            case = cases[position]
-            progress.update(f"[block {block + 1}/{len(orders)}] {case.name}")
-            settle()
-            if answer := _ask(case, workers, {"do": "repeat", "case": case.name}):
-                case.values_s.append(answer["value_s"])
-                case.blocks.append(block)
-                case.interference.append(answer["contamination"])
-                case.accuracies += [] if answer["test_accuracy"] is None else [answer["test_accuracy"]]
+        where = f"[block {block + 1}/{len(orders)}]"
+        with start() as workers:
+            for case in cases:
+                progress.update(f"{where} preparing {case.name}")
+                request = {"variant": case.variant, "recipe": case.recipe, "batch_size": case.batch_size}
+                case.prepared = _ask(case, workers, {"do": "prepare", "case": case.name, **request}) or case.prepared
+            for position in order:
+                case = cases[position]
+                progress.update(f"{where} {case.name}")
+                settle()
+                if answer := _ask(case, workers, {"do": "repeat", "case": case.name}):
+                    case.values_s.append(answer["value_s"])
+                    case.blocks.append(block)
+                    case.epochs.append(int(case.prepared["epochs"]))
+                    case.interference.append(answer["contamination"])
+                    case.accuracies += [] if answer["test_accuracy"] is None else [answer["test_accuracy"]]
         save()
     for case in cases:
         if case.measurable:
@@ -261,8 +280,9 @@ def accuracy_fault(case: Case, dataset: str) -> str | None:
 
 
 def epochs_trained(case: Case) -> int:
-    """Epochs of the warm-up and of the timed repetitions together."""
-    return int(case.prepared.get("warm_up_epochs", 0)) + len(case.values_s) * int(case.prepared.get("epochs", 0))
+    """Epochs of the warm-up and of the timed repetitions of the last process together."""
+    last = [epochs for block, epochs in zip(case.blocks, case.epochs, strict=True) if block == case.blocks[-1]]
+    return int(case.prepared.get("warm_up_epochs", 0)) + sum(last)
 
 
 def run_content(cases: Sequence[Case], metadata: Mapping[str, Any], *, complete: bool) -> Content:
@@ -290,7 +310,7 @@ def _record(case: Case, metadata: Metadata) -> TrainerRecord:
         train_images=case.prepared.get("train_images"),
         facts=convert(case.prepared.get("facts", {}), TrainerFacts),
         blocks=tuple(case.blocks),
-        epochs_run=tuple([case.prepared["epochs"]] * len(case.values_s) if case.values_s else []),
+        epochs_run=tuple(case.epochs),
         epochs_trained=epochs_trained(case),
         warm_up_epochs=case.prepared.get("warm_up_epochs"),
         test_accuracies=tuple(case.accuracies[-1:]),

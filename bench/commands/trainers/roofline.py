@@ -1,4 +1,4 @@
-"""The limits: how fast a training could be if it were nothing but its matrix products."""
+"""The limits: how fast a training could be if it were nothing but its matrix products, by NumPy and by PyTorch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.commands.trainers.task import Ready, Task
 from bench.host.timing import time_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 SIZE = 2048
 TRIES = 10
@@ -23,20 +23,48 @@ SEED = 0
 
 def prepare_product_limit(_task: Task) -> Ready:
     """One repetition is the fastest of several float32 products of two large square matrices."""
-    random = np.random.default_rng(SEED)
-    left, right = (random.random((SIZE, SIZE), np.float32) for _ in range(2))
-    out = np.empty_like(left)
+    left, right, out = _large_product()
     return _ready(lambda: np.matmul(left, right, out=out), images=None, flops=2 * SIZE**3)
+
+
+def prepare_torch_product_limit(task: Task) -> Ready:
+    """The same by PyTorch's library."""
+    torch = _start_torch(task)
+    left, right, out = map(torch.from_numpy, _large_product())
+    return _ready(lambda: torch.mm(left, right, out=out), images=None, flops=2 * SIZE**3)
 
 
 def prepare_batch_limit(task: Task) -> Ready:
     """One repetition is the fastest of several runs of the products that steps of this batch size need."""
-    products = step_products(task.widths, task.batch_size)
+    return _batch_limit(task, step_products(task.widths, task.batch_size), np.matmul)
 
+
+def prepare_torch_batch_limit(task: Task) -> Ready:
+    """The same by PyTorch's library."""
+    torch = _start_torch(task)
+    products = step_products(task.widths, task.batch_size)
+    tensors = [(*map(torch.from_numpy, product),) for product in products]
+    return _batch_limit(task, tensors, torch.mm)
+
+
+def _start_torch(task: Task) -> Any:
+    import torch  # type: ignore[import-not-found,unused-ignore]  # in its own process only
+
+    torch.set_num_threads(task.threads)
+    return torch
+
+
+def _large_product() -> tuple[Any, Any, Any]:
+    random = np.random.default_rng(SEED)
+    left, right = (random.random((SIZE, SIZE), np.float32) for _ in range(2))
+    return left, right, np.empty_like(left)
+
+
+def _batch_limit(task: Task, products: Sequence[tuple[Any, ...]], multiply: Callable[..., Any]) -> Ready:
     def run() -> None:
         for _ in range(TRY_STEPS):
             for left, right, out in products:
-                np.matmul(left, right, out=out)
+                multiply(left, right, out=out)
 
     flops = sum(2 * left.shape[0] * left.shape[1] * right.shape[1] for left, right, _ in products)
     return _ready(run, images=TRY_STEPS * task.batch_size, flops=TRY_STEPS * flops)

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.commands.trainers.jax_variants import prepare_scan
-from bench.commands.trainers.roofline import prepare_batch_limit, prepare_product_limit
+from bench.commands.trainers.roofline import (
+    prepare_batch_limit,
+    prepare_product_limit,
+    prepare_torch_batch_limit,
+    prepare_torch_product_limit,
+)
 from bench.commands.trainers.tensorflow_variants import prepare_compiled, prepare_fit, prepare_jit_fit
 from bench.commands.trainers.torch_variants import prepare_compiled_step, prepare_eager
 
@@ -39,7 +44,9 @@ VARIANTS: dict[str, Variant] = {
     "PyTorch eager": Variant("torch", prepare_eager),
     "PyTorch compiled": Variant("torch", prepare_compiled_step),
     "limit at this batch size": Variant("numpy", prepare_batch_limit),
+    "limit at this batch size, PyTorch": Variant("torch", prepare_torch_batch_limit),
     "matrix product limit": Variant("numpy", prepare_product_limit),
+    "matrix product limit, PyTorch": Variant("torch", prepare_torch_product_limit),
 }
 
 BACKENDS: dict[str, tuple[str, ...]] = {
@@ -50,7 +57,7 @@ BACKENDS: dict[str, tuple[str, ...]] = {
 }
 """Backend to the packages that its variants need beyond those of the suite."""
 
-LIMITS = ("limit at this batch size", "matrix product limit")
+LIMITS = tuple(name for name in VARIANTS if "limit" in name)
 SHORT = ("fit", "compiled", *LIMITS)
 
 COMPARED: dict[tuple[str, int], tuple[str, ...]] = {

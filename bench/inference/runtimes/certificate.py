@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.inference.parity import Certificate
+    from bench.trained import Expected
 
 LARGEST_LOSS = 0.005
 """Of accuracy (0-1), for runtimes that compute in less than the trained model's precision."""
@@ -23,7 +24,7 @@ class Answers:
     """Correctness of a runtime's answers.
 
     Attributes:
-        parity: against the trained model's probabilities.
+        parity: of its probabilities.
         accuracy_change: this runtime's test accuracy minus the trained model's; below 0 is a loss.
         exact: whether parity is asked of it, or no more than its accuracy.
     """
@@ -48,10 +49,8 @@ class Answers:
         return {**self.parity.as_dict(), **judged, "accuracy_change": self.accuracy_change, "faults": self.faults}
 
 
-def examine(
-    reference: NDArray[np.floating[Any]], answers: NDArray[Any], labels: NDArray[np.int64], *, exact: bool
-) -> Answers:
-    """Compare a runtime's probabilities with the trained model's, both (n, classes), and with the labels (n,)."""
-    accuracies = [float(np.mean(each.argmax(axis=1) == labels)) for each in (answers, reference)]
+def examine(expected: Expected, answers: NDArray[Any], labels: NDArray[np.int64], *, exact: bool) -> Answers:
+    """Compare a runtime's probabilities, (n, classes), with the trained model's, and with the labels (n,)."""
+    accuracies = [float(np.mean(each.argmax(axis=1) == labels)) for each in (answers, expected.answers)]
     change = accuracies[0] - accuracies[1] if np.isfinite(answers).all() else float("nan")
-    return Answers(certify(reference, answers), change, exact)
+    return Answers(certify(expected, answers), change, exact)

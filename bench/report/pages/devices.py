@@ -11,8 +11,8 @@ from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_
 from bench.records.cases import DEFAULT_BACKEND, case_name
 from bench.records.schema import InferRecord, TrainRecord
 from bench.records.selection import is_whole
+from bench.report.latency_text import invalid_or_missing
 from bench.report.markdown import escape, markdown_table
-from bench.report.pages.suite import invalid_or_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,7 +63,7 @@ def devices_table(runs: Sequence[Run]) -> str:
         "Device",
         "Test accuracy",
         "Train images/s",
-        "Batch 1, p50",
+        "Batch 1, typical",
         "Batch 1000, images/s",
         "Proof: training, nodes",
     ]

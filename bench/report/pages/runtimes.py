@@ -6,16 +6,19 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_duration
+from bench.records import latency
 from bench.records.cases import BATCH_SIZES
 from bench.records.schema import RuntimeRecord, StartRecord
+from bench.report.latency_text import EXPLANATION as LATENCY_EXPLANATION
+from bench.report.latency_text import median_text, p99_text, rate_text, typical_text
 from bench.report.markdown import escape, markdown_table
-from bench.report.pages.suite import latency, rate
 from models import HEADLINE, RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.record import Run
+    from bench.records.schema import Record
 
 RuntimeRow = RuntimeRecord | StartRecord
 FOLDER = "runtimes"
@@ -26,7 +29,7 @@ BESIDE_THE_POINT = ("keras", "onnx", "tf2onnx", "skl2onnx", "pytest-benchmark", 
 """Stored packages that answer nothing."""
 EXPLANATION = (
     "Each runtime answers in fresh processes of its own, one at a time, in an order drawn for each round; NumPy "
-    "arrays in and out. *p50*, *p99*: of single calls (p99 from 662 timings on). *Start*: the median time from the "
+    f"arrays in and out. {LATENCY_EXPLANATION} *Start*: the median time from the "
     "start of the process to its first answer, and in brackets its parts: Python and imports, loading the model, "
     "the first answer. *Memory*: resident after that. *Size*: of the file that the runtime loads. *Accuracy*: test "
     "accuracy minus the trained model's, in percentage points, and how many of its predictions changed. A runtime "
@@ -60,28 +63,26 @@ def readme_table(records: Sequence[RuntimeRow]) -> str:
     """A table with a row per runtime, of one model on one thread: speed, start, memory, size, accuracy."""
     headers = [
         "Runtime",
-        "One image, p50",
+        "One image, typical",
         "images/s by 1000",
         "Start",
         "Memory",
         "File",
         "Accuracy change",
     ]
-    rows = []
+    rows, same = [], _same(records, BATCH_SIZES[0])
     for (runtime, _), of_runtime in _by_runtime(records).items():
         by_batch = {record.batch_size: record for record in of_runtime if isinstance(record, RuntimeRecord)}
         start = next((record for record in of_runtime if isinstance(record, StartRecord)), None)
         if any(record.faults for record in of_runtime):
             rows.append([runtime, *["INVALID"] * 3, NOT_MEASURED, _size(of_runtime[0]), NOT_MEASURED])
             continue
-        single = by_batch.get(BATCH_SIZES[0])
-        single_s = statistics.median(single.values_s) if single and single.values_s else None
         start_s = statistics.median(start.values_s) if start and start.values_s else None
         rows.append(
             [
                 runtime,
-                NOT_MEASURED if single_s is None else format_duration(single_s),
-                rate(by_batch.get(BATCH_SIZES[2])),
+                typical_text(by_batch.get(BATCH_SIZES[0]), same),
+                rate_text(by_batch.get(BATCH_SIZES[2])),
                 NOT_MEASURED if start_s is None else format_duration(start_s),
                 _memory(start),
                 _size(of_runtime[0]),
@@ -113,14 +114,15 @@ def runtimes_table(records: Sequence[RuntimeRow]) -> str:
     headers = [
         "Runtime",
         "Threads",
-        *(f"p50 / p99, batch {size}" for size in BATCH_SIZES[:2]),
+        *(f"{what}, batch {size}" for size in BATCH_SIZES[:2] for what in ("Typical", "p50", "p99")),
         f"images/s, batch {BATCH_SIZES[2]}",
         "Start (imports + loading + first answer)",
         "Memory",
         "Size",
         "Accuracy, changed predictions",
     ]
-    rows = [_row(*case, of_case) for case, of_case in _by_runtime(records).items()]
+    same = [one for size in BATCH_SIZES[:2] for one in _same(records, size)]
+    rows = [_row(*case, of_case, same) for case, of_case in _by_runtime(records).items()]
     return markdown_table(headers, rows, text_columns=(0,))
 
 
@@ -157,16 +159,26 @@ def _title(record: RuntimeRow) -> str:
     return f"{record.recipe}, {record.runtime}, {format_counted(record.threads, 'thread')}"
 
 
-def _row(runtime: str, threads: int, records: Sequence[RuntimeRow]) -> list[str]:
+def _same(records: Sequence[RuntimeRow], batch_size: int) -> list[Record]:
+    """The rows of a batch size that cannot be told from the fastest of them."""
+    calls = [one for one in records if isinstance(one, RuntimeRecord) and one.batch_size == batch_size]
+    return latency.same_as_best(calls)
+
+
+def _row(runtime: str, threads: int, records: Sequence[RuntimeRow], same: Sequence[Record]) -> list[str]:
     by_batch = {record.batch_size: record for record in records if isinstance(record, RuntimeRecord)}
     start = next((record for record in records if isinstance(record, StartRecord)), None)
     if any(record.faults for record in records):
-        return [runtime, str(threads), *["INVALID"] * 3, *[NOT_MEASURED] * 2, _size(records[0]), _accuracy(records[0])]
+        return [runtime, str(threads), *["INVALID"] * 7, *[NOT_MEASURED] * 2, _size(records[0]), _accuracy(records[0])]
     return [
         runtime,
         str(threads),
-        *(latency(by_batch.get(size)) for size in BATCH_SIZES[:2]),
-        rate(by_batch.get(BATCH_SIZES[2])),
+        *(
+            text
+            for record in map(by_batch.get, BATCH_SIZES[:2])
+            for text in (typical_text(record, same), median_text(record), p99_text(record))
+        ),
+        rate_text(by_batch.get(BATCH_SIZES[2])),
         _start(start),
         _memory(start),
         _size(records[0]),

@@ -13,12 +13,23 @@ from bench.formats import (
     format_counted,
     format_difference,
     format_duration,
-    format_rate,
 )
+from bench.records import latency
+from bench.records.cases import BATCH_SIZES
 from bench.records.schema import InferRecord, TrainRecord
+from bench.report.latency_text import (
+    EXPLANATION,
+    SHORT_EXPLANATION,
+    cold_text,
+    invalid_or_missing,
+    median_text,
+    p99_range_text,
+    p99_text,
+    rate_text,
+    spread_text,
+    typical_text,
+)
 from bench.report.markdown import escape, markdown_table, provenance
-from bench.stats.percentiles import P99, percentile, required_timings
-from models import RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -44,52 +55,75 @@ def headline_table(run: Run) -> str:
         "Train time",
         "Train images/s",
         "ONNX size",
-        "ONNX Runtime p50 / p99, batch 1",
+        "One image, typical",
+        "p50",
+        "p99",
         "images/s, batch 1000",
         "ONNX parity",
     ]
     rows = [_headline_row(run, recipe) for recipe in _recipes(run.records)]
-    return markdown_table(headers, rows, text_columns=(0, 8))
+    return markdown_table(headers, rows, text_columns=(0, 10))
 
 
 def readme_table(run: Run) -> str:
-    """The README's narrow results table: a row per model with its layers, accuracy, training speed and latency."""
+    """The README's narrow results table: a row per model with its size, accuracy, training speed and latency."""
     seeds = max((len(record.test_accuracies) for record in run.of(TrainRecord)), default=0)
     headers = [
         "Model",
-        "Layers",
         "Parameters",
         f"Test accuracy ({format_counted(seeds, 'seed')})",
         "Training, images/s",
-        "One image, p50 / p99",
+        "One image, typical",
+        "p50",
+        "p99",
         "images/s by 1000",
     ]
     rows = []
     for recipe in _recipes(run.records):
-        name, parameters, accuracy, _, training, _, single, bulk, _ = _headline_row(run, recipe)
-        layers = RECIPES[recipe].layers if recipe in RECIPES else NOT_MEASURED
-        rows.append([name, layers, parameters, accuracy, training, single, bulk])
-    return markdown_table(headers, rows, text_columns=(0, 1))
+        name, parameters, accuracy, _, training, _, typical, median, tail, bulk, _ = _headline_row(run, recipe)
+        rows.append([name, parameters, accuracy, training, typical, median, tail, bulk])
+    return markdown_table(headers, rows, text_columns=(0,))
 
 
 def latency_table(run: Run) -> str:
-    """All latency rows: model, batch size, threads, p50, p99 and throughput."""
-    headers = ["Model", "Precision", "Batch", "Threads", "Timings", "p50", "p99", "images/s"]
+    """All latency rows: model, batch size, threads, typical call, p50, p99, cold caches and throughput."""
+    headers = [
+        "Model",
+        "Precision",
+        "Batch",
+        "Threads",
+        "Typical",
+        "p50",
+        "p99",
+        "p99 (98 %)",
+        "p50, cold caches",
+        "images/s",
+        "Timings (in visits × processes)",
+    ]
     records = run.of(InferRecord)
+    same = {record.case: record for size in BATCH_SIZES for record in _same(records, size)}
     rows = [
         [
             record.recipe,
             record.precision or NOT_MEASURED,
             format_count(record.batch_size),
             str(record.threads),
-            format_count(len(record.values_s)),
-            _p50(record),
-            _p99(record),
-            rate(record),
+            typical_text(record, same.values()),
+            median_text(record),
+            p99_text(record),
+            p99_range_text(record),
+            cold_text(record),
+            rate_text(record),
+            spread_text(record),
         ]
         for record in records
     ]
     return markdown_table(headers, rows, text_columns=(0, 1))
+
+
+def _same(records: Sequence[InferRecord], batch_size: int) -> list[Record]:
+    """The rows of a batch size that cannot be told from the fastest of them."""
+    return latency.same_as_best([record for record in records if record.batch_size == batch_size])
 
 
 def training_table(run: Run) -> str:
@@ -131,21 +165,29 @@ def _recipes(records: Iterable[Record]) -> list[str]:
 def _headline_row(run: Run, recipe: str) -> list[str]:
     train = _first(record for record in run.of(TrainRecord) if record.recipe == recipe)
     calls = [record for record in run.of(InferRecord) if record.recipe == recipe]
-    single = [record for record in calls if record.batch_size == HEADLINE_BATCH]
     bulk = [record for record in calls if record.batch_size == THROUGHPUT_BATCH]
-    one_thread = min(single, key=lambda record: record.threads, default=None)
+    one_thread = next((record for record in _singles(run) if record.recipe == recipe), None)
     all_threads = max(bulk, key=lambda record: record.threads, default=None)
     return [
         _model_name(run, recipe),
         _maybe(_first(record.parameters for record in [train, *calls] if record), format_count),
         _accuracy(train),
         _train_time(train),
-        rate(train),
+        rate_text(train),
         _maybe(_first(record.onnx_bytes for record in calls), format_bytes),
-        latency(one_thread),
-        rate(all_threads),
+        typical_text(one_thread, latency.same_as_best(_singles(run))),
+        median_text(one_thread),
+        p99_text(one_thread),
+        rate_text(all_threads),
         _parity(calls),
     ]
+
+
+def _singles(run: Run) -> list[InferRecord]:
+    """The calls of one image by each model, on as few threads as were measured."""
+    calls = [record for record in run.of(InferRecord) if record.batch_size == HEADLINE_BATCH]
+    fewest = min((record.threads for record in calls), default=1)
+    return [record for record in calls if record.threads == fewest]
 
 
 def _model_name(run: Run, recipe: str) -> str:
@@ -169,35 +211,6 @@ def _train_time(train: Record | None) -> str:
     if train is None or train.faults or not train.values_s:
         return invalid_or_missing(train)
     return format_duration(statistics.median(train.values_s))
-
-
-def latency(record: Record | None) -> str:
-    """The median and the 99th percentile of a record's calls, as text."""
-    if record is None or record.faults or not record.values_s:
-        return invalid_or_missing(record)
-    return f"{_p50(record)} / {_p99(record)}"
-
-
-def _p50(record: Record) -> str:
-    if record.faults or not record.values_s:
-        return invalid_or_missing(record)
-    return format_duration(statistics.median(record.values_s))
-
-
-def _p99(record: Record) -> str:
-    if record.faults or not record.values_s:
-        return invalid_or_missing(record)
-    needed = required_timings(P99)
-    if len(record.values_s) < needed:
-        return f"n/a (needs {needed})"
-    return format_duration(percentile(record.values_s, P99))
-
-
-def rate(record: Record | None) -> str:
-    """The images per second of a training or of calls, as text."""
-    if record is None or record.faults or record.images_per_s is None:
-        return invalid_or_missing(record)
-    return format_rate(record.images_per_s)
 
 
 def _parity(records: Sequence[InferRecord]) -> str:
@@ -229,11 +242,6 @@ def _seed_rows(record: TrainRecord) -> list[list[str]]:
     ]
 
 
-def invalid_or_missing(record: Record | None) -> str:
-    """The cell without a number: ``INVALID``, or a dash where nothing was measured."""
-    return "INVALID" if record is not None and record.faults else NOT_MEASURED
-
-
 def _first(values: Iterable[_T | None]) -> _T | None:
     return next((value for value in values if value is not None), None)
 
@@ -243,8 +251,8 @@ def _maybe(value: _T | None, text: Callable[[_T], str]) -> str:
 
 
 def readme_section(run: Run) -> str:
-    """The README's section on the models: layers, accuracy and speed; the data set's page has the rest."""
-    return "\n\n".join([*notices(run), readme_table(run), caption(run)])
+    """The README's section on the models: size, accuracy and speed; the data set's page has the rest."""
+    return "\n\n".join([*notices(run), readme_table(run), SHORT_EXPLANATION, caption(run)])
 
 
 def headline_section(run: Run) -> str:
@@ -263,6 +271,7 @@ def tables_page(run: Run) -> str:
                 training_table(run),
                 "## ONNX Runtime latency",
                 latency_table(run),
+                EXPLANATION,
             ]
         )
         + "\n"

@@ -7,16 +7,19 @@ import statistics
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
+from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate, percent
 from bench.records.record import Run
 from bench.records.schema import TrainerRecord
+from bench.report.latency_text import SAME
 from bench.report.markdown import escape, markdown_table, provenance
+from bench.stats.visits import geometric_mean
 from models import HEADLINE, RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bench.records.record import Run
+    from bench.stats.visits import Figure
 
 FOLDER = "trainers"
 """Where its run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
@@ -55,7 +58,7 @@ def trainer_table(run: Run, recipes: Sequence[str]) -> str:
         "Batch",
         "Trainer",
         "images/s",
-        f"ratio to {BASELINE} (min–max)",
+        f"Ratio to {BASELINE}",
         f"of the {BATCH_LIMIT}",
         f"of the {PRODUCT_LIMIT}",
         "Test accuracy (epochs)",
@@ -86,21 +89,21 @@ def trainer_explanation(run: Run) -> str:
     """Explanation below the tables, with the rates that NumPy's matrix products reached in the same blocks."""
     reached = [
         f"{_gigaflops(record)} for those of {record.recipe} at batch {record.batch_size}"
-        for record in sorted(run.of(TrainerRecord), key=lambda record: record.position)
-        if record.trainer == BATCH_LIMIT and record.values_s and not record.faults
+        for record in _best_limits(run, BATCH_LIMIT)
     ]
-    large = [record for record in run.of(TrainerRecord) if record.trainer == PRODUCT_LIMIT and record.values_s]
+    large = [one for one in run.of(TrainerRecord) if is_limit(one, PRODUCT_LIMIT) and one.values_s and not one.faults]
     best = f"{max(map(_gigaflops_value, large)):.0f} GFLOP/s for large square matrices" if large else NOT_MEASURED
     return escape(
-        "Medians over the blocks; each block measures every row once, in a random order that is stored, one process "
-        "at work at a time. Ratios and shares are taken within a block. A training variant trains epochs on the same "
-        "images, without validation and early stopping; data and compilation are ready before the clock starts, "
-        "except that `fit` gets NumPy arrays, as its users call it. The limits are how many images per second NumPy "
-        "could train on if training were nothing but the matrix products that it cannot do without (forward, "
-        "gradient of each kernel, and gradient of the inputs of each layer but the first): at the rate of large "
-        "square matrices, and at that of products of the training's own shapes. More than 100% means that a variant's "
-        f"own library multiplies such matrices faster than NumPy's. {_targets(run)} NumPy reached "
-        f"{'; '.join([best, *reached])}."
+        "Each block has a fresh process per library, in which every row is measured several times, in a drawn order "
+        "that is stored, one process at work at a time. A block's value is the median of its repetitions; shown is the "
+        "mean of the blocks with its 95 % interval, and ratios are taken within a block. "
+        f"{SAME}: cannot be told from the fastest of its model and batch size. A training variant trains epochs on the "
+        "same images, without validation and early stopping; data and compilation are ready before the clock starts, "
+        "except that `fit` gets NumPy arrays, as its users call it. The limits are how many images per second could be "
+        "trained on if training were nothing but the matrix products that it cannot do without (forward, gradient of "
+        "each kernel, and gradient of the inputs of each layer but the first): the best of all tries over the whole "
+        "run, of NumPy's library or PyTorch's, for large square matrices and for products of the training's shapes. "
+        f"{_targets(run)} The best was {'; '.join([best, *reached])}."
     )
 
 
@@ -121,7 +124,7 @@ def _targets(run: Run) -> str:
 
 def trainer_caption(run: Run) -> str:
     """Caption: data, device, blocks, machine, versions, date, command."""
-    blocks = max((len(record.values_s) for record in run.records), default=0)
+    blocks = max((len(set(record.blocks)) for record in run.of(TrainerRecord)), default=0)
     parts = [
         run.dataset,
         f"{run.device} ({format_counted(run.threads, 'thread')} for each library, and as many CPUs for each process)",
@@ -145,12 +148,14 @@ def _row(run: Run, record: TrainerRecord) -> list[str]:
     start = [record.recipe, str(record.batch_size), trainer_title(record)]
     if record.faults or not record.values_s:
         return [*start, _status(record), *[NOT_MEASURED] * 5]
-    reached = rates(record)
+    if is_limit(record):
+        return [*start, f"at best {format_rate(best_rate(record))}", *[NOT_MEASURED] * 5]
+    rate, ratio = geometric_mean(list(rates(record).values())), ratio_to(run, record, BASELINE)
     return [
         *start,
-        format_rate(statistics.median(reached.values())),
-        _compare(reached, rates_of(run, record, BASELINE), _spread),
-        *(_compare(reached, rates_of(run, record, limit), _percent) for limit in (BATCH_LIMIT, PRODUCT_LIMIT)),
+        f"{SAME} " * (record in same_as_best(run, record)) + _with_interval(rate, format_rate),
+        _with_interval(ratio, "{:.2f}".format),
+        *(_share(rate, _limit(run, record, limit)) for limit in (BATCH_LIMIT, PRODUCT_LIMIT)),
         _accuracy(record),
         time_to_accuracy(record),
     ]
@@ -167,24 +172,80 @@ def time_to_accuracy(record: TrainerRecord) -> str:
     target = RECIPES[record.recipe].accuracy_floors.get(record.dataset) if record.recipe in RECIPES else None
     if target is None or warm_up is None or len(accuracies) != len(record.values_s):
         return NOT_MEASURED
-    reached = next((count for count, accuracy in enumerate(accuracies, start=1) if accuracy >= target), None)
-    if reached is None:
+    found = [_until(record, places, target, warm_up) for places in _processes(record)]
+    reached = [one for one in found if one]
+    if len(reached) < len(found):
         return NOT_MEASURED
-    epoch_s = statistics.median(
-        value_s / epochs for value_s, epochs in zip(record.values_s, record.epochs_run, strict=True)
-    )
-    training_s = warm_up * epoch_s + math.fsum(record.values_s[:reached])
-    return f"{format_duration(training_s)} ({warm_up + sum(record.epochs_run[:reached])})"
+    training_s, epochs = (statistics.median(values) for values in zip(*reached, strict=True))
+    return f"{format_duration(training_s)} ({epochs:.0f})"
+
+
+def _processes(record: TrainerRecord) -> list[list[int]]:
+    """The places of the repetitions of each process: a block, or all where each block has one (see the schema)."""
+    if len(set(record.blocks)) == len(record.blocks):
+        return [list(range(len(record.blocks)))]
+    return [
+        [place for place, one in enumerate(record.blocks) if one == block] for block in dict.fromkeys(record.blocks)
+    ]
+
+
+def _until(record: TrainerRecord, places: Sequence[int], target: float, warm_up: int) -> tuple[float, int] | None:
+    """Seconds and epochs of a process's training until its accuracy is first seen to be the target."""
+    reached = next((count for count, place in enumerate(places) if record.accuracies_by_block[place] >= target), None)
+    if reached is None:
+        return None
+    epoch_s = statistics.median(record.values_s[place] / record.epochs_run[place] for place in places)
+    taken = places[: reached + 1]
+    training_s = warm_up * epoch_s + math.fsum(record.values_s[place] for place in taken)
+    return training_s, warm_up + sum(record.epochs_run[place] for place in taken)
+
+
+def repetition_rates(record: TrainerRecord) -> list[float]:
+    """The images per second of each repetition."""
+    if is_limit(record, PRODUCT_LIMIT):
+        rate = (record.facts.flops or 0) / flops_per_image(record.widths)
+        return [rate / value_s for value_s in record.values_s]
+    images = record.train_images or 0
+    timed = zip(record.epochs_run, record.values_s, strict=True)
+    return [images * epochs / value_s for epochs, value_s in timed]
 
 
 def rates(record: TrainerRecord) -> Blocks:
-    """The images per second in each block."""
-    if record.trainer == PRODUCT_LIMIT:
-        rate = (record.facts.flops or 0) / flops_per_image(record.widths)
-        return {block: rate / value_s for block, value_s in zip(record.blocks, record.values_s, strict=True)}
-    images = record.train_images or 0
-    timed = zip(record.blocks, record.epochs_run, record.values_s, strict=True)
-    return {block: images * epochs / value_s for block, epochs, value_s in timed}
+    """The images per second in each block: the median of its repetitions."""
+    found: dict[int, list[float]] = {}
+    for block, rate in zip(record.blocks, repetition_rates(record), strict=True):
+        found.setdefault(block, []).append(rate)
+    return {block: statistics.median(values) for block, values in found.items()}
+
+
+def best_rate(record: TrainerRecord) -> float:
+    """The images per second of the best repetition: what a limit is."""
+    return max(repetition_rates(record))
+
+
+def is_limit(record: TrainerRecord, limit: str = "") -> bool:
+    """Whether a row is a limit and no training; of this kind, whatever library multiplied."""
+    names = (limit,) if limit else (BATCH_LIMIT, PRODUCT_LIMIT)
+    return (record.trainer or "").startswith(names)
+
+
+def _limit(run: Run, record: TrainerRecord, limit: str) -> float | None:
+    """The best rate that a limit reached over the run, for the shapes of a row; ``None`` where it was not measured."""
+    found = [one for one in run.of(TrainerRecord) if is_limit(one, limit) and one.values_s and not one.faults]
+    if limit == PRODUCT_LIMIT:  # the same product for all: of the whole run
+        return max(map(_gigaflops_value, found)) * GIGA / flops_per_image(record.widths) if found else None
+    own = [one for one in found if (one.recipe, one.batch_size) == (record.recipe, record.batch_size)]
+    return max(map(best_rate, own), default=None)
+
+
+def _best_limits(run: Run, limit: str) -> list[TrainerRecord]:
+    """The row of the best library, for each model and batch size."""
+    best: dict[tuple[str, int], TrainerRecord] = {}
+    for record in sorted(run.of(TrainerRecord), key=lambda one: one.position):
+        if is_limit(record, limit) and record.values_s and not record.faults:
+            key = record.recipe, record.batch_size
+            best[key] = max((best.get(key, record), record), key=_gigaflops_value)
+    return list(best.values())
 
 
 def rates_of(run: Run, like: TrainerRecord, trainer: str) -> Blocks:
@@ -196,18 +257,41 @@ def rates_of(run: Run, like: TrainerRecord, trainer: str) -> Blocks:
     return {}
 
 
-def _compare(rates: Blocks, others: Blocks, text: Callable[[list[float]], str]) -> str:
-    """The ratios of the rates in common blocks, formatted by `text`; a dash without common blocks."""
-    ratios = [rate / others[block] for block, rate in rates.items() if block in others]
-    return text(ratios) if ratios else NOT_MEASURED
+def ratio_to(run: Run, record: TrainerRecord, trainer: str) -> Figure | None:
+    """The ratio of a row's rate to that of another variant of the same model and batch size, within blocks."""
+    return _ratio(rates(record), rates_of(run, record, trainer))
 
 
-def _spread(ratios: list[float]) -> str:
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+def same_as_best(run: Run, like: TrainerRecord) -> list[TrainerRecord]:
+    """The trainings of a row's model and batch size whose rate cannot be told from the fastest one's; 2 or more."""
+    found = [
+        one
+        for one in run.of(TrainerRecord)
+        if (one.recipe, one.batch_size) == (like.recipe, like.batch_size) and not is_limit(one)
+        if one.values_s and not one.faults
+    ]
+    best = max(found, key=lambda one: statistics.median(rates(one).values()), default=like)
+    same = [one for one in found if one is best or not _is_below(_ratio(rates(one), rates(best)))]
+    return same if len(same) > 1 else []
 
 
-def _percent(ratios: list[float]) -> str:
-    return f"{statistics.median(ratios):.0%}"
+def _is_below(ratio: Figure | None) -> bool:
+    return ratio is not None and ratio.high is not None and ratio.high < 1
+
+
+def _ratio(rates: Blocks, others: Blocks) -> Figure | None:
+    return geometric_mean([rate / others[block] for block, rate in rates.items() if block in others])
+
+
+def _with_interval(figure: Figure | None, text: Callable[[float], str]) -> str:
+    if figure is None:
+        return NOT_MEASURED
+    half = figure.half_width
+    return text(figure.value) + ("" if half is None else f" ± {percent(half)}")
+
+
+def _share(rate: Figure | None, limit: float | None) -> str:
+    return f"{rate.value / limit:.0%}" if rate and limit else NOT_MEASURED
 
 
 def _accuracy(record: TrainerRecord) -> str:
@@ -230,4 +314,5 @@ def _gigaflops(record: TrainerRecord) -> str:
 
 
 def _gigaflops_value(record: TrainerRecord) -> float:
-    return (record.facts.flops or 0) / statistics.median(record.values_s) / GIGA
+    """Of the best repetition."""
+    return (record.facts.flops or 0) / min(record.values_s) / GIGA

@@ -13,8 +13,8 @@ from bench.formats import (
     format_count,
     format_difference,
     format_duration,
-    format_rate,
 )
+from bench.records import latency
 from bench.records.schema import InferRecord, TrainRecord
 from bench.report.html.view import (
     Cell,
@@ -30,8 +30,7 @@ from bench.report.html.view import (
     shorten,
     time_axis,
 )
-from bench.report.pages.suite import invalid_or_missing
-from bench.stats.percentiles import P99, percentile, required_timings
+from bench.report.latency_text import invalid_or_missing, median_text, p99_text, rate_text, typical_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +44,8 @@ HEADERS = (
     "Test accuracy",
     "Train time",
     "Train images/s",
-    "Batch 1, p50",
+    "One image, typical",
+    "p50",
     "p99",
     "images/s, batch 1000",
     "Parameters",
@@ -119,7 +119,7 @@ def _table_panel(found: Sequence[ModelSummary]) -> Panel:
         f"Most accurate: {best.model} ({format_accuracy(_accuracy(best))})." if best else "",
         f"Quickest answer to one image: {fastest.model} ({format_duration(_latency_s(fastest))})." if fastest else "",
     ]
-    table = Table(HEADERS, [_line(one) for one in found], text_columns=(0, 10, 11, 12, 13, 14))
+    table = Table(HEADERS, [_line(one) for one in found], text_columns=(0, 11, 12, 13, 14, 15))
     return Panel(
         key="headline",
         title="All models",
@@ -134,7 +134,8 @@ def _accuracy(one: ModelSummary) -> float:
 
 
 def _latency_s(one: ModelSummary) -> float:
-    return statistics.median(one.single.values_s) if one.single and one.single.values_s else float("inf")
+    found = latency.typical(one.single) if one.single else None
+    return found.value if found else float("inf")
 
 
 def _line(one: ModelSummary) -> Line:
@@ -145,8 +146,7 @@ def _line(one: ModelSummary) -> Line:
         accuracy_cell(train),
         _time_cell(train),
         rate_cell(train),
-        duration_cell(one.single, 0.5),
-        duration_cell(one.single, P99),
+        *latency_cells(one.single),
         rate_cell(one.bulk),
         measured(known.parameters if known else None, format_count),
         measured(one.single.onnx_bytes if one.single else None, format_bytes),
@@ -186,23 +186,22 @@ def _time_cell(train: Record | None) -> Cell:
     return measured(statistics.median(train.values_s), format_duration)
 
 
-def duration_cell(record: Record | None, fraction: float) -> Cell:
-    """A cell with the median (0.5) or another percentile of calls, or the number of timings that it requires."""
+def latency_cells(record: Record | None) -> list[Cell]:
+    """Cells with the typical call, the median one, and the 99th percentile."""
     if record is None or record.faults or not record.values_s:
-        return Cell(invalid_or_missing(record))
-    if fraction == 0.5:  # noqa: PLR2004  the median
-        value_s = statistics.median(record.values_s)
-    elif len(record.values_s) < required_timings(fraction):
-        return Cell(f"n/a (needs {required_timings(fraction)})")
-    else:
-        value_s = percentile(record.values_s, fraction)
-    return Cell(format_duration(value_s), value_s)
+        return [Cell(invalid_or_missing(record))] * 3
+    typical, median, tail = latency.typical(record), latency.median(record), latency.tail(record)
+    return [
+        Cell(typical_text(record), typical.value if typical else None),
+        Cell(median_text(record), median.value if median else None),
+        Cell(p99_text(record), tail.value_s if tail else None),
+    ]
 
 
 def rate_cell(record: Record | None) -> Cell:
     """A cell with the images per second of a training or of calls."""
-    reached = record.images_per_s if record and not record.faults else None
-    return Cell(invalid_or_missing(record)) if reached is None else Cell(format_rate(reached), reached)
+    reached = latency.images_per_s(record) if record and not record.faults else None
+    return Cell(rate_text(record), reached)
 
 
 def _trade_panels(found: Sequence[ModelSummary]) -> list[Panel]:
@@ -213,7 +212,7 @@ def _trade_panels(found: Sequence[ModelSummary]) -> list[Panel]:
     left_out = len(found) - len(valid)
     note = f"{left_out} INVALID or incomplete rows are in the table only." if left_out else ""
     return [
-        _trade_panel("latency", "Accuracy against latency", "One image, one thread: p50", by_latency, note),
+        _trade_panel("latency", "Accuracy against latency", "One image, one thread: typical", by_latency, note),
         _trade_panel("training", "Accuracy against training time", "One whole training", by_training, note),
     ]
 

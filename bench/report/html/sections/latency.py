@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_bytes, format_count, format_counted, format_duration
 from bench.records.schema import InferRecord, RuntimeRecord, StartRecord
-from bench.report.html.sections.headline import duration_cell, measured, rate_cell
+from bench.report.html.sections.headline import latency_cells, measured, rate_cell
 from bench.report.html.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten, time_axis
-from bench.stats.percentiles import P99
 from models import HEADLINE
 
 if TYPE_CHECKING:
@@ -45,9 +44,9 @@ def make_section(stored: Stored) -> Section:
 
 
 def _call_cells(record: Record) -> list[Cell]:
-    """Cells for single calls: median, 99th percentile, slowest call, images per second."""
+    """Cells for single calls: typical, median, 99th percentile, slowest call, images per second."""
     slowest = measured(max(record.values_s, default=None), format_duration)
-    return [duration_cell(record, 0.5), duration_cell(record, P99), slowest, rate_cell(record)]
+    return [*latency_cells(record), slowest, rate_cell(record)]
 
 
 def thin(values_s: Sequence[float]) -> list[float]:
@@ -111,7 +110,7 @@ def _main_panel(runs: Sequence[Run]) -> Panel:
         traces=traces,
         layout=_layout([record for _, record in pairs]),
         table=Table(
-            ("Model", "Batch, threads", "On", "Calls", "p50", "p99", "Slowest", "images/s"),
+            ("Model", "Batch, threads", "On", "Calls", "Typical", "p50", "p99", "Slowest", "images/s"),
             lines,
             text_columns=(0, 1, 2),
         ),
@@ -162,9 +161,9 @@ def _runtimes_panel(run: Run) -> Panel:
         traces=traces,
         layout=_layout(records),
         table=Table(
-            ("Runtime", "Model", "Batch", "Threads", "p50", "p99", "Slowest", "images/s", "Certificate"),
+            ("Runtime", "Model", "Batch", "Threads", "Typical", "p50", "p99", "Slowest", "images/s", "Certificate"),
             lines,
-            (0, 1, 8),
+            (0, 1, 9),
         ),
         pick="Model, batch and threads",
         first=(f"{HEADLINE}, batch 1, 1 thread",),
@@ -184,7 +183,7 @@ def _start_panel(run: Run) -> Panel:
                     name,
                     pick,
                     Cell(str(record.threads), record.threads),
-                    duration_cell(record, 0.5),
+                    measured(statistics.median(record.values_s) if record.values_s else None, format_duration),
                     *(measured(medians[part], format_duration) for part in PARTS),
                     measured(medians["resident_bytes"], lambda size: format_bytes(round(size))),
                 ],

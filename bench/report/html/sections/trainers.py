@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_rate
 from bench.records.schema import TrainerRecord
-from bench.report.html.sections.headline import accuracy_cell, duration_cell, model_summaries, rate_cell
+from bench.report.html.sections.headline import accuracy_cell, latency_cells, model_summaries, rate_cell
 from bench.report.html.view import (
     Cell,
     Cells,
@@ -21,7 +20,8 @@ from bench.report.html.view import (
     rate_axis,
     shorten,
 )
-from bench.report.pages.trainers import BASELINE, rates, rates_of, trainer_title
+from bench.report.pages.trainers import BASELINE, best_rate, is_limit, rates, ratio_to, trainer_title
+from bench.stats.visits import Figure, geometric_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,13 +59,13 @@ def _trainers(run: Run) -> Panel:
             nothing: Cells = [pick, trainer_title(record), *[NOT_MEASURED] * 3, status]
             lines.append(Line(cells=nothing, facets=facets, file=run.file, pick=pick, mark="invalid"))
             continue
-        reached, base = rates(record), rates_of(run, record, BASELINE)
-        median = statistics.median(reached.values())
-        ratios = [rate / base[block] for block, rate in reached.items() if block in base]
-        ratio = Cell(f"{statistics.median(ratios):.2f}", statistics.median(ratios)) if ratios else NOT_MEASURED
-        spread = f"{format_rate(min(reached.values()))} to {format_rate(max(reached.values()))}"
+        rate = _shown_rate(record)
+        found = None if is_limit(record) else ratio_to(run, record, BASELINE)
+        ratio = Cell(f"{found.value:.2f}", found.value) if found else NOT_MEASURED
+        ends = (rate.low or rate.value, rate.high or rate.value)
+        spread = f"{format_rate(ends[0])} to {format_rate(ends[1])}"
         accuracy = format_accuracy(record.test_accuracies[0]) if record.test_accuracies else NOT_MEASURED
-        cells: Cells = [pick, trainer_title(record), Cell(format_rate(median), median), spread, ratio, accuracy]
+        cells: Cells = [pick, trainer_title(record), Cell(format_rate(rate.value), rate.value), spread, ratio, accuracy]
         lines.append(Line(cells=cells, facets=facets, file=run.file, pick=pick))
         traces.append(
             Trace(
@@ -73,15 +73,15 @@ def _trainers(run: Run) -> Panel:
                     "type": "bar",
                     "orientation": "h",
                     "name": plot_text(trainer_title(record)),
-                    "x": [round(median)],
+                    "x": [round(rate.value)],
                     "y": [plot_text(trainer_title(record))],
                     "error_x": {
                         "color": "@6",
                         "symmetric": False,
-                        "array": [round(max(reached.values()) - median)],
-                        "arrayminus": [round(median - min(reached.values()))],
+                        "array": [round(ends[1] - rate.value)],
+                        "arrayminus": [round(rate.value - ends[0])],
                     },
-                    "marker": {"color": "@2" if "limit" in trainer_title(record) else "@0"},
+                    "marker": {"color": "@2" if is_limit(record) else "@0"},
                     "hovertemplate": "%{x:,} images/s<extra></extra>",
                 },
                 facets=facets,
@@ -93,8 +93,8 @@ def _trainers(run: Run) -> Panel:
     return Panel(
         key="trainers",
         title="Trainers",
-        sentence="Images per second of training, the median of the blocks with their range; the limits are what the "
-        "step's matrix products alone would allow."
+        sentence="Images per second of training, with 95 % intervals over fresh processes; the limits are the best "
+        "that the step's matrix products alone would allow."
         + (f" {format_counted(missing, 'way')} to train could not be measured." if missing else ""),
         traces=traces,
         layout={
@@ -104,12 +104,18 @@ def _trainers(run: Run) -> Panel:
             "height": 420,
         },
         table=Table(
-            ("Model, batch", "Trainer", "images/s", "Range", "Ratio to fit", "Test accuracy"),
+            ("Model, batch", "Trainer", "images/s", "95 % interval", "Ratio to fit", "Test accuracy"),
             lines,
             text_columns=(0, 1),
         ),
         pick="Model and batch",
     )
+
+
+def _shown_rate(record: TrainerRecord) -> Figure:
+    """Images per second of a training with its interval, or the best that a limit reached."""
+    found = None if is_limit(record) else geometric_mean(list(rates(record).values()))
+    return found or Figure(best_rate(record))
 
 
 def _devices(found: Sequence[ModelSummary]) -> Panel:
@@ -145,7 +151,7 @@ def _devices(found: Sequence[ModelSummary]) -> Panel:
             _place(one),
             accuracy_cell(one.train),
             rate_cell(one.train),
-            duration_cell(one.single, 0.5),
+            latency_cells(one.single)[0],
             rate_cell(one.bulk),
             "; ".join(map(shorten, one.faults)) or "valid",
         ]
@@ -167,7 +173,7 @@ def _devices(found: Sequence[ModelSummary]) -> Panel:
                 "Backend and device",
                 "Test accuracy",
                 "Train images/s",
-                "Batch 1, p50",
+                "One image, typical",
                 "images/s, batch 1000",
                 "Proof",
             ),

@@ -1,0 +1,64 @@
+"""A process of the suite whose ONNX Runtime sessions are visited; it works only while a request is open."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.host.devices import claim_device, parse_device
+from bench.host.visited import VisitedCalls
+from bench.host.worker_side import attempt, end_with_parent, open_answers, read_request, serve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyRequest:
+    """What to open; sent as JSON.
+
+    Attributes:
+        device: as the user named it.
+        images: a `.npy` file of test images (n, 784), float32.
+        rows: name to the path of an ONNX file, the number of threads and the batch size.
+    """
+
+    device: str
+    images: str
+    rows: dict[str, tuple[str, int, int]]
+
+    def to_json(self) -> str:
+        """The request as the worker's one argument."""
+        return json.dumps(asdict(self))
+
+
+def main() -> None:
+    """Open all sessions, tell what a warm call of each row takes, and serve on standard input and output."""
+    end_with_parent()
+    request, send = read_request(LatencyRequest), open_answers()
+    device = parse_device(request.device)
+    claim_device(device)  # before NumPy loads BLAS
+    import numpy as np
+
+    from bench.inference.export import OnnxModel
+    from bench.inference.onnx_session import batch_call, make_batch, open_session
+
+    images = np.load(request.images)
+    visited, sessions = VisitedCalls(), {}
+    with ExitStack() as stack:
+
+        def open_row(name: str, path: str, threads: int, batch_size: int) -> dict[str, Any]:
+            if (path, threads) not in sessions:
+                model = OnnxModel(Path(path).read_bytes(), ())
+                sessions[path, threads] = stack.enter_context(open_session(model, device, threads=threads))
+            return {"call_s": visited.add(name, batch_call(sessions[path, threads], make_batch(images, batch_size)))}
+
+        def open_all() -> dict[str, Any]:
+            return {"rows": {name: attempt(open_row, name, *place) for name, place in request.rows.items()}}
+
+        serve({"open": open_all, **visited.actions}, sys.stdin, send)
+
+
+if __name__ == "__main__":
+    main()
