@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.records.seed_runs import macro_f1
+from bench.stats.estimate import student_quantile
 
 if TYPE_CHECKING:
     from bench.records.schema import SeedRun
@@ -37,6 +38,14 @@ class Sample:
     def sd(self) -> float | None:
         """The standard deviation over the seeds (n - 1); ``None`` for a single seed."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def mean_interval(self) -> tuple[float, float] | None:
+        """Student's 95 % interval of the mean over all seeds that there could be; ``None`` for too few runs."""
+        if self.sd is None or len(self.values) < SEEDS_NEEDED:
+            return None
+        reach = student_quantile(1 - COVERAGE, len(self.values) - 1) * self.sd / math.sqrt(len(self.values))
+        return self.mean - reach, self.mean + reach
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -77,6 +86,17 @@ def judge(figure: Figure, ours: Sample | None) -> str:
     if figure.value + figure.rounding >= low and figure.value - figure.rounding <= high:
         return REPRODUCED
     return BETTER if (ours.mean > figure.value) == figure.higher_is_better else WORSE
+
+
+def equivalence(figure: Figure, ours: Sample | None) -> float | None:
+    """The distance from the published figure within which our mean lies with 95 % confidence; ``None`` if unknown.
+
+    Our mean may be anywhere in its interval, and the published figure anywhere in the width of its rounding.
+    """
+    ends = ours.mean_interval if ours else None
+    if ends is None:
+        return None
+    return max(ends[1] - figure.value + figure.rounding, figure.value + figure.rounding - ends[0])
 
 
 def _value(figure: Figure, seed_run: SeedRun) -> float | None:

@@ -11,13 +11,14 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import numpy_helper
 
 from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import DensebenchError, InvalidRow
 from bench.host.devices import CPU_PROVIDER, Device
 from bench.inference import onnx_session
-from bench.inference.export import OPSET
+from bench.inference.export import OPSET, OnnxModel
 from bench.inference.parity import certify
 from bench.training.keras_fit import prepare_keras_fit
 from models import RECIPES, Recipe
@@ -260,3 +261,42 @@ def test_a_closed_session_holds_nothing(model_store: ModelStore) -> None:
         call = onnx_session.primed_call(session, model_store.test_images[:1])
     with pytest.raises(AttributeError):
         call()
+
+
+def _lose_a_weight(arrays: dict[str, Any], images: Any) -> None:
+    """Set one weight of the pixel that is lit most often to zero: the one of median size."""
+    kernel = next(array for array in arrays.values() if array.ndim == 2 and len(array) == images.shape[1])
+    row = kernel[images.mean(axis=0).argmax()]
+    row[np.abs(row).argsort()[len(row) // 2]] = 0.0
+
+
+def _shift_a_bias(arrays: dict[str, Any], _images: Any) -> None:
+    next(array for array in arrays.values() if array.ndim == 1)[0] += 1e-3
+
+
+def _slip_into_float16(arrays: dict[str, Any], _images: Any) -> None:
+    for array in arrays.values():
+        array[...] = array.astype(np.float16)
+
+
+@pytest.mark.parametrize("plant", [_lose_a_weight, _shift_a_bias, _slip_into_float16, None])
+@pytest.mark.parametrize("name", ["single_dense", "deep_mlp"])
+def test_a_planted_error_is_refused(model_store: ModelStore, name: str, plant: Any) -> None:
+    """Without one, the same way through a changed file is accepted; another activation is refused as well."""
+    exported = model_store.exported(RECIPES[name])
+    proto = onnx.load_from_string(exported.onnx.content)
+    arrays = {one.name: numpy_helper.to_array(one).copy() for one in proto.graph.initializer}
+    if plant:
+        plant(arrays, model_store.test_images)
+    for one in proto.graph.initializer:
+        one.CopyFrom(numpy_helper.from_array(arrays[one.name], one.name))
+    assert bool(_faults(exported, proto, model_store)) == (plant is not None)
+    for node in proto.graph.node:
+        if node.op_type == "Relu" and plant is None:
+            node.op_type = "Elu"
+            assert _faults(exported, proto, model_store)
+
+
+def _faults(exported: Any, proto: Any, model_store: ModelStore) -> list[str]:
+    with onnx_session.open_session(OnnxModel(proto.SerializeToString(), ()), DEVICE, threads=1) as session:
+        return certify(exported.expected, onnx_session.run_in_batches(session, model_store.test_images)).faults

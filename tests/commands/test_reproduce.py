@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
+from scipy import stats
 
 from bench.__main__ import main
 from bench.commands.reproduce import command
@@ -25,13 +26,13 @@ from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import parse_device
 from bench.records import run_file
-from bench.records.published_figures import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, judge, sample
+from bench.records.published_figures import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, equivalence, judge, sample
 from bench.records.record import RunFileError, read_run
 from bench.records.reproductions import read_results
 from bench.records.schema import SeedRun
 from bench.records.seed_runs import Result, class_scores
 from bench.report.pages.reproduction import reproduction_page, reproduction_table
-from bench.report.pages.reproduction_cells import figure_name, interval, spread
+from bench.report.pages.reproduction_cells import closeness, figure_name, interval, spread
 from bench.report.pages.reproduction_details import details_page
 from models import RECIPES
 from models.published import PUBLISHED, Figure, Published
@@ -82,6 +83,16 @@ def test_a_figure_is_reproduced_where_one_more_run_could_have_given_it(
     figure: Figure, values: tuple[float, ...], answer: str
 ) -> None:
     assert judge(figure, Sample(values)) == answer
+
+
+def test_a_mean_is_as_close_to_a_figure_as_the_far_end_of_its_interval() -> None:
+    values = (0.85, 0.86, 0.87)
+    ends = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    figure = Figure("accuracy", "test", "0.8500")
+    assert equivalence(figure, Sample(values)) == pytest.approx(ends.high - 0.85 + 0.00005)
+    assert closeness(figure, Sample(values)) == f"± {100 * (ends.high - 0.85 + 0.00005):.2f} points"
+    assert closeness(LOSS, Sample((0.32, 0.33, 0.34))).startswith("± 0.0")
+    assert closeness(figure, Sample(values[:2])) == "–"
 
 
 def test_a_figure_without_values_of_ours_is_not_judged() -> None:

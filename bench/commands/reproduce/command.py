@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ from models.published import PUBLISHED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-DEFAULT_SEEDS = 5
+SEEDS, FEW_SEEDS = 30, 5
+"""Trainings of a recipe with published figures, and of one without."""
 MEMORY_BYTES = 3_000_000_000
 """Of the one process, whose trainings run side by side."""
 
@@ -55,7 +57,7 @@ class Reproduction:
     """A reproduction under way.
 
     Attributes:
-        seeds: one training of each recipe from each.
+        counts: recipe to how many trainings; the seeds are 0, 1, 2, ...
         results: what is there so far, in table order; a recipe without data has its reason in it.
         model_stores: one per data set.
         about: what is stored of the run.
@@ -65,7 +67,7 @@ class Reproduction:
         unwritten: the ONNX files that are not on disk yet, by name.
     """
 
-    seeds: Sequence[int]
+    counts: Mapping[str, int]
     results: dict[str, Result]
     model_stores: dict[str, ModelStore]
     metadata: dict[str, Any]
@@ -116,7 +118,7 @@ class Reproduction:
     def train(self) -> None:
         """Whatever is still missing: recipe by recipe, so that each program is compiled once."""
         for name, result in self.results.items():
-            while not result.faults and (seeds := self.seeds[len(result.seed_runs) :]):
+            while not result.faults and (seeds := range(len(result.seed_runs), self.counts[name])):
                 try:
                     for training in self._train_some(name, seeds):
                         self._add(name, training)
@@ -132,10 +134,10 @@ class Reproduction:
         epochs = model_store.training(recipe).epochs
 
         def tell(seed: int, epoch: int) -> None:
-            position = self._position(name, self.seeds.index(seed))
+            position = self._position(name, seed)
             self.progress.update(f"{position} · seed {seed}, epoch {epoch}/{epochs} done")
 
-        self.progress.update(f"{self._position(name, len(self.seeds) - len(seeds))} · preparing")
+        self.progress.update(f"{self._position(name, seeds[0])} · preparing")
         return train_side_by_side(recipe, model_store, seeds, tell)
 
     def _add(self, name: str, training: Training) -> None:
@@ -149,8 +151,8 @@ class Reproduction:
         result.seed_runs.append(seed_run)
 
     def _position(self, name: str, turn: int) -> str:
-        number = list(self.results).index(name) * len(self.seeds) + turn + 1
-        return f"[{number}/{len(self.results) * len(self.seeds)}] {name}"
+        before = sum(self.counts[one] for one in itertools.takewhile(lambda one: one != name, self.counts))
+        return f"[{before + turn + 1}/{sum(self.counts.values())}] {name}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -161,7 +163,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help=f"a recipe, or how several begin (t4) (default: all): {', '.join(PUBLISHED)}",
     )
-    parser.add_argument("--seeds", type=int, default=DEFAULT_SEEDS, metavar="N", help="trainings per recipe")
+    seeds_help = f"trainings per recipe (default: {SEEDS} where figures are published, else {FEW_SEEDS})"
+    parser.add_argument("--seeds", type=int, metavar="N", help=seeds_help)
     parser.add_argument("--resume", action="store_true", help="go on with the newest run that was stopped")
     parser.add_argument("--details", action="store_true", help="print everything that the tutorials show, too")
     parser.add_argument("--trainer", default=KERAS_TRAINERS[0], help="as for pytest (default: %(default)s)")
@@ -216,14 +219,13 @@ def prepare(arguments: argparse.Namespace, progress: Progress) -> Reproduction:
     progress.update("starting TensorFlow")
     start_tensorflow(device)
     accept_published_losses()
-    seeds = range(arguments.seeds)
     model_stores = {
-        name: ModelStore(dataset, device, quick=arguments.quick, seeds=seeds, trainer=arguments.trainer)
+        name: ModelStore(dataset, device, quick=arguments.quick, seeds=(0,), trainer=arguments.trainer)
         for name, dataset in datasets.items()
     }
     exports = arguments.results / "onnx" / path.stem
     return Reproduction(
-        seeds,
+        {name: count_seeds(name, arguments.seeds) for name in names},
         results,
         model_stores,
         metadata,
@@ -248,6 +250,11 @@ def choose(ids: Sequence[str]) -> list[str]:
             raise unknown_name("recipe", text, PUBLISHED)
         wanted |= matches
     return [name for name in PUBLISHED if name in wanted or not ids]
+
+
+def count_seeds(name: str, asked: int | None) -> int:
+    """How many trainings a recipe gets: what the user asked for, else `SEEDS` where it has published figures."""
+    return asked or (SEEDS if PUBLISHED[name].figures else FEW_SEEDS)
 
 
 def load_datasets(names: Sequence[str], data_dir: Path | None) -> tuple[dict[str, Dataset], dict[str, str]]:
@@ -293,7 +300,7 @@ def _begin(name: str, missing: dict[str, str]) -> Result:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if arguments.seeds < 1:
+    if arguments.seeds is not None and arguments.seeds < 1:
         raise DensebenchError(f"--seeds {arguments.seeds} is not a number of trainings: a whole number from 1 up is.")
     if arguments.trainer not in KERAS_TRAINERS:
         raise unknown_name("trainer", arguments.trainer, KERAS_TRAINERS)
@@ -301,7 +308,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _options_of(stopped: Stopped, arguments: argparse.Namespace) -> argparse.Namespace:
     """The stopped run's options, but for the folders of data and results."""
-    chosen = {"ids": stopped.recipes, "seeds": len(stopped.metadata["seeds"])}
+    seeds = len(stopped.metadata["seeds"])
+    chosen = {"ids": stopped.recipes, "seeds": None if seeds == SEEDS else seeds}
     chosen |= {name: stopped.metadata[name] for name in ("trainer", "device", "quick")}
     return argparse.Namespace(**{**vars(arguments), **chosen})
 
@@ -318,7 +326,7 @@ def _metadata(
         dataset_source=", ".join(dict.fromkeys(dataset.source for dataset in datasets.values())),
         trainer=arguments.trainer,
         quick=arguments.quick,
-        seeds=list(range(arguments.seeds)),
+        seeds=list(range(arguments.seeds or SEEDS)),
     )
 
 

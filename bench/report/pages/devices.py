@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import statistics
 from typing import TYPE_CHECKING
 
 from bench.data.datasets import PUBLISHED_DATASET
-from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate
+from bench.formats import NOT_MEASURED, format_accuracy, format_counted, percent
+from bench.records import latency
 from bench.records.cases import DEFAULT_BACKEND, case_name
 from bench.records.schema import InferRecord, TrainRecord
 from bench.records.selection import is_whole
-from bench.report.latency_text import invalid_or_missing
+from bench.report.latency_text import invalid_or_missing, rate_text, typical_text
 from bench.report.markdown import escape, markdown_table
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ FEWEST_DEVICES = 2
 EXPLANATION = (
     "One process per backend and device, one after the other. *Train images/s* as in the results table; *batch 1* and "
     "*batch 1000* are ONNX Runtime's calls with all threads of the device, on what that backend exported. In brackets: "
-    f"how many times as fast as {BASE[0]} on `{BASE[1]}`. *Proof*: where the trained model's output lived, as the "
+    f"how many times as fast as {BASE[0]} on `{BASE[1]}`: of calls with its 95 % interval; a training is one process, and "
+    "two of them differ by a tenth and more. *Proof*: where the trained model's output lived, as the "
     "framework says, and the nodes of the exported graph that each execution provider of ONNX Runtime ran; a row that "
     "ran elsewhere than claimed is INVALID."
 )
@@ -153,12 +156,21 @@ def _base(base: Mapping[str, Record], recipe: str, batch_size: int | None) -> Re
 
 
 def _cell(record: Record | None, base: Record | None, *, rate: bool) -> str:
-    reached = record.images_per_s if record and not record.faults else None
-    if record is None or reached is None:
+    if record is None or record.faults or not record.values_s:
         return invalid_or_missing(record)
-    shown = format_rate(reached) if rate else format_duration(statistics.median(record.values_s))
+    shown = rate_text(record) if rate else typical_text(record)
     others = base.images_per_s if base and not base.faults else None
-    return f"{shown} ({reached / others:.2f}×)" if others else shown
+    ratio = _ratio(record, base) if base and others else ""
+    return f"{shown} ({ratio})" if ratio else shown
+
+
+def _ratio(record: Record, base: Record) -> str:
+    """How many times as fast as the base: with its interval where both were visited, else to one decimal."""
+    ours, theirs = latency.typical(record), latency.typical(base)
+    if not (ours and theirs and ours.half_width and theirs.half_width):
+        return f"{(record.images_per_s or 0) / (base.images_per_s or 1):.1f}×"
+    times = record.batch_size * theirs.value / (base.batch_size * ours.value)
+    return f"{times:.2f}× ± {percent(math.hypot(ours.half_width, theirs.half_width))}"
 
 
 def _accuracy(record: TrainRecord | None) -> str:

@@ -9,7 +9,7 @@ from bench.records.published_figures import NOTHING_PUBLISHED, judge, sample
 from bench.records.record import Run, RunFileError
 from bench.records.reproductions import read_results
 from bench.report.markdown import escape, markdown_table, provenance
-from bench.report.pages.reproduction_cells import figure_name, interval, spread
+from bench.report.pages.reproduction_cells import closeness, figure_name, interval, spread
 from bench.report.pages.reproduction_details import details_page
 from models.published import PUBLISHED, Figure, Part, Published
 
@@ -21,7 +21,8 @@ EXPLANATION = (
     "Each training starts from a seed of its own: initial weights, the order of the images and what dropout drops. "
     "*Reproduced* says that the published figure, with the width of its rounding, lies where a single new run is "
     "expected with 95 % confidence (normal values; mean ± t·sd·√(1 + 1/n)); *better* and *worse* say on which side of "
-    "that interval our runs are. Of twenty figures that agree, one is expected to fall outside by chance. Figures of "
+    "that interval our runs are. *Our mean is within* says how close the mean over all seeds lies to the published "
+    "figure, with 95 % confidence. Of twenty figures that agree, one is expected to fall outside by chance. Figures of "
     "each single epoch, curves, confusion matrices and all that the tutorials show beyond a number are in "
     f"[{DETAILS}.md]({DETAILS}.md)."
 )
@@ -44,9 +45,19 @@ def reproduction_page(run: Run) -> str:
 
 def reproduction_table(results: dict[str, Result]) -> str:
     """A table with a row per published figure, and one for each recipe without published figures."""
-    headers = ["Recipe", "Parameters", "Figure", "Published", "Ours (mean ± sd)", "Seeds", "A single new run", "Answer"]
+    headers = [
+        "Recipe",
+        "Parameters",
+        "Figure",
+        "Published",
+        "Ours (mean ± sd)",
+        "Seeds",
+        "Our mean is within",
+        "A single new run",
+        "Answer",
+    ]
     rows = [row for name, result in results.items() for row in _rows(PUBLISHED[name], result)]
-    return markdown_table(headers, rows, text_columns=(0, 2, 7))
+    return markdown_table(headers, rows, text_columns=(0, 2, 8))
 
 
 def reproduction_notices(run: Run, results: dict[str, Result]) -> list[str]:
@@ -105,7 +116,7 @@ def _rows(published: Published, result: Result) -> list[list[str]]:
     start = [published.recipe.name, format_count(first.parameters) if first else NOT_MEASURED]
     if result.faults or not result.seed_runs:
         answer = "INVALID" if result.available and result.faults else "not measured"
-        return [[*start, NOT_MEASURED, NOT_MEASURED, NOT_MEASURED, "0", NOT_MEASURED, answer]]
+        return [[*start, NOT_MEASURED, NOT_MEASURED, NOT_MEASURED, "0", NOT_MEASURED, NOT_MEASURED, answer]]
     shown = [(figure, figure.text) for figure in _headline_figures(published)]
     shown = shown or [(_own_figure(result), NOT_MEASURED)]
     return [[*start, figure_name(figure), text, *_our_cells(figure, text, result)] for figure, text in shown]
@@ -114,7 +125,8 @@ def _rows(published: Published, result: Result) -> list[list[str]]:
 def _our_cells(figure: Figure, text: str, result: Result) -> list[str]:
     ours = sample(figure, result.seed_runs)
     answer = NOTHING_PUBLISHED if text == NOT_MEASURED else judge(figure, ours)
-    return [spread(figure, ours), str(len(result.seed_runs)), interval(figure, ours), answer]
+    near = NOT_MEASURED if text == NOT_MEASURED else closeness(figure, ours)
+    return [spread(figure, ours), str(len(result.seed_runs)), near, interval(figure, ours), answer]
 
 
 def _headline_figures(published: Published) -> list[Figure]:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy
-from bench.records.published_figures import SEEDS_NEEDED
+from bench.records.published_figures import SEEDS_NEEDED, equivalence
 
 if TYPE_CHECKING:
     from bench.records.published_figures import Sample
@@ -27,6 +27,14 @@ def spread(figure: Figure, ours: Sample | None) -> str:
     if ours is None:
         return NOT_MEASURED
     return _number(figure, ours.mean) + (f" ± {_number(figure, ours.sd)}" if ours.sd is not None else "")
+
+
+def closeness(figure: Figure, ours: Sample | None) -> str:
+    """Within which distance of the published figure our mean lies, with 95 % confidence: ``± 0.42 points``."""
+    near = equivalence(figure, ours)
+    if near is None:
+        return NOT_MEASURED
+    return f"± {_number(figure, near)}" if figure.metric in {"loss", "probability"} else f"± {100 * near:.2f} points"
 
 
 def interval(figure: Figure, ours: Sample | None) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from bench.formats import NOT_MEASURED
 from bench.records.releases import release_name
 from bench.report.html.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text
-from bench.report.pages.releases import step_lines
 from bench.report.pages.trials import BETTER, LABELS, WORSE, ratio_text
 from bench.stats.simultaneous import CANNOT_TELL, SAME
 
@@ -49,7 +48,8 @@ def _panel(found: ReleaseTrials) -> Panel:
     return Panel(
         key="releases-steps",
         title="Each release against the one before it",
-        sentence=step_lines(found).replace("**", "").replace("\n", " "),
+        sentence=f"Something changed in {_names(steps, changed=True) or 'no release'}; no change was seen in "
+        f"{_names(steps, changed=False) or 'none'}. Pick a row to see its steps.",
         traces=[_trace([one for one in steps if _pick(one[1]) == pick], pick) for pick in picks],
         layout={
             "xaxis": {
@@ -87,6 +87,12 @@ def _steps(found: ReleaseTrials) -> Iterator[tuple[str, Row, StoredTrial]]:
     for trial, pair in found.steps:
         for row in trial.rows_of(pair):
             yield release_name(trial.environment(pair[1])), row, trial
+
+
+def _names(steps: Sequence[tuple[str, Row, StoredTrial]], *, changed: bool) -> str:
+    """The releases in which a row changed, or in which none did."""
+    found = {name for name, row, _ in steps if row.word in WORSE | BETTER}
+    return ", ".join(name for name in dict.fromkeys(name for name, *_ in steps) if (name in found) == changed)
 
 
 def _pick(row: Row) -> str:
