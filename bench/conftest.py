@@ -28,7 +28,7 @@ from bench.records.cases import BATCH_SIZES, DEFAULT_BACKEND, SCIKIT_LEARN, case
 from bench.records.record import RunFileError, RunReader
 from bench.records.run_file import RunWriter, reserve_run_path
 from bench.report.own_pages import beside_published, refresh_pages
-from bench.report.pages.suite import caption, headline_table, notices
+from bench.report.pages.suite import HEADLINE_BATCH, caption, headline_table, notices, same_graph
 from bench.training.backends import backend, claim_backend
 from models import RECIPES, Recipe
 
@@ -191,7 +191,9 @@ def _write_summary(write: Any, settings: SuiteOptions, recorder: Recorder) -> No
     except RunFileError as error:
         write(str(error), red=True)
         return
-    for paragraph in (*notices(run), headline_table(run), caption(run)):
+    for paragraph in filter(
+        None, (*notices(run), headline_table(run), same_graph(run, [HEADLINE_BATCH]), caption(run))
+    ):
         write(f"\n{paragraph}")
     for line in beside_published(run, reader):
         write(f"\n{line}", yellow=True)

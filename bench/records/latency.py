@@ -74,13 +74,19 @@ def same_as_best(records: Sequence[OfRecord]) -> list[OfRecord]:
     return same if len(same) > 1 else []
 
 
+def ratio(record: Record, other: Record) -> Figure | None:
+    """The ratio of two rows' typical calls, within the processes that visited both; ``None`` where there are none."""
+    shared = [number for number in other.by_process if number in record.by_process]
+    if not (record.visits and other.visits and len(shared) > 1):
+        return None
+    sides = [[one.by_process[number] for number in shared] for one in (record, other)]
+    return visits.ratio(sides[0], sides[1], visits.TYPICAL)
+
+
 def _apart(best: Record, least: Figure, record: Record, found: Figure) -> bool:
     """Whether a row is slower than the best one, beyond chance."""
-    shared = [number for number in best.by_process if number in record.by_process]
-    if best.visits and record.visits and len(shared) > 1:
-        own, least_own = ([one.by_process[number] for number in shared] for one in (record, best))
-        apart = visits.ratio(own, least_own, visits.TYPICAL)
-        return apart is not None and apart.low is not None and apart.low > 1
+    if apart := ratio(record, best):
+        return apart.low is not None and apart.low > 1
     return found.low is None or least.high is None or found.low > least.high
 
 

@@ -14,8 +14,8 @@ The rule is one interval per series, and a word that follows from that interval 
   probability 1 - `ERROR` at least, and so does what they have in common (Darling and Robbins, PNAS 1967), however the
   series depend on each other and whatever a stop depends on.
 - So ``same`` is wrong in at most `ERROR` of all trials. ``slower`` and ``faster`` are alarms, and ask for more: an
-  interval that is clear of 0 by `CLEARANCE` of its half-width, whose middle lies beyond the margin. In trials without
-  differences at most `ALARM_ERROR` have any.
+  interval that is clear of 0 by `CLEARANCE` of its half-width, and that lies beyond half of the margin or whose middle
+  lies beyond all of it. In trials without differences at most `ALARM_ERROR` have any.
 
 Student's interval is exact for normal noise, and for symmetric noise with heavier tails it is rather too wide than too
 narrow (Benjamini, JASA 1983). For other noise `tests/stats/test_simultaneous.py` simulates it, and records what was
@@ -120,8 +120,9 @@ def select_word(low: float, high: float, margin: float) -> str:
     """The word for an interval of the logarithm of a ratio.
 
     ``same`` is an interval wholly inside the margin; ``slower`` and ``faster`` is one that is clear of 0 by `CLEARANCE`
-    of its half-width and whose middle, the best estimate, lies beyond the margin. What is certain but smaller waits for
-    more rounds: what belongs to a copy of an environment, as where its files lie, is of that size.
+    of its half-width and that lies beyond half of the margin, or whose middle, the best estimate, lies beyond all of
+    it. What is certain but smaller waits for more rounds: what belongs to a copy of an environment, as where its files
+    lie, is of that size.
 
     Args:
         low: lower end of the interval.
@@ -130,10 +131,15 @@ def select_word(low: float, high: float, margin: float) -> str:
     """
     if -margin < low and high < margin:
         return SAME
-    middle, clear = (low + high) / 2, CLEARANCE * (high - low) / 2
-    if low > clear and middle > margin:
+    if _is_beyond(low, high, margin):
         return SLOWER
-    return FASTER if high < -clear and middle < -margin else CANNOT_TELL
+    return FASTER if _is_beyond(-high, -low, margin) else CANNOT_TELL
+
+
+def _is_beyond(low: float, high: float, margin: float) -> bool:
+    """Whether an interval says that a true value is larger than what counts as the same."""
+    middle, clear = (low + high) / 2, CLEARANCE * (high - low) / 2
+    return low > clear and (low > margin / 2 or middle > margin)
 
 
 def rounds_needed(found: Centre, rounds: int, margin: float, due: Sequence[int], error_rate: float) -> int | None:

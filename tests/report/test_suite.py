@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from bench.records.record import Run, read_run
-from bench.report.pages.suite import caption, headline_table, latency_table, notices, tables_page, training_table
+from bench.report.pages.suite import (
+    caption,
+    headline_table,
+    latency_table,
+    notices,
+    same_graph,
+    tables_page,
+    training_table,
+)
 from tests.fake_runs import infer_row, refuse, run_content, train_row, visited_row
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -81,6 +89,18 @@ def test_what_cannot_be_told_from_the_fastest_is_marked_and_so_is_what_stayed_di
     assert typical["dropout_mlp"].startswith("≈ ")
     assert typical["single_dense"].startswith("8.32 µs")
     assert typical["logistic_regression"].startswith("~ ")
+
+
+def test_models_of_the_same_graph_have_a_ratio_and_others_have_none(read: Any) -> None:
+    graph = ["Gemm", "Relu", "Gemm", "Softmax"]
+    rows = [
+        visited_row("deep_mlp", operators=graph),
+        visited_row("dropout_mlp", factor=lambda process: 1 + process / 1e4, operators=graph),
+    ]
+    assert "deep_mlp and dropout_mlp export the same graph" in same_graph(read(run_content(rows)))
+    assert "batch 1 on 1 thread 1.000 (1.000–1.001)." in same_graph(read(run_content(rows)))
+    rows[1]["extra_info"]["operators"] = ["Gemm"]
+    assert not same_graph(read(run_content(rows)))
 
 
 def test_one_seed_has_no_spread(read: Any) -> None:

@@ -31,7 +31,7 @@ loop 1.4 %, fit and direct call 1.8 %, predict 3.2 %, the mean of any 3.5 %.
 | typical, margin 3 % | 1.4 % | 87 % | 100 % | 100 % | 100 % | 100 % | 100 % | 100 % | 100 % |
 | typical, margin 3 % | 1.8 % | 48 % | 88 % | 98 % | 100 % | 92 % | 100 % | 100 % | 100 % |
 | typical, margin 3 % | 3.2 % | 1 % | 5 % | 17 % | 46 % | 20 % | 51 % | 78 % | 96 % |
-| overall, margin 5 % | 3.5 % | 21 % | 60 % | 88 % | 99 % | 12 % | 30 % | 43 % | 50 % |
+| overall, margin 5 % | 3.5 % | 21 % | 60 % | 88 % | 99 % | 12 % | 30 % | 43 % | 52 % |
 
 What belongs to an environment for the whole trial, as where its files lie, is a difference for the rule, and no number
 of rounds takes it away. The share of such trials of 12 series (deviation 1.8 %) with any alarm at any look up to 35
@@ -40,11 +40,11 @@ rounds:
 | what is off | margins 3 %, 5 % | margins 1 %, 1 % |
 |---|---|---|
 | all heads by 1 % | 0.1 % | 47 % |
-| every environment, the base too, by its own 1 % (standard deviation) | 20 % | 72 % |
+| every environment, the base too, by its own 1 % (standard deviation) | 24 % | 72 % |
 | by its own 2 % | 69 % | |
 
-So a slowdown of 5 % is ``slower`` overall, where 5 % is the margin, in half of the trials at most; typically, where the
-margin is 3 %, in all.
+So a slowdown of 5 % is ``slower`` overall, where 5 % is the margin, in half of the trials after 26 rounds; typically,
+where the margin is 3 %, in all.
 
 What no interval from few rounds can hold is noise of the heads alone that most rounds do not show. An exponential delay
 as large as the rest of the noise makes an interval miss in 2.9 % of the small trials and in 4.7 % of the large ones (35
@@ -224,13 +224,13 @@ POWER = [
     (0.014, 0, (0.87, 1.00, 1.00, 1.00), (1.00, 1.00, 1.00, 1.00)),
     (0.018, 0, (0.48, 0.88, 0.98, 1.00), (0.92, 1.00, 1.00, 1.00)),
     (0.032, 0, (0.01, 0.05, 0.17, 0.46), (0.20, 0.51, 0.78, 0.96)),
-    (0.035, 1, (0.21, 0.60, 0.88, 0.99), (0.12, 0.30, 0.43, 0.50)),
+    (0.035, 1, (0.21, 0.60, 0.88, 0.99), (0.12, 0.30, 0.43, 0.52)),
 ]
 """The table of power: deviation, finding, and the shares after the rounds of `POWER_LOOKS`."""
 OFFSETS = [
     (0.01, 0.0, MARGINS, 0.001),
     (0.01, 0.0, (0.01, 0.01), 0.47),
-    (0.0, 0.01, MARGINS, 0.20),
+    (0.0, 0.01, MARGINS, 0.24),
     (0.0, 0.01, (0.01, 0.01), 0.72),
     (0.0, 0.02, MARGINS, 0.69),
 ]
@@ -345,7 +345,8 @@ class Judged(NamedTuple):
         same = (-margins < self.low) & (self.high < margins)
         middle = (self.low + self.high) / 2
         clear = CLEARANCE * (self.high - self.low) / 2
-        slower, faster = (self.low > clear) & (middle > margins), (self.high < -clear) & (middle < -margins)
+        slower = (self.low > clear) & ((self.low > margins / 2) | (middle > margins))
+        faster = (-self.high > clear) & ((-self.high > margins / 2) | (-middle > margins))
         every = {SAME: same, SLOWER: ~same & slower, FASTER: ~same & faster}
         return every[word]
 
@@ -480,7 +481,9 @@ def test_looks_that_contradict_each_other_leave_the_last_one() -> None:
         (0.05, 0.001, SLOWER),
         (-0.05, 0.001, FASTER),
         (1.1 * math.log1p(0.03), 0.001, SLOWER),
-        (0.9 * math.log1p(0.03), 0.003, CANNOT_TELL),
+        (0.9 * math.log1p(0.03), 0.003, SLOWER),
+        (0.9 * math.log1p(0.03), 0.012, CANNOT_TELL),
+        (0.49 * math.log1p(0.03), 0.012, SAME),
         (0.0, 0.1, CANNOT_TELL),
         (0.05, 0.1, CANNOT_TELL),
     ],

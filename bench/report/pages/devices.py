@@ -27,8 +27,8 @@ FEWEST_DEVICES = 2
 EXPLANATION = (
     "One process per backend and device, one after the other. *Train images/s* as in the results table; *batch 1* and "
     "*batch 1000* are ONNX Runtime's calls with all threads of the device, on what that backend exported. In brackets: "
-    f"how many times as fast as {BASE[0]} on `{BASE[1]}`: of calls with its 95 % interval; a training is one process, and "
-    "two of them differ by a tenth and more. *Proof*: where the trained model's output lived, as the "
+    f"how many times as fast as {BASE[0]} on `{BASE[1]}`: of calls with its 95 % interval; a training is one process, "
+    "and two of them differ by a tenth and more. *Proof*: where the trained model's output lived, as the "
     "framework says, and the nodes of the exported graph that each execution provider of ONNX Runtime ran; a row that "
     "ran elsewhere than claimed is INVALID."
 )

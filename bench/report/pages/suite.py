@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 HEADLINE_BATCH = 1
 THROUGHPUT_BATCH = 1000
 SPREAD_SEEDS = 2
+SAME_GRAPH = ("operators", "parameters", "precision", "batch_size", "threads")
+"""What two rows have in common that call the same graph with other weights."""
 
 _T = TypeVar("_T")
 
@@ -124,6 +126,24 @@ def latency_table(run: Run) -> str:
 def _same(records: Sequence[InferRecord], batch_size: int) -> list[Record]:
     """The rows of a batch size that cannot be told from the fastest of them."""
     return latency.same_as_best([record for record in records if record.batch_size == batch_size])
+
+
+def same_graph(run: Run, batch_sizes: Sequence[int] = BATCH_SIZES) -> str:
+    """A line on models that export the same graph: the ratios of their calls, which should hold 1; or nothing."""
+    records = [one for one in run.of(InferRecord) if not one.faults and one.batch_size in batch_sizes]
+    told: dict[tuple[str, str], list[str]] = {}
+    for place, one in enumerate(records):
+        for other in records[place + 1 :]:
+            alike = all(getattr(one, name) == getattr(other, name) for name in SAME_GRAPH)
+            if alike and one.operators and (found := latency.ratio(other, one)) and found.low and found.high:
+                where = f"batch {one.batch_size} on {format_counted(one.threads, 'thread')}"
+                text = f"{where} {found.value:.3f} ({found.low:.3f}–{found.high:.3f})"
+                told.setdefault((one.recipe, other.recipe), []).append(text)
+    return " ".join(
+        f"{first} and {second} export the same graph; the ratios of their typical calls, with 95 % intervals: "
+        f"{', '.join(texts)}."
+        for (first, second), texts in told.items()
+    )
 
 
 def training_table(run: Run) -> str:
@@ -272,6 +292,7 @@ def tables_page(run: Run) -> str:
                 "## ONNX Runtime latency",
                 latency_table(run),
                 EXPLANATION,
+                *filter(None, [same_graph(run)]),
             ]
         )
         + "\n"

@@ -33,8 +33,9 @@ EXPLANATION = (
     "*Overall*: their mean, with what lies between them, so that stalls and rare slow steps count. Ratios are to the "
     "base within a round of fresh processes, measured in turns. All intervals hold at once, and whenever the trial "
     f"stops, with at least {100 * (1 - ERROR):.0f} % probability. Each word follows from its interval alone: wholly "
-    f"within the margin it is the same; off 1 by {CLEARANCE:.0%} of its half-width, with its middle beyond the margin, "
-    f"it is slower or faster, which trials of equal environments say in at most {100 * ALARM_ERROR:.0f} of 100."
+    f"within the margin it is the same; off 1 by {CLEARANCE:.0%} of its half-width, and beyond half of the margin or "
+    "with its middle beyond all of it, it is slower or faster, which trials of equal environments say in at most "
+    f"{100 * ALARM_ERROR:.0f} of 100."
 )
 
 
