@@ -455,7 +455,7 @@ class TrialRecord(Record, frozen=True, kw_only=True, tag="trial"):
     Attributes:
         values_s: the typical seconds of each round, for other readers of the file; empty for memory.
         environment: the environment's role, which is unique in its trial: ``BASE``, ``HEAD``, ``HEAD 2``, ``CONTROL``.
-        measure: what `turns` holds: ``step``, ``call``, ``start`` (seconds) or ``memory`` (bytes).
+        measure: what `turns` holds: ``step``, ``call``, ``start`` (seconds) or ``private memory`` (bytes).
         rounds: the number of each round that this environment saw through.
         turns: its turns in each of those rounds.
     """

@@ -17,7 +17,7 @@ from bench.host.process import own_cpus
 from bench.records.cases import Case, case_name
 from bench.records.run_file import round_timings
 from bench.records.schema import EnvironmentFacts, Timing, TrialOptions, TrialRecord, convert, make_metadata
-from bench.records.trials import MARGINS, Pair, Row, StoredTrial, judge_records, pairs_of, typical
+from bench.records.trials import MARGINS, PRIVATE, Pair, Row, StoredTrial, judge_records, pairs_of, typical
 
 if TYPE_CHECKING:
     from bench.data.datasets import Dataset
@@ -177,7 +177,7 @@ class Trial:
             for name in first_step(case):
                 first = Case(name, "first", case.recipe, case.trainer, case.batch_size, self.threads)
                 yield first, "start", partial(_first_s, case.name)
-        yield self._case("memory", "process"), "memory", partial(_peak_bytes, len(self.cases))
+        yield self._case("memory", "process"), PRIVATE, partial(_peak_bytes, len(self.cases))
 
     def _case(self, stage: str, what: str) -> Case:
         """A case that is of no model."""
@@ -197,7 +197,7 @@ class Trial:
             measure=measure,
             rounds=tuple(known),
             turns=tuple(map(tuple, known.values())),
-            values_s=() if measure == "memory" else round_timings([typical(one) for one in known.values()]),
+            values_s=() if measure == PRIVATE else round_timings([typical(one) for one in known.values()]),
         )
 
 
@@ -208,8 +208,8 @@ def _first_s(case: str, told: Mapping[str, Any]) -> float | None:
 
 
 def _peak_bytes(cases: int, told: Mapping[str, Any]) -> float | None:
-    """The memory of a process that has prepared so many cases; ``None`` where it was asked for fewer."""
-    value: float = told["peak_bytes"]
+    """The private memory of a process that has prepared so many cases; ``None`` where it was asked for fewer."""
+    value: float | None = told["peak_bytes"]
     return value if len(told["cases"]) >= cases else None
 
 

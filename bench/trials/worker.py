@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import Unavailable
 from bench.host.devices import claim_device, parse_device, start_tensorflow
-from bench.host.machine import PEAK, process_memory
+from bench.host.machine import private_peak
 from bench.host.worker_side import Answer, attempt, end_with_parent, failure, open_answers, read_request, serve
 from bench.records.cases import INJECT, Case
 
@@ -103,7 +103,7 @@ class EnvironmentWorker:
             told[case.name] = {"first_s": workload.first_s}
         for workload in self._workloads.values():
             workload.turn(FEW, unchanged)  # after preparing others, the first `fit` takes 75 ms longer
-        peak_bytes = process_memory(PEAK)
+        peak_bytes = private_peak()
         for case, (role, folder) in product(cases, self._asked.others.items()):
             if case.stage == "infer":
                 with suppress(Unavailable):  # it was not exported there, which that environment's process tells

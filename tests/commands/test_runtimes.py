@@ -18,7 +18,7 @@ from bench.commands.runtimes.command import make_groups, mark_missing, measure, 
 from bench.commands.runtimes.prepare import EXPECTED, PrepareRequest, prepare
 from bench.commands.runtimes.worker import MeasureRequest, cold_start, prepare_calls, start
 from bench.errors import DensebenchError
-from bench.host.machine import RESIDENT, process_memory
+from bench.host.machine import RESIDENT, private_peak, process_memory
 from bench.inference.runtimes import RUNTIMES
 from bench.inference.runtimes.artifacts import ARTIFACTS
 from bench.inference.runtimes.certificate import examine
@@ -72,6 +72,9 @@ def test_memory_is_told_where_the_system_tells_it(tmp_path: Path) -> None:
     status.write_text("VmHWM:\t 20 kB\nVmRSS:\t 12 kB\n", encoding="ascii")
     assert process_memory(RESIDENT, status) == 12 * 1024
     assert process_memory(RESIDENT, tmp_path / "none") is None
+    status.write_text("VmHWM:\t 20 kB\nVmRSS:\t 12 kB\nRssFile:\t 5 kB\n", encoding="ascii")
+    assert private_peak(status) == 15 * 1024
+    assert private_peak(tmp_path / "none") is None
 
 
 @pytest.fixture(scope="module")

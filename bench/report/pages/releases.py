@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_duration
 from bench.records.releases import release_name
-from bench.records.trials import BASE, CONTROL, MEMORY, OVERALL, TYPICAL
+from bench.records.trials import BASE, CONTROL, MEMORY, OVERALL, PRIVATE, TYPICAL
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.trials import (
     BETTER,
@@ -240,7 +240,7 @@ def _base_table(trial: StoredTrial) -> str:
     """The base's own figures."""
     rows = {(row.case, row.finding): row for row in trial.rows if row.against == BASE}
     lines = [
-        [case, LABELS[finding], format_bytes(round(row.base)) if row.measure == "memory" else format_duration(row.base)]
+        [case, LABELS[finding], format_bytes(round(row.base)) if row.measure == PRIVATE else format_duration(row.base)]
         for (case, finding), row in rows.items()
     ]
     return markdown_table(["Case", "Finding", release_name(trial.base)], lines, text_columns=(0, 1))

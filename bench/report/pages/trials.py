@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_counted, format_duration
 from bench.records.cases import INJECT
 from bench.records.schema import TrialRecord
-from bench.records.trials import CONTROL, MEMORY, OVERALL, START, TYPICAL
+from bench.records.trials import CONTROL, MEMORY, OVERALL, PRIVATE, START, TYPICAL
 from bench.report.markdown import escape, markdown_table
 from bench.stats.accuracy import IDENTICAL
 from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, CLEARANCE, ERROR, FASTER, SAME, SLOWER
@@ -155,7 +155,7 @@ def _table(rows: Sequence[Row], *, more: bool = False) -> str:
 
 
 def _number(row: Row, value: float) -> str:
-    return format_bytes(round(value)) if row.measure == "memory" else format_duration(value)
+    return format_bytes(round(value)) if row.measure == PRIVATE else format_duration(value)
 
 
 def ratio_text(row: Row) -> str:
