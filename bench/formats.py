@@ -25,7 +25,7 @@ def format_figure(figure: Figure | None) -> str:
     if figure is None:
         return NOT_MEASURED
     half = figure.half_width
-    return format_duration(figure.value) + ("" if half is None else f" ± {percent(half)}")
+    return format_duration(figure.value) + ("" if half is None else f" ± {percent(half)}" if half < 1 else " ± > 99 %")
 
 
 def format_count(count: float) -> str:

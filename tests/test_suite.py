@@ -75,10 +75,10 @@ def test_every_row_of_a_run_carries_its_identity_and_its_extra_info(
         assert (calls.parity.images, calls.providers, calls.spinning) == (360, ("CPUExecutionProvider",), True)
         assert calls.interference
     batch_one = [record for record in run.records if record.stage == "infer" and record.batch_size == 1]
-    for record in batch_one:  # two processes, two laps
-        assert [visit.calls for visit in record.visits] == [100] * 4
-        assert set(record.by_process) == {0, 1}
-        assert len(record.cold_cache_s) == 8
+    for record in batch_one:  # three processes, two laps
+        assert [visit.calls for visit in record.visits] == [100] * 6
+        assert set(record.by_process) == {0, 1, 2}
+        assert len(record.cold_cache_s) == 12
 
 
 def test_pytest_benchmark_reads_a_run_file(sound: tuple[subprocess.CompletedProcess[str], Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -102,6 +103,14 @@ class Worker:
         for task in Path(f"/proc/{self._process.pid}/task").glob("*"):
             with suppress(ProcessLookupError):  # a thread that has ended meanwhile
                 os.sched_setaffinity(int(task.name), cpus)
+
+    def pause(self) -> None:
+        """Stop the process, with threads that would spin on, until `resume`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused process go on."""
+        self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """End the process."""

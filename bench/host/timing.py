@@ -56,6 +56,7 @@ def time_calls(  # noqa: PLR0913  what is timed, and when enough is
     prime: int = 0,
     budget_s: float = float("inf"),
     fewest: int = 1,
+    between: Callable[[], object] | None = None,
     clock: Clock = time.perf_counter,
 ) -> list[float]:
     """Seconds of each of up to `count` single calls.
@@ -63,17 +64,20 @@ def time_calls(  # noqa: PLR0913  what is timed, and when enough is
     Args:
         call: what is measured.
         count: timings at most.
-        prime: calls before them that are not timed.
+        prime: calls before them that are not timed; they come after the garbage collection, which empties the caches.
         budget_s: seconds after which no further call begins.
         fewest: timings that are taken whatever the budget.
+        between: what is done before each timed call, outside the clock.
         clock: see `Clock`.
     """
-    for _ in range(prime):
-        call()
     values_s: list[float] = []
     with no_garbage_collection():
+        for _ in range(prime):
+            call()
         end_s = clock() + budget_s if budget_s < float("inf") else budget_s
         for _ in range(count):
+            if between:
+                between()
             start_s = clock()
             if start_s > end_s and len(values_s) >= fewest:
                 break

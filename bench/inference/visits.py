@@ -20,8 +20,6 @@ MOST_CALLS = 100
 """Calls of a visit."""
 VISIT_S = 0.015
 """What a visit takes about, where `MOST_CALLS` would take longer and one call does not."""
-SETTLE_S = 0.03
-"""After a visit of a row with several threads: pools that cannot be stopped, such as OpenBLAS's, spin for so long."""
 COLD_CALLS = 2
 """Calls with cold caches, in each lap and process."""
 NARROW = 0.05
@@ -37,14 +35,12 @@ class Plan:
         span_s: the laps are spread over at least this long.
         more_s: seconds that further laps may take, for rows whose intervals are wider than `NARROW`.
         cold: names of the rows of which calls with cold caches are timed as well.
-        spinning: names of the rows after whose visits `SETTLE_S` goes by.
     """
 
     laps: int
     span_s: float
     more_s: float = 0.0
     cold: Collection[str] = ()
-    spinning: Collection[str] = ()
 
 
 @dataclass
@@ -139,8 +135,6 @@ def visit_in_turns(  # noqa: PLR0913  what is visited, how often, and what a tes
                 continue
             tell(f"lap {number}, visit {done + 1} of {len(pairs)}")
             _visit(name, rows[name], one, processes[one], lost, start_s=start_s, plan=plan, clock=clock)
-            if name in plan.spinning:
-                wait(SETTLE_S)
 
     for number in range(plan.laps):
         lap(number + 1, rows)

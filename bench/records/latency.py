@@ -21,7 +21,7 @@ WIDE = 0.05
 
 
 def typical(record: Record) -> Figure | None:
-    """Seconds of a typical call: 15 % of the calls are no slower."""
+    """Seconds of a typical call: 5 % of the calls are no slower."""
     return visits.figure(list(record.by_process.values()), visits.TYPICAL)
 
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 SAME, DISTURBED = "≈", "~"
 EXPLANATION = (
-    "*Typical*: 15 % of the calls are no slower; *p50*: half of them; ±: 95 % interval, over the processes that "
+    "*Typical*: 5 % of the calls are no slower; *p50*: half of them; ±: 95 % interval, over the processes that "
     "took turns. *p99*: the early-stopping estimate of MLPerf, which lies below the true one in at most 1 of 100 runs. "
     f"{SAME}: cannot be told from the fastest of its kind; {DISTURBED}: stayed disturbed, with an "
     f"interval wider than ± {percent(latency.WIDE)}."
 )
 
 SHORT_EXPLANATION = (
-    f"Typical: 15 % of the calls are no slower. ±: 95 % interval over the processes that took turns. {SAME}: cannot be "
+    f"Typical: 5 % of the calls are no slower. ±: 95 % interval over the processes that took turns. {SAME}: cannot be "
     f"told from the fastest; {DISTURBED}: stayed disturbed."
 )
 

@@ -20,10 +20,11 @@ from bench.host.lock import measuring_alone
 from bench.records import run_file
 from bench.records.cases import INJECT
 from bench.records.record import read_run
-from bench.records.schema import TrialRecord
+from bench.records.schema import StartRecord, TrialRecord
 from bench.records.trials import HEAD
 from bench.trials import engine
 from bench.trials.environments import Environment
+from tests.commands.test_runtimes import FakeProcess
 from tests.commands.test_trainers import FakeWorker
 from tests.fake_trial import FIT, Machine
 
@@ -110,7 +111,7 @@ RUNTIMES = ["--models", "deep_mlp", "--runtimes", "NumPy", "--device", "cpu:1", 
 STARTED = {
     "cold": {"cold_s": 0.5, "import_s": 0.3, "load_s": 0.1, "first_s": 0.1, "resident_bytes": 1},
     "certificate": {"faults": []},
-    "values_s": {"1": [1e-5]},
+    "rows": {"1": {"call_s": 1e-5}},
 }
 """A runtime's answer."""
 
@@ -118,19 +119,19 @@ STARTED = {
 def test_runtimes_keep_the_rounds_that_were_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = iter([STARTED])
+    started = iter([True])
 
-    def work(*_words: Any) -> Mapping[str, Any]:
-        if answer := next(answers, None):
-            return answer
+    def start(*_words: Any) -> FakeProcess:
+        if next(started, False):
+            return FakeProcess(STARTED)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runtimes, "prepare_all", lambda *_words: None)
-    monkeypatch.setattr(runtimes, "work_in_process", work)
+    monkeypatch.setattr(runtimes, "start_worker", start)
     words = [*RUNTIMES, "--results", str(tmp_path)]
     line = stop(capsys, "runtimes", *words)
     (path,) = tmp_path.glob("raw/*/runtimes/*.json")
-    assert line == f"Stopped. Kept: 1 of 3 rounds, in {path}; the same command begins anew."
+    assert line == f"Stopped. Kept: 1 of 5 rounds, in {path}; the same command begins anew."
     assert not read_run(path).complete
     assert stop(capsys, "runtimes", *words) == "Stopped. No round was complete, so nothing is kept."
 
@@ -158,11 +159,11 @@ def test_trainers_keep_the_blocks_that_were_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = len(trainers_command.plan_cases())
-    trainers(monkeypatch, stop_at=rows + 3)
+    trainers(monkeypatch, stop_at=3 * rows + 3)
     line = stop(capsys, "trainers", "--results", tmp_path)
     (path,) = tmp_path.glob("raw/*/trainers/*.json")
     assert line == f"Stopped. Kept: 1 of 5 blocks, in {path}; the same command begins anew."
-    assert {len(record.values_s) for record in read_run(path).records} == {1}
+    assert {len(record.values_s) for record in read_run(path).records} == {3}
 
 
 @pytest.fixture
@@ -190,20 +191,20 @@ def test_what_trainers_cannot_save_lies_in_the_temporary_folder(
     output = capsys.readouterr().out
     assert output.count("NOT SAVED, will try again") == 6
     assert f"instead:\n  {path}\n" in output
-    assert {len(record.values_s) for record in read_run(path).records} == {5}
+    assert {len(record.values_s) for record in read_run(path).records} == {15}
 
 
 def test_what_runtimes_cannot_save_lies_in_the_temporary_folder(
     tmp_path: Path, rescue: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(runtimes, "prepare_all", lambda *_words: None)
-    monkeypatch.setattr(runtimes, "work_in_process", lambda *_words: STARTED)
+    monkeypatch.setattr(runtimes, "start_worker", lambda *_words: FakeProcess(STARTED))
     assert main(["runtimes", *RUNTIMES, "--results", str(tmp_path)]) == FAILED
     (path,) = rescue.glob("*.json")
     output = capsys.readouterr().out
-    assert output.count("NOT SAVED, will try again") == 4
+    assert output.count("NOT SAVED, will try again") == 6
     assert f"instead:\n  {path}\n" in output
-    assert {len(record.values_s) for record in read_run(path).records} == {3}
+    assert {len(record.values_s) for record in read_run(path).of(StartRecord)} == {5}
 
 
 def test_devices_name_the_runs_that_are_left(

@@ -180,12 +180,20 @@ class FakeProcess:
 
     def __init__(self, told: dict[str, Any]) -> None:
         self.told = told
+        self.paused = False
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if request["do"] == "tell":
             return self.told
         call_s = self.told["rows"][request["row"].rpartition(", ")[2]]["call_s"]
+        assert not self.paused
         return {"values_ns": [round(call_s * 1e9)] * request["calls"]}
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
 
     def close(self) -> None:
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bench.host.process import WorkerError
@@ -12,7 +13,7 @@ from bench.inference.visits import MOST_CALLS, Plan, VisitedRow, make_rows, visi
 from bench.stats.visits import TYPICAL, ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 CALL_S = {"quick": 1e-5, "slow": 8e-3}
 PLAN = Plan(laps=6, span_s=10.0)
@@ -178,4 +179,16 @@ def test_a_worker_times_the_calls_of_a_row_and_nothing_beside_them() -> None:
     answer = calls.actions["visit"](row="a", calls=100)
     assert len(answer["values_ns"]) == 100
     assert len(called) == primed + 110
+    opened = []
+
+    @contextmanager
+    def open_call() -> Iterator[Callable[[], object]]:
+        opened.append("open")
+        yield lambda: opened.append("call")
+        opened.append("closed")
+
+    calls.add_opened("b", open_call)
+    opened.clear()
+    calls.visit("b", 3)
+    assert opened == ["open", *["call"] * 8, "closed"]
     assert len(calls.actions["visit_cold"](row="a", calls=5)["values_ns"]) == 5

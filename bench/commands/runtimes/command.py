@@ -9,11 +9,11 @@ import secrets
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.commands.arguments import add_common, command_line, names
 from bench.commands.runtimes.cases import Case, run_content
@@ -40,7 +40,7 @@ from models import RECIPES
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bench.inference.visits import Process, VisitedRow
     from bench.records.run_file import Content
@@ -55,6 +55,41 @@ MEMORY_BYTES = 1_500_000_000
 """Of the process that trains the models; those of the runtimes are as many at a time as there is room for."""
 PROCESS_BYTES, SMALL_BYTES = {"keras": 900_000_000}, 200_000_000
 """Of a runtime's process, by what it loads."""
+
+
+class Pausable(Protocol):
+    """A process that can be stopped while others are measured."""
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request. Raises WorkerError."""
+
+    def pause(self) -> None:
+        """Stop it, with all its threads."""
+
+    def resume(self) -> None:
+        """Let it go on."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PausedProcess:
+    """A process that runs only while it is asked: its threads may spin for long after a call, and slow the others."""
+
+    process: Pausable
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request. Raises WorkerError."""
+        self.process.resume()
+        try:
+            return self.process.ask(request)
+        finally:
+            self.process.pause()
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.close()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -208,7 +243,7 @@ def measure(  # noqa: PLR0913  what is measured, and what a test replaces
     quick: bool,
     progress: Progress,
     save: Callable[[], None],
-    start: Callable[[Case, str], Process] | None = None,
+    start: Callable[[Case, str], Pausable] | None = None,
 ) -> None:
     """In each round, a fresh process of each case, started alone; then their calls in turns; `save` after each round.
 
@@ -227,11 +262,10 @@ def measure(  # noqa: PLR0913  what is measured, and what a test replaces
                 for place, case in enumerate(group):
                     started += 1
                     progress.update(f"[{started}/{total}] {case.name}")
-                    workers[place] = (start or start_worker)(case, folder)
+                    workers[place] = PausedProcess((start or start_worker)(case, folder))
                     rows |= _tell(case, place, workers[place], progress)
                 before_s = time.perf_counter() - begin_s
-                spinning = rows if group[0].threads > 1 else ()
-                visit_in_turns(rows, workers, replace(plan, spinning=spinning), seed=source.randrange(2**32))
+                visit_in_turns(rows, workers, plan, seed=source.randrange(2**32))
             finally:
                 for worker in workers.values():
                     worker.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,18 @@ def main() -> None:
     with ExitStack() as stack:
 
         def open_row(name: str, path: str, threads: int, batch_size: int) -> dict[str, Any]:
-            if (path, threads) not in sessions:
-                model = OnnxModel(Path(path).read_bytes(), ())
-                sessions[path, threads] = stack.enter_context(open_session(model, device, threads=threads))
-            return {"call_s": visited.add(name, batch_call(sessions[path, threads], make_batch(images, batch_size)))}
+            model, batch = OnnxModel(Path(path).read_bytes(), ()), make_batch(images, batch_size)
+
+            @contextmanager
+            def open_call() -> Iterator[Callable[[], object]]:
+                with open_session(model, device, threads=threads) as session:
+                    yield batch_call(session, batch)
+
+            if threads > 1:
+                return {"call_s": visited.add_opened(name, open_call)}
+            if path not in sessions:
+                sessions[path] = stack.enter_context(open_session(model, device, threads=threads))
+            return {"call_s": visited.add(name, batch_call(sessions[path], batch))}
 
         def open_all() -> dict[str, Any]:
             return {"rows": {name: attempt(open_row, name, *place) for name, place in request.rows.items()}}
