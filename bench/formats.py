@@ -25,7 +25,9 @@ def format_figure(figure: Figure | None) -> str:
     if figure is None:
         return NOT_MEASURED
     half = figure.half_width
-    return format_duration(figure.value) + ("" if half is None else f" ± {percent(half)}" if half < 1 else " ± > 99 %")
+    return format_duration(figure.value) + (
+        "" if half is None else f" ± {percent(half)}" if half < 1 else " ± 100 % or more"
+    )
 
 
 def format_count(count: float) -> str:

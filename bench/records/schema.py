@@ -305,8 +305,8 @@ class TrainerRecord(Record, frozen=True, kw_only=True, tag="trainer"):
 
     Attributes:
         widths: of the inputs and of each layer.
-        blocks: the block of each repetition, which is a process of its own; in older files, where each block has one
-            repetition, all are of one process.
+        blocks: the block of each repetition, which is a process of its own; in older files, where `epochs_trained`
+            counts all repetitions, all are of one process.
         epochs_run: epochs of each repetition.
         epochs_trained: epochs of the warm-up and of all repetitions of a process.
         accuracies_by_block: test accuracy after each repetition.

@@ -72,5 +72,6 @@ def _float64(backend: str) -> Iterator[None]:
         return
     import jax
 
-    with jax.experimental.enable_x64():
+    enable = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # before JAX 0.8
+    with enable(True):  # noqa: FBT003  it takes no other
         yield

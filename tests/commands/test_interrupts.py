@@ -121,9 +121,9 @@ def test_runtimes_keep_the_rounds_that_were_complete(
 ) -> None:
     started = iter([True])
 
-    def start(*_words: Any) -> FakeProcess:
+    def start(case: Any, _folder: str) -> FakeProcess:
         if next(started, False):
-            return FakeProcess(STARTED)
+            return FakeProcess(case, STARTED)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runtimes, "prepare_all", lambda *_words: None)
@@ -159,11 +159,11 @@ def test_trainers_keep_the_blocks_that_were_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = len(trainers_command.plan_cases())
-    trainers(monkeypatch, stop_at=3 * rows + 3)
+    trainers(monkeypatch, stop_at=rows + 3)
     line = stop(capsys, "trainers", "--results", tmp_path)
     (path,) = tmp_path.glob("raw/*/trainers/*.json")
     assert line == f"Stopped. Kept: 1 of 5 blocks, in {path}; the same command begins anew."
-    assert {len(record.values_s) for record in read_run(path).records} == {3}
+    assert {len(record.values_s) for record in read_run(path).records} == {1}
 
 
 @pytest.fixture
@@ -191,14 +191,14 @@ def test_what_trainers_cannot_save_lies_in_the_temporary_folder(
     output = capsys.readouterr().out
     assert output.count("NOT SAVED, will try again") == 6
     assert f"instead:\n  {path}\n" in output
-    assert {len(record.values_s) for record in read_run(path).records} == {15}
+    assert {len(record.values_s) for record in read_run(path).records} == {5}
 
 
 def test_what_runtimes_cannot_save_lies_in_the_temporary_folder(
     tmp_path: Path, rescue: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(runtimes, "prepare_all", lambda *_words: None)
-    monkeypatch.setattr(runtimes, "start_worker", lambda *_words: FakeProcess(STARTED))
+    monkeypatch.setattr(runtimes, "start_worker", lambda case, _folder: FakeProcess(case, STARTED))
     assert main(["runtimes", *RUNTIMES, "--results", str(tmp_path)]) == FAILED
     (path,) = rescue.glob("*.json")
     output = capsys.readouterr().out

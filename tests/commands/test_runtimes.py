@@ -127,7 +127,7 @@ def test_each_runtime_gives_the_trained_models_answers(
             path=str(folder / recipe / known["artifacts"][chosen.artifact]["file"]),
             expected=str(folder / recipe / EXPECTED),
             threads=1,
-            sizes=[1, 32],
+            rows={"one": 1, "many": 32},
             started_ns=0,
         )
         cold, answer = start(settings, iter(range(10**9, 10**10, 10**9)).__next__)
@@ -135,8 +135,8 @@ def test_each_runtime_gives_the_trained_models_answers(
         assert cold["resident_bytes"] > 0
         told, visited = prepare_calls(settings, answer)
         assert told["certificate"]["faults"] == []
-        assert set(told["rows"]) == {"1", "32"}
-        assert len(visited.visit("32", 7)["values_ns"]) == 7
+        assert set(told["rows"]) == {"one", "many"}
+        assert len(visited.visit("many", 7)["values_ns"]) == 7
 
 
 # The command.
@@ -178,16 +178,17 @@ def found(values_s: float = 1e-5, *, change: float = 0.0, faults: list[str] | No
 class FakeProcess:
     """A process that tells what it is given, and whose calls always take what it told."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.told = told
+    def __init__(self, case: Case, told: Mapping[str, Any]) -> None:
+        rows = {f"{case.name}, {size}": row for size, row in told.get("rows", {}).items()}
+        self.told = {**told, "rows": rows}
         self.paused = False
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        assert not self.paused
         if request["do"] == "tell":
             return self.told
-        call_s = self.told["rows"][request["row"].rpartition(", ")[2]]["call_s"]
-        assert not self.paused
-        return {"values_ns": [round(call_s * 1e9)] * request["calls"]}
+        call_s = self.told["rows"][request["row"]]["call_s"]
+        return {"values_ns": [round(call_s * 1e9)] * request["calls"]} if call_s < 1 else {"failed": "it crashed"}
 
     def pause(self) -> None:
         self.paused = True
@@ -211,7 +212,7 @@ def measured(answers: dict[str, dict[str, Any]], rounds: int = 3) -> list[Case]:
         quick=False,
         progress=Progress(io.StringIO()),
         save=lambda: None,
-        start=lambda case, _folder: FakeProcess(answers[case.runtime.name]),
+        start=lambda case, _folder: FakeProcess(case, answers[case.runtime.name]),
     )
     return cases
 
@@ -241,6 +242,12 @@ def test_the_page_has_a_row_per_runtime_and_says_what_is_invalid_or_missing(tmp_
     assert "Not measured: OpenVINO: no such processor" in page
 
 
+def test_what_starts_but_cannot_be_timed_has_failed() -> None:
+    (case,) = measured({"NumPy": found(values_s=2.0)})
+    assert case.failed == "batch 1000 could not be timed: it crashed"
+    assert len(case.starts) == 1
+
+
 def test_p99_takes_enough_processes(tmp_path: Path) -> None:
     page = runtimes_page(read_run(stored(measured({"NumPy": found()}, rounds=1), tmp_path / "run.json")))
     assert "n/a (needs 3 processes)" in page
@@ -262,7 +269,7 @@ def test_a_runtime_that_fails_is_not_tried_again() -> None:
 
     def crash(case: Case, _folder: str) -> FakeProcess:
         tried.append(case.runtime.name)
-        return FakeProcess({"failed": "it crashed"})
+        return FakeProcess(case, {"failed": "it crashed"})
 
     cases = plan_cases("deep_mlp", "NumPy", 1)
     progress = Progress(io.StringIO())

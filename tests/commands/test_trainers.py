@@ -94,7 +94,7 @@ def measured(
     trainers_command.measure(
         cases,
         lambda: nullcontext({variant.backend: FakeWorker(log, trouble) for variant in VARIANTS.values()}),
-        trainers_command.plan_orders(blocks, 7),
+        trainers_command.plan_orders(blocks, 7, 3),
         dataset="fashion_mnist",
         progress=Progress(io.StringIO()),
         save=lambda: log.append("save"),

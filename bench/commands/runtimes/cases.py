@@ -80,7 +80,9 @@ class Case:
             rows: by batch size.
         """
         for size, row in rows.items():
-            if row is not None:
+            if row is not None and not row.visits:
+                self.failed = f"batch {size} could not be timed: {'; '.join(dict.fromkeys(row.lost))}"
+            elif row is not None:
                 added = [(number, after_s + at_s, values_s) for _, at_s, values_s in row.visits]
                 self.visits.setdefault(size, []).extend(added)
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from bench.inference.visits import Process, VisitedRow
     from bench.records.run_file import Content
 
-DEFAULT_ROUNDS = 5
+DEFAULT_ROUNDS, QUICK_ROUNDS = 5, 3
 PLAN = Plan(laps=20, span_s=0.0)
 """Of each round: with five rounds, 100 visits of each row."""
 QUICK_PLAN = Plan(laps=2, span_s=0.0)
@@ -96,7 +96,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--models", help=f"comma-separated, of: {', '.join(RECIPES)} (default: all)")
     parser.add_argument("--runtimes", help=f"comma-separated, of: {', '.join(RUNTIMES)} (default: all)")
-    parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, help="fresh processes of each (default: 5)")
+    rounds_help = f"fresh processes of each (default: {DEFAULT_ROUNDS}, with --quick {QUICK_ROUNDS})"
+    parser.add_argument("--rounds", type=int, help=rounds_help)
     add_common(parser, "device", "dataset", "data-dir")
     parser.add_argument("--trainer", default=KERAS_TRAINERS[0], help=f"as for pytest (default: {KERAS_TRAINERS[0]})")
     parser.add_argument("--quick", action="store_true", help="a small, marked run; its figures mean nothing")
@@ -116,6 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
     device = parse_device(arguments.device)
     if device.kind != "cpu":
         raise DensebenchError(f"--device {arguments.device!r}: the runtimes are compared on cpu or cpu:N only.")
+    if arguments.rounds is None:
+        arguments.rounds = QUICK_ROUNDS if arguments.quick else DEFAULT_ROUNDS
     if arguments.rounds < 1:
         raise DensebenchError(f"--rounds {arguments.rounds} is no number of processes: a whole number from 1 up is.")
     cases = plan_cases(arguments.models, arguments.runtimes, device.threads)
@@ -298,8 +301,7 @@ def _tell(case: Case, place: int, worker: Process, progress: Progress) -> dict[s
         progress.done(f"FAILED {case.name}: {case.failed}")
     if not case.measurable:
         return {}
-    told = {_row_name(case, int(size)): {"call_s": row["call_s"]} for size, row in answer["rows"].items()}
-    return make_rows({place: told})
+    return make_rows({place: answer["rows"]})
 
 
 def _row_name(case: Case, batch_size: int) -> str:
@@ -314,7 +316,7 @@ def start_worker(case: Case, folder: str) -> Worker:
         path=str(place / case.artifact["file"]),
         expected=str(place / EXPECTED),
         threads=case.threads,
-        sizes=list(BATCH_SIZES),
+        rows={_row_name(case, size): size for size in BATCH_SIZES},
         started_ns=time.monotonic_ns(),
     )
     command = [sys.executable, "-m", "bench.commands.runtimes.worker", request.to_json()]

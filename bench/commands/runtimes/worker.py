@@ -32,7 +32,7 @@ class MeasureRequest:
         runtime: a key of `bench.inference.runtimes.RUNTIMES`.
         path: the artifact.
         expected: an `.npz` of `images` (n, 784), `labels` (n,), and the fields of `bench.trained.Expected`.
-        sizes: the batch sizes whose calls are to be visited.
+        rows: name of each row whose calls are to be visited, and its batch size.
         started_ns: the monotonic clock, one for all processes of a Linux machine, when the worker was started.
     """
 
@@ -40,7 +40,7 @@ class MeasureRequest:
     path: str
     expected: str
     threads: int
-    sizes: list[int]
+    rows: dict[str, int]
     started_ns: int
 
     def to_json(self) -> str:
@@ -84,7 +84,7 @@ def _first_image() -> Any:
 
 
 def prepare_calls(settings: MeasureRequest, answer: Answer) -> tuple[dict[str, Any], VisitedCalls]:
-    """The certificate and, where the answers are right, what a warm call of each batch size takes; and these calls."""
+    """The certificate and, where the answers are right, what a warm call of each row takes; and these calls."""
     from functools import partial
 
     import numpy as np
@@ -101,9 +101,11 @@ def prepare_calls(settings: MeasureRequest, answer: Answer) -> tuple[dict[str, A
     answers = np.concatenate([np.array(answer(images[i : i + 1000])) for i in range(0, len(images), 1000)])
     exact = RUNTIMES[settings.runtime].exact
     certificate = examine(expected, answers, labels, exact=exact).as_dict()
-    visited, sizes = VisitedCalls(), [] if certificate["faults"] else settings.sizes
-    rows = {str(size): {"call_s": visited.add(str(size), partial(answer, make_batch(images, size)))} for size in sizes}
-    return {"certificate": certificate, "rows": rows}, visited
+    visited, rows = VisitedCalls(), {} if certificate["faults"] else settings.rows
+    told = {
+        name: {"call_s": visited.add(name, partial(answer, make_batch(images, size)))} for name, size in rows.items()
+    }
+    return {"certificate": certificate, "rows": told}, visited
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """`python -m bench trainers`: every way to train side by side.
 
-A block is a fresh process per backend and several repetitions of every variant in drawn order, one at work at a time.
+A block is a fresh process per backend, and every variant in drawn order, one at work at a time.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from bench.records.schema import Metadata
 
 DEFAULT_BLOCKS = 5
-REPETITIONS = 3
-"""Of every variant in each block."""
+REPETITIONS = 1
+"""Of every variant in each block: preparing a process takes far longer, and processes differ more than repetitions."""
 DATASETS = ("fashion_mnist", "mnist")
 """Those whose images fill whole batches."""
 MEMORY_BYTES = {
@@ -182,12 +182,12 @@ def plan_cases() -> list[Case]:
     return [Case(position, *each) for position, each in enumerate(named)]
 
 
-def plan_orders(blocks: int, seed: int) -> list[list[int]]:
+def plan_orders(blocks: int, seed: int, repetitions: int = REPETITIONS) -> list[list[int]]:
     """For each block the positions of all cases, shuffled anew for each repetition."""
     source = random.Random(seed)
     positions = range(len(plan_cases()))
     return [
-        [place for _ in range(REPETITIONS) for place in source.sample(positions, len(positions))] for _ in range(blocks)
+        [place for _ in range(repetitions) for place in source.sample(positions, len(positions))] for _ in range(blocks)
     ]
 
 

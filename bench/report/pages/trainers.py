@@ -94,9 +94,9 @@ def trainer_explanation(run: Run) -> str:
     large = [one for one in run.of(TrainerRecord) if is_limit(one, PRODUCT_LIMIT) and one.values_s and not one.faults]
     best = f"{max(map(_gigaflops_value, large)):.0f} GFLOP/s for large square matrices" if large else NOT_MEASURED
     return escape(
-        "Each block has a fresh process per library, in which every row is measured several times, in a drawn order "
-        "that is stored, one process at work at a time. A block's value is the median of its repetitions; shown is the "
-        "mean of the blocks with its 95 % interval, and ratios are taken within a block. "
+        "Each block has a fresh process per library, in which every row is measured, in a drawn order that is stored, "
+        "one process at work at a time. Shown is the mean of the blocks with its 95 % interval; ratios are taken "
+        "within a block. "
         f"{SAME}: cannot be told from the fastest of its model and batch size. A training variant trains epochs on the "
         "same images, without validation and early stopping; data and compilation are ready before the clock starts, "
         "except that `fit` gets NumPy arrays, as its users call it. The limits are how many images per second could be "
@@ -181,12 +181,11 @@ def time_to_accuracy(record: TrainerRecord) -> str:
 
 
 def _processes(record: TrainerRecord) -> list[list[int]]:
-    """The places of the repetitions of each process: a block, or all where each block has one (see the schema)."""
-    if len(set(record.blocks)) == len(record.blocks):
-        return [list(range(len(record.blocks)))]
-    return [
-        [place for place, one in enumerate(record.blocks) if one == block] for block in dict.fromkeys(record.blocks)
-    ]
+    """The places of the repetitions of each process: those of a block; in older files all (see the schema)."""
+    places = range(len(record.blocks))
+    if record.epochs_trained == (record.warm_up_epochs or 0) + sum(record.epochs_run):
+        return [list(places)]
+    return [[place for place in places if record.blocks[place] == block] for block in dict.fromkeys(record.blocks)]
 
 
 def _until(record: TrainerRecord, places: Sequence[int], target: float, warm_up: int) -> tuple[float, int] | None:
