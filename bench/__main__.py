@@ -35,12 +35,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "trainers": Command(
         "measure",
-        "every way to train, side by side, and the machine's own limit (9 minutes)",
+        "every way to train, side by side, and the machine's own limit (25 minutes)",
         "bench.commands.trainers.command",
     ),
     "runtimes": Command(
         "measure",
-        "every runtime that can answer with a model (15 minutes; --quick: 2)",
+        "every runtime that can answer with a model (20 minutes; --quick: 3)",
         "bench.commands.runtimes.command",
     ),
     "reproduce": Command(

@@ -24,10 +24,9 @@ def format_figure(figure: Figure | None) -> str:
     """Seconds with their interval: ``9.88 µs ± 2 %``; without it where it is not known."""
     if figure is None:
         return NOT_MEASURED
-    half = figure.half_width
-    return format_duration(figure.value) + (
-        "" if half is None else f" ± {percent(half)}" if half < 1 else " ± 100 % or more"
-    )
+    if (half := figure.half_width) is None:
+        return format_duration(figure.value)
+    return f"{format_duration(figure.value)} ± {percent(half) if half < 1 else '100 % or more'}"
 
 
 def format_count(count: float) -> str:

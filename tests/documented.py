@@ -33,7 +33,7 @@ NOT_RUN = {
     "tox -e trainers": "installs PyTorch: several GB",
     "tox -e releases": "45 minutes, and 20 GB of environments",
     "pytest bench/ --benchmark-only --dataset mnist --data-dir": "the folder is the reader's",
-    "python -m bench trainers": "9 minutes",
+    "python -m bench trainers": "25 minutes",
     "python -m bench releases": "45 minutes, and 20 GB of environments",
     "python -m bench duel bench": "an environment of the reader's",
     "python -m bench duel BASE HEAD...": "environments of the reader's",
