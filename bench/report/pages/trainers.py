@@ -12,14 +12,13 @@ from bench.records.record import Run
 from bench.records.schema import TrainerRecord
 from bench.report.latency_text import SAME
 from bench.report.markdown import escape, markdown_table, provenance
-from bench.stats.visits import geometric_mean
+from bench.stats.visits import Figure, geometric_mean
 from models import HEADLINE, RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bench.records.record import Run
-    from bench.stats.visits import Figure
 
 FOLDER = "trainers"
 """Where its run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""
@@ -96,7 +95,7 @@ def trainer_explanation(run: Run) -> str:
     return escape(
         "Each block has a fresh process per library, in which every row is measured, in a drawn order that is stored, "
         "one process at work at a time. Shown is the mean of the blocks with its 95 % interval; ratios are taken "
-        "within a block. "
+        f"within a block. {_one_process(run)}"
         f"{SAME}: cannot be told from the fastest of its model and batch size. A training variant trains epochs on the "
         "same images, without validation and early stopping; data and compilation are ready before the clock starts, "
         "except that `fit` gets NumPy arrays, as its users call it. The limits are how many images per second could be "
@@ -105,6 +104,12 @@ def trainer_explanation(run: Run) -> str:
         "run, of NumPy's library or PyTorch's, for large square matrices and for products of the training's shapes. "
         f"{_targets(run)} The best was {'; '.join([best, *reached])}."
     )
+
+
+def _one_process(run: Run) -> str:
+    """What a run of before 2026-11-28 lacks."""
+    lacking = any(one.values_s and not is_limit(one) and not _has_processes(one) for one in run.of(TrainerRecord))
+    return "In this run all blocks are of one process per library, which tells no interval. " if lacking else ""
 
 
 def _targets(run: Run) -> str:
@@ -150,7 +155,7 @@ def _row(run: Run, record: TrainerRecord) -> list[str]:
         return [*start, _status(record), *[NOT_MEASURED] * 5]
     if is_limit(record):
         return [*start, f"at best {format_rate(best_rate(record))}", *[NOT_MEASURED] * 5]
-    rate, ratio = geometric_mean(list(rates(record).values())), ratio_to(run, record, BASELINE)
+    rate, ratio = mean_rate(record), ratio_to(run, record, BASELINE)
     return [
         *start,
         f"{SAME} " * (record in same_as_best(run, record)) + _with_interval(rate, format_rate),
@@ -183,9 +188,14 @@ def time_to_accuracy(record: TrainerRecord) -> str:
 def _processes(record: TrainerRecord) -> list[list[int]]:
     """The places of the repetitions of each process: those of a block; in older files all (see the schema)."""
     places = range(len(record.blocks))
-    if record.epochs_trained == (record.warm_up_epochs or 0) + sum(record.epochs_run):
+    if not _has_processes(record):
         return [list(places)]
     return [[place for place in places if record.blocks[place] == block] for block in dict.fromkeys(record.blocks)]
+
+
+def _has_processes(record: TrainerRecord) -> bool:
+    """Whether each block is a process of its own."""
+    return record.epochs_trained < (record.warm_up_epochs or 0) + sum(record.epochs_run) or len(set(record.blocks)) == 1
 
 
 def _until(record: TrainerRecord, places: Sequence[int], target: float, warm_up: int) -> tuple[float, int] | None:
@@ -215,6 +225,18 @@ def rates(record: TrainerRecord) -> Blocks:
     for block, rate in zip(record.blocks, repetition_rates(record), strict=True):
         found.setdefault(block, []).append(rate)
     return {block: statistics.median(values) for block, values in found.items()}
+
+
+def mean_rate(record: TrainerRecord) -> Figure | None:
+    """The images per second over all blocks."""
+    return _middle(record, list(rates(record).values()))
+
+
+def _middle(record: TrainerRecord, values: Sequence[float]) -> Figure | None:
+    """The mean of a value per block with its interval; the median alone where all blocks are of one process."""
+    if _has_processes(record) or not values:
+        return geometric_mean(values)
+    return Figure(statistics.median(values))
 
 
 def best_rate(record: TrainerRecord) -> float:
@@ -258,7 +280,7 @@ def rates_of(run: Run, like: TrainerRecord, trainer: str) -> Blocks:
 
 def ratio_to(run: Run, record: TrainerRecord, trainer: str) -> Figure | None:
     """The ratio of a row's rate to that of another variant of the same model and batch size, within blocks."""
-    return _ratio(rates(record), rates_of(run, record, trainer))
+    return _middle(record, _ratios(rates(record), rates_of(run, record, trainer)))
 
 
 def same_as_best(run: Run, like: TrainerRecord) -> list[TrainerRecord]:
@@ -267,10 +289,10 @@ def same_as_best(run: Run, like: TrainerRecord) -> list[TrainerRecord]:
         one
         for one in run.of(TrainerRecord)
         if (one.recipe, one.batch_size) == (like.recipe, like.batch_size) and not is_limit(one)
-        if one.values_s and not one.faults
+        if one.values_s and not one.faults and _has_processes(one)
     ]
     best = max(found, key=lambda one: statistics.median(rates(one).values()), default=like)
-    same = [one for one in found if one is best or not _is_below(_ratio(rates(one), rates(best)))]
+    same = [one for one in found if one is best or not _is_below(geometric_mean(_ratios(rates(one), rates(best))))]
     return same if len(same) > 1 else []
 
 
@@ -278,8 +300,8 @@ def _is_below(ratio: Figure | None) -> bool:
     return ratio is not None and ratio.high is not None and ratio.high < 1
 
 
-def _ratio(rates: Blocks, others: Blocks) -> Figure | None:
-    return geometric_mean([rate / others[block] for block, rate in rates.items() if block in others])
+def _ratios(rates: Blocks, others: Blocks) -> list[float]:
+    return [rate / others[block] for block, rate in rates.items() if block in others]
 
 
 def _with_interval(figure: Figure | None, text: Callable[[float], str]) -> str:

@@ -20,8 +20,8 @@ from bench.report.html.view import (
     rate_axis,
     shorten,
 )
-from bench.report.pages.trainers import BASELINE, best_rate, is_limit, rates, ratio_to, trainer_title
-from bench.stats.visits import Figure, geometric_mean
+from bench.report.pages.trainers import BASELINE, best_rate, is_limit, mean_rate, ratio_to, trainer_title
+from bench.stats.visits import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +114,7 @@ def _trainers(run: Run) -> Panel:
 
 def _shown_rate(record: TrainerRecord) -> Figure:
     """Images per second of a training with its interval, or the best that a limit reached."""
-    found = None if is_limit(record) else geometric_mean(list(rates(record).values()))
+    found = None if is_limit(record) else mean_rate(record)
     return found or Figure(best_rate(record))
 
 
