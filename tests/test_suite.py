@@ -76,7 +76,7 @@ def test_every_row_of_a_run_carries_its_identity_and_its_extra_info(
         assert calls.interference
     batch_one = [record for record in run.records if record.stage == "infer" and record.batch_size == 1]
     for record in batch_one:  # three processes, two laps
-        assert [visit.calls for visit in record.visits] == [100] * 6
+        assert [visit.calls for visit in record.visits] == [50] * 6
         assert set(record.by_process) == {0, 1, 2}
         assert len(record.cold_cache_s) == 12
 

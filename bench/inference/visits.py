@@ -16,10 +16,10 @@ from bench.stats import visits as figures
 if TYPE_CHECKING:
     from bench.host.timing import Clock
 
-MOST_CALLS = 100
-"""Calls of a visit."""
 VISIT_S = 0.015
-"""What a visit takes about, where `MOST_CALLS` would take longer and one call does not."""
+"""What a visit takes about, where its calls would take longer and one call does not."""
+MOST_LAPS = 3
+"""How many times as often as planned a row is visited that stays wide: then it is no lack of visits."""
 COLD_CALLS = 2
 """Calls with cold caches, in each lap and process."""
 NARROW = 0.05
@@ -32,12 +32,14 @@ class Plan:
 
     Attributes:
         laps: visits of each row by each process.
+        calls: calls of a visit, at most; all timings are stored, and neighbours say much the same.
         span_s: the laps are spread over at least this long.
         more_s: seconds that further laps may take, for rows whose intervals are wider than `NARROW`.
         cold: names of the rows of which calls with cold caches are timed as well.
     """
 
     laps: int
+    calls: int
     span_s: float
     more_s: float = 0.0
     cold: Collection[str] = ()
@@ -59,10 +61,9 @@ class VisitedRow:
     cold_s: list[float] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
-    @property
-    def calls(self) -> int:
+    def calls(self, most: int) -> int:
         """Calls of a visit: the same in all processes."""
-        return max(1, min(MOST_CALLS, round(VISIT_S / min(self.call_s.values()))))
+        return max(1, min(most, round(VISIT_S / min(self.call_s.values()))))
 
     @property
     def values_s(self) -> list[float]:
@@ -144,7 +145,7 @@ def visit_in_turns(  # noqa: PLR0913  what is visited, how often, and what a tes
     end_s, number = clock() + plan.more_s, plan.laps
     while plan.more_s and (wide := [name for name, row in rows.items() if row.visits and not row.is_narrow()]):
         number += 1
-        if clock() > end_s or len(lost) == len(processes):
+        if clock() > end_s or number > MOST_LAPS * plan.laps or len(lost) == len(processes):
             break
         lap(number, wide, end_s)
 
@@ -162,7 +163,7 @@ def _visit(  # noqa: PLR0913  one visit
 ) -> None:
     at_s = clock() - start_s
     try:
-        answer = process.ask({"do": "visit", "row": name, "calls": row.calls})
+        answer = process.ask({"do": "visit", "row": name, "calls": row.calls(plan.calls)})
         cold = process.ask({"do": "visit_cold", "row": name, "calls": COLD_CALLS}) if name in plan.cold else {}
     except WorkerError as error:
         lost.add(number)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench.host.process import WorkerError
 from bench.host.visited import VisitedCalls
-from bench.inference.visits import MOST_CALLS, Plan, VisitedRow, make_rows, visit_in_turns
+from bench.inference.visits import Plan, VisitedRow, make_rows, visit_in_turns
 from bench.stats.visits import TYPICAL, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 CALL_S = {"quick": 1e-5, "slow": 8e-3}
-PLAN = Plan(laps=6, span_s=10.0)
+PLAN = Plan(laps=6, calls=100, span_s=10.0)
 
 
 class Machine:
@@ -82,7 +82,7 @@ def test_each_row_is_visited_by_each_process_in_each_lap_in_drawn_order() -> Non
 
 def test_a_visit_is_a_hundred_calls_or_what_fits_into_15_ms() -> None:
     rows = visited(Machine())
-    assert (rows["quick"].calls, rows["slow"].calls) == (MOST_CALLS, 2)
+    assert (rows["quick"].calls(100), rows["slow"].calls(100)) == (100, 2)
     assert len(rows["quick"].values_s) == 4800
 
 
@@ -98,9 +98,9 @@ def test_the_visits_are_spread_over_ten_seconds() -> None:
 def test_a_row_that_stays_wide_is_visited_on_until_its_budget_ends() -> None:
     source = random.Random(3)
     machine = Machine(lambda number, row, _now_s: (1 + 0.2 * number if row == "quick" else 1) * source.gauss(1, 0.001))
-    rows = visited(machine, Plan(laps=6, span_s=0.0, more_s=2.0))
+    rows = visited(machine, Plan(laps=6, calls=100, span_s=0.0, more_s=2.0))
     assert not rows["quick"].is_narrow()
-    assert len(rows["quick"].visits) > 48
+    assert 48 < len(rows["quick"].visits) <= 3 * 48
     assert len(rows["slow"].visits) == 48
     assert machine.now_s < 6
 
@@ -108,13 +108,13 @@ def test_a_row_that_stays_wide_is_visited_on_until_its_budget_ends() -> None:
 def test_a_row_whose_disturbance_ends_is_visited_until_it_is_narrow() -> None:
     source = random.Random(3)
     machine = Machine(lambda *_: source.choice([1.0, 1.8]) if machine.now_s < 4 else 1.0)
-    rows = visited(machine, Plan(laps=6, span_s=0.0, more_s=60.0))
+    rows = visited(machine, Plan(laps=6, calls=100, span_s=0.0, more_s=60.0))
     assert all(row.is_narrow() for row in rows.values())
     assert machine.now_s < 60
 
 
 def test_calls_with_cold_caches_are_kept_apart() -> None:
-    rows = visited(Machine(), Plan(laps=6, span_s=0.0, cold=["quick"]))
+    rows = visited(Machine(), Plan(laps=6, calls=100, span_s=0.0, cold=["quick"]))
     assert (len(rows["quick"].cold_s), len(rows["slow"].cold_s)) == (2 * 48, 0)
 
 

@@ -25,7 +25,7 @@ from bench.stats.visits import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PROCESSES, VISITS, CALLS, CALL_S = 8, 12, 100, 1e-5
+PROCESSES, VISITS, CALLS, CALL_S = 10, 10, 50, 1e-5
 SLOW = 1.8
 """A core's slow state, as measured (`facts` of two shared cores): 1.73 to 1.8 times as slow as its fast one."""
 SLOW_S, FAST_S = 2e-3, 11e-3

@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from bench.records.run_file import Content
 
 DEFAULT_ROUNDS, QUICK_ROUNDS = 5, 3
-PLAN = Plan(laps=20, span_s=0.0)
+PLAN = Plan(laps=20, calls=20, span_s=0.0)
 """Of each round: with five rounds, 100 visits of each row."""
-QUICK_PLAN = Plan(laps=2, span_s=0.0)
+QUICK_PLAN = Plan(laps=2, calls=20, span_s=0.0)
 WORKER_TIMEOUT_S = 300.0
 PREPARE_TIMEOUT_S = 3600.0
 MEMORY_BYTES = 1_500_000_000

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 PROCESSES = 10
 """Two processes differ by 2 to 3 %: what ten have in common is known to 2 % (Student's interval)."""
-PLAN = Plan(laps=10, span_s=10.5, more_s=15.0)
+PLAN = Plan(laps=10, calls=50, span_s=10.5, more_s=15.0)
 """100 visits of each row; p99 asks for 90 visits in 10 s."""
 QUICK_PROCESSES = 3
-QUICK_PLAN = Plan(laps=2, span_s=0.0)
+QUICK_PLAN = Plan(laps=2, calls=50, span_s=0.0)
 COLD_BATCH = 1
 """The batch size of which calls with cold caches are timed as well."""
 SIDE_BY_SIDE = 2
