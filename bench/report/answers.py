@@ -43,6 +43,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "ship": "**`{best}` with ONNX Runtime**: {best_accuracy} of the test images right, {best_time} for one image "
         "on one thread.{close}{fast}",
         "close": " These seeds do not tell its accuracy from that of {names}.",
+        "moment": " The runtimes' times below are of one moment each.",
         "quickest": " The quickest of the runtimes below is {name} ({time}).",
         "runtimes": " The runtime costs more than the model: for `{model}`, ONNX Runtime is {runtimes}.",
         "fast": " `{name}` gives up {points} points for {time}.",
@@ -67,6 +68,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "ship": "**`{best}`와 ONNX Runtime**: 테스트 이미지의 {best_accuracy}를 맞히고, 스레드 하나로 이미지 한 장에 "
         "{best_time}가 걸립니다.{close}{fast}",
         "close": " 이 시드들로는 {names}의 정확도와 구별되지 않습니다.",
+        "moment": " 아래 런타임의 시간은 각각 한 순간에 잰 것입니다.",
         "quickest": " 아래 런타임 가운데 가장 빠른 것은 {name}입니다({time}).",
         "runtimes": " 모델보다 런타임의 차이가 더 큽니다. `{model}`에서 ONNX Runtime은 {runtimes} 빠릅니다.",
         "fast": " `{name}`는 {points} 포인트를 내주고 {time}로 줄입니다.",
@@ -171,9 +173,14 @@ def _told_apart(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def _quickest(run: Run, words: Mapping[str, str]) -> str:
-    """The runtime that answers one image soonest; empty where ONNX Runtime cannot be told from it."""
+    """The runtime that answers one image soonest; empty where ONNX Runtime cannot be told from it.
+
+    Of runs of before 2026-11-28, which did not visit their rows, it says that instead.
+    """
     rows = [one for one in rows_of(run) if _is_shown(one) and one.stage == "runtime" and not one.faults]
     best = min(rows, key=_typical_s, default=None)
+    if best and not best.visits:
+        return words["moment"]
     if best is None or any(one.runtime == RUNTIME for one in [best, *latency.same_as_best(rows)]):
         return ""
     return words["quickest"].format(name=best.runtime, time=format_duration(_typical_s(best)))
