@@ -74,7 +74,7 @@ def readme_table(run: Run) -> str:
         "Model",
         "Parameters",
         f"Test accuracy ({format_counted(seeds, 'seed')})",
-        "Training, images/s",
+        "Train images/s",
         "One image, typical",
         "p50",
         "p99",
