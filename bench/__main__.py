@@ -45,7 +45,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "reproduce": Command(
         "measure",
-        "the tutorials' recipes, their figures against ours (20 minutes; --quick: 2)",
+        "the tutorials' recipes, their figures against ours (30 minutes; --quick: 2)",
         "bench.commands.reproduce.command",
     ),
     "duel": Command(
