@@ -8,11 +8,11 @@ from models import single_dense
 from models.published.tutorial import Figure, Published, epochs_of
 
 EPSILON = (
-    "The tutorial's Keras added RMSprop's epsilon to the root of the mean square, today's adds it below the root, which "
-    "slows the weights of pixels that are seldom lit. The training losses tell: in TensorFlow 2.12, which has both, the "
-    "older form (`tf.keras.optimizers.legacy.RMSprop`) gave 0.6314 0.4919 0.4655 0.4515 0.4438 over the five epochs, as "
-    "published, and today's 0.6309 0.4875 0.4603 0.4455 0.4369 (seed 0; seeds 1 and 2 differ by 0.006 at most). "
-    "Accuracies are the same."
+    "The tutorial's Keras added RMSprop's epsilon to the root of the mean square, today's adds it below the root, "
+    "which slows the weights of pixels that are seldom lit. The training losses tell: in TensorFlow 2.12, which has "
+    "both, the older form (`tf.keras.optimizers.legacy.RMSprop`) gave 0.6314 0.4919 0.4655 0.4515 0.4438 over the five "
+    "epochs, as published, and today's 0.6309 0.4875 0.4603 0.4455 0.4369 (seed 0; seeds 1 and 2 differ by 0.006 at "
+    "most). Accuracies are the same."
 )
 
 PUBLISHED = (
