@@ -25,6 +25,7 @@ from bench.report.publish import KIND_OF_FOLDER
 from bench.report.registry import KINDS
 from tests.mutations import mutate, real_run_files, show_folder, write_folder
 
+pytestmark = pytest.mark.slow
 FILES = real_run_files(PUBLISHED)
 SEEDS = st.integers(0, 2**32)
 OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
