@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.host.process import WorkerError
 from bench.host.visited import NANO
-from bench.stats import visits as figures
+from bench.stats.visits import is_wide
 
 if TYPE_CHECKING:
     from bench.host.timing import Clock
@@ -22,8 +22,6 @@ MOST_LAPS = 3
 """How many times as often as planned a row is visited that stays wide: then it is no lack of visits."""
 COLD_CALLS = 2
 """Calls with cold caches, in each lap and process."""
-NARROW = 0.05
-"""Half-width of an interval, as a share, above which a row is visited more often than planned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class Plan:
         laps: visits of each row by each process.
         calls: calls of a visit, at most; all timings are stored, and neighbours say much the same.
         span_s: the laps are spread over at least this long.
-        more_s: seconds that further laps may take, for rows whose intervals are wider than `NARROW`.
+        more_s: seconds that further laps may take, for rows whose intervals are wider than `WIDE`.
         cold: names of the rows of which calls with cold caches are timed as well.
     """
 
@@ -80,8 +78,7 @@ class VisitedRow:
 
     def is_narrow(self) -> bool:
         """Whether the intervals of its typical and its median call are both as narrow as is asked."""
-        found = [figures.figure(list(self.by_process.values()), share) for share in (figures.TYPICAL, figures.MEDIAN)]
-        return all(one and (one.half_width is None or one.half_width <= NARROW) for one in found)
+        return not is_wide(list(self.by_process.values()))
 
     def as_fields(self) -> dict[str, Any]:
         """What is stored of the visits, by the names that `bench.records.schema.Record` has for it."""

@@ -16,8 +16,6 @@ OfRecord = TypeVar("OfRecord", bound=Record)
 
 LONGEST_S, FEWEST_PROCESSES = 10.0, 3
 """Over how long, and over how many processes, calls must be spread before their p99 is told."""
-WIDE = 0.05
-"""Half-width of an interval, as a share, from which a row is marked as disturbed."""
 
 
 def typical(record: Record) -> Figure | None:
@@ -54,8 +52,7 @@ def _scattered(record: Record) -> str:
 
 def is_disturbed(record: Record) -> bool:
     """Whether the row's figures are not to be relied on: an interval stayed wide."""
-    found = (typical(record), median(record))
-    return any(one and one.half_width is not None and one.half_width > WIDE for one in found)
+    return visits.is_wide(list(record.by_process.values()))
 
 
 def same_as_best(records: Sequence[OfRecord]) -> list[OfRecord]:

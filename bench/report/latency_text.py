@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_count, format_duration, format_figure, format_rate, percent
 from bench.records import latency
+from bench.stats.visits import WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,7 +18,7 @@ EXPLANATION = (
     "*Typical*: 5 % of the calls are no slower; *p50*: half of them; ±: 95 % interval, over the processes that "
     "took turns. *p99*: the early-stopping estimate of MLPerf, which lies below the true one in at most 1 of 100 runs. "
     f"{SAME}: cannot be told from the fastest of its kind; {DISTURBED}: stayed disturbed, with an "
-    f"interval wider than ± {percent(latency.WIDE)}."
+    f"interval wider than ± {percent(WIDE)}."
 )
 
 SHORT_EXPLANATION = (

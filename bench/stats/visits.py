@@ -23,8 +23,8 @@ ERROR = 0.05
 P99 = 0.99
 TAIL_ERROR = 0.01
 """Probability that a printed p99 lies below the true one."""
-DISTURBED = 1.25
-"""Ratio of slow to fast visits (their 90 % over their 10 % quantile) from which a row is called disturbed."""
+WIDE = 0.05
+"""Half-width of an interval, as a share, above which a row is visited on, and marked where that does not help."""
 FEWEST_VISITS = 90
 """Visits without which there is no p99: fewer may all miss a state that a core is in for a twentieth of the time."""
 
@@ -119,10 +119,10 @@ def geometric_mean(values: Sequence[float]) -> Figure | None:
     return Figure(math.exp(found.value), math.exp(low), math.exp(high))
 
 
-def visit_spread(visits: Sequence[Timings]) -> float:
-    """How far slow visits lie above fast ones: the 90 % quantile of their medians over the 10 % quantile."""
-    medians = [quantile(values_s, MEDIAN) for values_s in visits]
-    return quantile(medians, 0.9) / quantile(medians, 0.1)
+def is_wide(processes: Sequence[Timings]) -> bool:
+    """Whether the interval of the typical or of the median call is wider than is asked."""
+    found = [figure(processes, share) for share in (TYPICAL, MEDIAN)]
+    return any(one and one.half_width is not None and one.half_width > WIDE for one in found)
 
 
 def estimate_p99(visits: Sequence[Timings]) -> Tail | None:

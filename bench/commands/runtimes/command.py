@@ -28,7 +28,7 @@ from bench.host.metadata import collect_metadata
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus, run_to_end, side_environment
 from bench.host.resources import free_memory_bytes, say_needs
 from bench.inference.runtimes import RUNTIMES
-from bench.inference.visits import Plan, make_rows, visit_in_turns
+from bench.inference.visits import Plan, Process, make_rows, visit_in_turns
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.cases import BATCH_SIZES
 from bench.records.record import RunReader
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping, Sequence
 
-    from bench.inference.visits import Process, VisitedRow
+    from bench.inference.visits import VisitedRow
     from bench.records.run_file import Content
 
 DEFAULT_ROUNDS, QUICK_ROUNDS = 5, 3
@@ -57,20 +57,14 @@ PROCESS_BYTES, SMALL_BYTES = {"keras": 900_000_000}, 200_000_000
 """Of a runtime's process, by what it loads."""
 
 
-class Pausable(Protocol):
+class Pausable(Process, Protocol):
     """A process that can be stopped while others are measured."""
-
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a request. Raises WorkerError."""
 
     def pause(self) -> None:
         """Stop it, with all its threads."""
 
     def resume(self) -> None:
         """Let it go on."""
-
-    def close(self) -> None:
-        """End it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,8 +130,8 @@ class Latencies:
         store = self.model_store
         largest = max((one.batch_size for one in valid.values()), default=1)
         np.save(folder / "images.npy", onnx_session.make_batch(store.test_images, largest))
-        for name in {one.recipe.name: one.recipe for one in valid.values()}.values():
-            write_atomically(folder / f"{name.name}.onnx", store.exported(name).onnx.content)
+        for name, recipe in {one.recipe.name: one.recipe for one in valid.values()}.items():
+            write_atomically(folder / f"{name}.onnx", store.exported(recipe).onnx.content)
         places = {
             case: (str(folder / f"{one.recipe.name}.onnx"), one.threads, one.batch_size) for case, one in valid.items()
         }

@@ -159,9 +159,9 @@ def _cell(record: Record | None, base: Record | None, *, rate: bool) -> str:
     if record is None or record.faults or not record.values_s:
         return invalid_or_missing(record)
     shown = rate_text(record) if rate else typical_text(record)
-    others = base.images_per_s if base and not base.faults else None
-    ratio = _ratio(record, base) if base and others else ""
-    return f"{shown} ({ratio})" if ratio else shown
+    if base is None or base.faults or not base.images_per_s:
+        return shown
+    return f"{shown} ({_ratio(record, base)})"
 
 
 def _ratio(record: Record, base: Record) -> str:

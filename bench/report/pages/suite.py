@@ -63,8 +63,7 @@ def headline_table(run: Run) -> str:
         "images/s, batch 1000",
         "ONNX parity",
     ]
-    rows = [_headline_row(run, recipe) for recipe in _recipes(run.records)]
-    return markdown_table(headers, rows, text_columns=(0, 10))
+    return markdown_table(headers, _headline_rows(run), text_columns=(0, 10))
 
 
 def readme_table(run: Run) -> str:
@@ -80,10 +79,10 @@ def readme_table(run: Run) -> str:
         "p99",
         "images/s by 1000",
     ]
-    rows = []
-    for recipe in _recipes(run.records):
-        name, parameters, accuracy, _, training, _, typical, median, tail, bulk, _ = _headline_row(run, recipe)
-        rows.append([name, parameters, accuracy, training, typical, median, tail, bulk])
+    rows = [
+        [name, parameters, accuracy, training, typical, median, tail, bulk]
+        for name, parameters, accuracy, _, training, _, typical, median, tail, bulk, _ in _headline_rows(run)
+    ]
     return markdown_table(headers, rows, text_columns=(0,))
 
 
@@ -182,11 +181,17 @@ def _recipes(records: Iterable[Record]) -> list[str]:
     return list(dict.fromkeys(record.recipe for record in records))
 
 
-def _headline_row(run: Run, recipe: str) -> list[str]:
+def _headline_rows(run: Run) -> list[list[str]]:
+    singles = _singles(run)
+    same = latency.same_as_best(singles)
+    by_recipe = {record.recipe: record for record in singles}
+    return [_headline_row(run, recipe, by_recipe.get(recipe), same) for recipe in _recipes(run.records)]
+
+
+def _headline_row(run: Run, recipe: str, one_thread: InferRecord | None, same: Sequence[InferRecord]) -> list[str]:
     train = _first(record for record in run.of(TrainRecord) if record.recipe == recipe)
     calls = [record for record in run.of(InferRecord) if record.recipe == recipe]
     bulk = [record for record in calls if record.batch_size == THROUGHPUT_BATCH]
-    one_thread = next((record for record in _singles(run) if record.recipe == recipe), None)
     all_threads = max(bulk, key=lambda record: record.threads, default=None)
     return [
         _model_name(run, recipe),
@@ -195,7 +200,7 @@ def _headline_row(run: Run, recipe: str) -> list[str]:
         _train_time(train),
         rate_text(train),
         _maybe(_first(record.onnx_bytes for record in calls), format_bytes),
-        typical_text(one_thread, latency.same_as_best(_singles(run))),
+        typical_text(one_thread, same),
         median_text(one_thread),
         p99_text(one_thread),
         rate_text(all_threads),

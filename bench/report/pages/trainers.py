@@ -90,7 +90,7 @@ def trainer_explanation(run: Run) -> str:
         f"{_gigaflops(record)} for those of {record.recipe} at batch {record.batch_size}"
         for record in _best_limits(run, BATCH_LIMIT)
     ]
-    large = [one for one in run.of(TrainerRecord) if is_limit(one, PRODUCT_LIMIT) and one.values_s and not one.faults]
+    large = _limits(run, PRODUCT_LIMIT)
     best = f"{max(map(_gigaflops_value, large)):.0f} GFLOP/s for large square matrices" if large else NOT_MEASURED
     return escape(
         "Each block has a fresh process per library, in which every row is measured, in a drawn order that is stored, "
@@ -250,9 +250,14 @@ def is_limit(record: TrainerRecord, limit: str = "") -> bool:
     return (record.trainer or "").startswith(names)
 
 
+def _limits(run: Run, limit: str) -> list[TrainerRecord]:
+    """The valid rows of a limit, whatever library multiplied."""
+    return [one for one in run.of(TrainerRecord) if is_limit(one, limit) and one.values_s and not one.faults]
+
+
 def _limit(run: Run, record: TrainerRecord, limit: str) -> float | None:
     """The best rate that a limit reached over the run, for the shapes of a row; ``None`` where it was not measured."""
-    found = [one for one in run.of(TrainerRecord) if is_limit(one, limit) and one.values_s and not one.faults]
+    found = _limits(run, limit)
     if limit == PRODUCT_LIMIT:  # the same product for all: of the whole run
         return max(map(_gigaflops_value, found)) * GIGA / flops_per_image(record.widths) if found else None
     own = [one for one in found if (one.recipe, one.batch_size) == (record.recipe, record.batch_size)]
@@ -262,10 +267,9 @@ def _limit(run: Run, record: TrainerRecord, limit: str) -> float | None:
 def _best_limits(run: Run, limit: str) -> list[TrainerRecord]:
     """The row of the best library, for each model and batch size."""
     best: dict[tuple[str, int], TrainerRecord] = {}
-    for record in sorted(run.of(TrainerRecord), key=lambda one: one.position):
-        if is_limit(record, limit) and record.values_s and not record.faults:
-            key = record.recipe, record.batch_size
-            best[key] = max((best.get(key, record), record), key=_gigaflops_value)
+    for record in sorted(_limits(run, limit), key=lambda one: one.position):
+        key = record.recipe, record.batch_size
+        best[key] = max((best.get(key, record), record), key=_gigaflops_value)
     return list(best.values())
 
 
