@@ -13,6 +13,7 @@ import pytest
 from bench.__main__ import main
 from bench.commands import devices, judging
 from bench.commands.runtimes import command as runtimes
+from bench.commands.runtimes import measure as runtimes_measure
 from bench.commands.trainers import command as trainers_command
 from bench.commands.trainers.variants import VARIANTS
 from bench.errors import FAILED
@@ -127,7 +128,7 @@ def test_runtimes_keep_the_rounds_that_were_complete(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runtimes, "prepare_all", lambda *_words: None)
-    monkeypatch.setattr(runtimes, "start_worker", start)
+    monkeypatch.setattr(runtimes_measure, "start_worker", start)
     words = [*RUNTIMES, "--results", str(tmp_path)]
     line = stop(capsys, "runtimes", *words)
     (path,) = tmp_path.glob("raw/*/runtimes/*.json")
@@ -198,7 +199,7 @@ def test_what_runtimes_cannot_save_lies_in_the_temporary_folder(
     tmp_path: Path, rescue: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(runtimes, "prepare_all", lambda *_words: None)
-    monkeypatch.setattr(runtimes, "start_worker", lambda case, _folder: FakeProcess(case, STARTED))
+    monkeypatch.setattr(runtimes_measure, "start_worker", lambda case, _folder: FakeProcess(case, STARTED))
     assert main(["runtimes", *RUNTIMES, "--results", str(tmp_path)]) == FAILED
     (path,) = rescue.glob("*.json")
     output = capsys.readouterr().out

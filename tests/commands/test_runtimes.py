@@ -14,7 +14,8 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands.runtimes.cases import Case, run_content
-from bench.commands.runtimes.command import make_groups, mark_missing, measure, plan_cases, runtime_packages
+from bench.commands.runtimes.command import mark_missing, plan_cases, runtime_packages
+from bench.commands.runtimes.measure import make_groups, measure
 from bench.commands.runtimes.prepare import EXPECTED, PrepareRequest, prepare
 from bench.commands.runtimes.worker import MeasureRequest, cold_start, prepare_calls, start
 from bench.errors import DensebenchError
