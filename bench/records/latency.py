@@ -55,6 +55,11 @@ def is_disturbed(record: Record) -> bool:
     return visits.is_wide(list(record.by_process.values()))
 
 
+def is_median_disturbed(record: Record) -> bool:
+    """Whether the row's median call is one of its hour: an interval stayed wide, or cores were slow for most calls."""
+    return is_disturbed(record) or visits.is_slowed(list(record.by_process.values()))
+
+
 def same_as_best(records: Sequence[OfRecord]) -> list[OfRecord]:
     """The rows whose typical call cannot be told from that of the fastest one, and this one; empty if all others can.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_count, format_duration, format_figure, format_rate, percent
 from bench.records import latency
-from bench.stats.visits import WIDE
+from bench.stats.visits import SLOWED, WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,7 +18,8 @@ EXPLANATION = (
     "*Typical*: 5 % of the calls are no slower; *p50*: half of them; ±: 95 % interval, over the processes that "
     "took turns. *p99*: the early-stopping estimate of MLPerf, which lies below the true one in at most 1 of 100 runs. "
     f"{SAME}: cannot be told from the fastest of its kind; {DISTURBED}: stayed disturbed, with an "
-    f"interval wider than ± {percent(WIDE)}."
+    f"interval wider than ± {percent(WIDE)}, or a p50 more than {percent(SLOWED - 1)} above typical, which tells of "
+    "the hour."
 )
 
 SHORT_EXPLANATION = (
@@ -36,10 +37,10 @@ def typical_text(record: Record | None, same: Collection[Record] = ()) -> str:
 
 
 def median_text(record: Record | None) -> str:
-    """The median call: ``10.1 µs ± 3 %``."""
+    """The median call: ``10.1 µs ± 3 %``, marked where it tells of its hour more than of the model."""
     if record is None or record.faults or not record.values_s:
         return invalid_or_missing(record)
-    return format_figure(latency.median(record))
+    return " ".join([*[DISTURBED] * latency.is_median_disturbed(record), format_figure(latency.median(record))])
 
 
 def p99_text(record: Record | None) -> str:

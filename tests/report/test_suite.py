@@ -91,6 +91,16 @@ def test_what_cannot_be_told_from_the_fastest_is_marked_and_so_is_what_stayed_di
     assert typical["logistic_regression"].startswith("~ ")
 
 
+def test_a_median_of_slow_cores_is_marked_and_its_typical_call_is_not(read: Any) -> None:
+    row = visited_row("deep_mlp")
+    assert not cells(latency_table(read(run_content([row]))))["p50"].startswith("~")
+    values_s = row["stats"]["data"]
+    row["stats"]["data"] = [value_s * (1.5 if number % 6 else 1.0) for number, value_s in enumerate(values_s)]
+    slowed = cells(latency_table(read(run_content([row]))))
+    assert slowed["p50"].startswith("~ 12.0 µs ± 1")
+    assert slowed["Typical"].startswith("7.9")
+
+
 def test_models_of_the_same_graph_have_a_ratio_and_others_have_none(read: Any) -> None:
     graph = ["Gemm", "Relu", "Gemm", "Softmax"]
     rows = [
