@@ -50,14 +50,15 @@ def _scattered(record: Record) -> str:
     return "" if max(visit.at_s for visit in record.visits) >= 0.9 * LONGEST_S else f"{LONGEST_S:.0f} s"
 
 
-def is_disturbed(record: Record) -> bool:
-    """Whether the row's figures are not to be relied on: an interval stayed wide."""
-    return visits.is_wide(list(record.by_process.values()))
+def is_typical_disturbed(record: Record) -> bool:
+    """Whether the row's typical call is not to be relied on: its interval stayed wide."""
+    return visits.is_wide_at(list(record.by_process.values()), visits.TYPICAL)
 
 
 def is_median_disturbed(record: Record) -> bool:
-    """Whether the row's median call is one of its hour: an interval stayed wide, or cores were slow for most calls."""
-    return is_disturbed(record) or visits.is_slowed(list(record.by_process.values()))
+    """Whether the row's median call tells of its hour: its interval stayed wide, or cores were slow for most calls."""
+    processes = list(record.by_process.values())
+    return visits.is_wide_at(processes, visits.MEDIAN) or visits.is_slowed(processes)
 
 
 def same_as_best(records: Sequence[OfRecord]) -> list[OfRecord]:

@@ -17,14 +17,14 @@ SAME, DISTURBED = "≈", "~"
 EXPLANATION = (
     "*Typical*: 5 % of the calls are no slower; *p50*: half of them; ±: 95 % interval, over the processes that "
     "took turns. *p99*: the early-stopping estimate of MLPerf, which lies below the true one in at most 1 of 100 runs. "
-    f"{SAME}: cannot be told from the fastest of its kind; {DISTURBED}: stayed disturbed, with an "
-    f"interval wider than ± {percent(WIDE)}, or a p50 more than {percent(SLOWED - 1)} above typical, which tells of "
-    "the hour."
+    f"{SAME}: cannot be told from the fastest of its kind; {DISTURBED}: disturbed, with an "
+    f"interval wider than ± {percent(WIDE)}, or, of a p50, more than {percent(SLOWED - 1)} above typical: it tells of "
+    "its hour."
 )
 
 SHORT_EXPLANATION = (
     f"Typical: 5 % of the calls are no slower. ±: 95 % interval over the processes that took turns. {SAME}: cannot be "
-    f"told from the fastest; {DISTURBED}: stayed disturbed."
+    f"told from the fastest; {DISTURBED}: disturbed, of that hour."
 )
 
 
@@ -32,7 +32,7 @@ def typical_text(record: Record | None, same: Collection[Record] = ()) -> str:
     """The typical call: ``≈ 9.88 µs ± 2 %``, marked where it is one of those that are `same` as the fastest."""
     if record is None or record.faults or not record.values_s:
         return invalid_or_missing(record)
-    marks = [SAME] * any(one is record for one in same) + [DISTURBED] * latency.is_disturbed(record)
+    marks = [SAME] * any(one is record for one in same) + [DISTURBED] * latency.is_typical_disturbed(record)
     return " ".join([*marks, format_figure(latency.typical(record))])
 
 

@@ -124,8 +124,13 @@ def geometric_mean(values: Sequence[float]) -> Figure | None:
 
 def is_wide(processes: Sequence[Timings]) -> bool:
     """Whether the interval of the typical or of the median call is wider than is asked."""
-    found = [figure(processes, share) for share in (TYPICAL, MEDIAN)]
-    return any(one and one.half_width is not None and one.half_width > WIDE for one in found)
+    return any(is_wide_at(processes, share) for share in (TYPICAL, MEDIAN))
+
+
+def is_wide_at(processes: Sequence[Timings], share: float) -> bool:
+    """Whether the interval of the quantile at a share is wider than is asked."""
+    found = figure(processes, share)
+    return bool(found and found.half_width is not None and found.half_width > WIDE)
 
 
 def is_slowed(processes: Sequence[Timings]) -> bool:
