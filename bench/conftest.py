@@ -14,8 +14,9 @@ import pytest
 from bench.commands.suite.latency import Latencies, Wanted
 from bench.commands.suite.model_store import ModelStore
 from bench.commands.suite.options import SuiteOptions, add_options, read_options
+from bench.commands.suite.own_models import OwnModels
 from bench.commands.suite.recorder import Recorder
-from bench.data.datasets import Dataset, load_dataset
+from bench.data.datasets import MADE_UP, Dataset, load_dataset
 from bench.errors import FAILED, INTERRUPTED, USAGE, DensebenchError
 from bench.files import short
 from bench.formats import format_counted
@@ -23,6 +24,7 @@ from bench.host.devices import claim_device
 from bench.host.gpu import describe_gpu
 from bench.host.machine import machine_name
 from bench.host.metadata import collect_metadata
+from bench.inference.own_models.file import batch_sizes
 from bench.progress import Progress, logging_to
 from bench.records.cases import BATCH_SIZES, DEFAULT_BACKEND, SCIKIT_LEARN, case_name
 from bench.records.record import RunFileError, RunReader
@@ -76,19 +78,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one case per model, and for latency one per model, batch size and thread count."""
     settings = metafunc.config.stash[OPTIONS]
     threads = sorted({1, settings.device.threads})
-    choices: dict[str, dict[str, Any]] = {  # the labels take part in -k, which allows no "="
-        "recipe_name": {name: name for name in settings.recipes},
-        "batch_size": {f"batch{size}": size for size in BATCH_SIZES},
-        "threads": {f"{count}thread{'s' * (count > 1)}": count for count in threads},
-    }
-    for name, labelled in choices.items():
-        if name in metafunc.fixturenames:
-            metafunc.parametrize(name, list(labelled.values()), ids=list(labelled))
+    if "batch_size" not in metafunc.fixturenames:
+        metafunc.parametrize("recipe_name", settings.recipes, ids=settings.recipes)
+        return
+    rows = [(name, size) for name in settings.recipes for size in BATCH_SIZES]
+    rows += [(name, size) for name, file in settings.own.items() for size in batch_sizes(file)]
+    # the labels take part in -k, which allows no "="
+    metafunc.parametrize(("recipe_name", "batch_size"), rows, ids=[f"{name}-batch{size}" for name, size in rows])
+    labels = [f"{count}thread{'s' * (count > 1)}" for count in threads]
+    metafunc.parametrize("threads", threads, ids=labels)
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort training before inference, which uses the models that training leaves in the model store."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort training before inference, which uses the models that training leaves in the model store.
+
+    Where only the user's own models are measured, there is nothing to train.
+    """
+    items[:] = [item for item in items if _stage(item) != "train" or config.stash[OPTIONS].recipes]
     items.sort(key=lambda item: STAGES.index(_stage(item)))
 
 
@@ -107,12 +114,13 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     started_at = datetime.now(timezone.utc)
     with _usage_errors():
         progress.update("loading the data set")
-        dataset = load_dataset(settings.dataset, settings.data_dir)
+        dataset = _load(settings)
         parts = [dataset.name, settings.device.name.replace(":", "")]
         parts += [settings.backend] if settings.backend != DEFAULT_BACKEND else []
         label = "-".join([*parts, "quick"] if settings.quick else parts)
         path = reserve_run_path(settings.results, machine_name(), label, started_at)
-        if any(RECIPES[name].framework == "keras" for name in settings.recipes):
+        kinds = [RECIPES[name].framework for name in settings.recipes] + [one.kind for one in settings.own.values()]
+        if "keras" in kinds:
             progress.update(f"starting Keras on {settings.backend}")
             backend().start(settings.device)
     config.stash[MODELS] = ModelStore(
@@ -120,7 +128,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     )
     config.stash[RECORDER] = _begin_recorder(config, dataset, path, started_at)
     config.stash[RECORDER].planned = [_case(item) for item in session.items]
-    config.stash[LATENCIES] = Latencies(config.stash[MODELS], _latency_rows(session.items))
+    own = OwnModels(settings.own)
+    config.stash[LATENCIES] = Latencies(config.stash[MODELS], own, _latency_rows(session.items))
     for line in _opening_lines(settings, dataset, path):
         progress.done(line)
 
@@ -251,14 +260,20 @@ def _opening_lines(settings: SuiteOptions, dataset: Dataset, path: Path) -> list
     return lines
 
 
+def _load(settings: SuiteOptions) -> Dataset:
+    """What the run's models are trained on and asked about. Raises DensebenchError."""
+    if settings.data:
+        return settings.data
+    return load_dataset(settings.dataset, settings.data_dir) if settings.recipes else MADE_UP
+
+
 def _latency_rows(items: Sequence[pytest.Item]) -> dict[str, Wanted]:
     """The latency rows among what is to be run, by name."""
     rows = {}
     for item in items:
         if _stage(item) == "infer":
             parameters: dict[str, Any] = item.callspec.params  # type: ignore[attr-defined]  # see `_case`
-            recipe = RECIPES[parameters["recipe_name"]]
-            rows[_case(item)] = Wanted(recipe, parameters["batch_size"], parameters["threads"])
+            rows[_case(item)] = Wanted(parameters["recipe_name"], parameters["batch_size"], parameters["threads"])
     return rows
 
 

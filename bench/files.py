@@ -42,5 +42,8 @@ def short(path: Path) -> str:
 
 
 def public_word(word: str) -> str:
-    """A word without the folders of this machine, where it is a path: run files are published."""
+    """A word without the folders of this machine, where it is a path or ``NAME=PATH``: run files are published."""
+    name, equals, path = word.partition("=")
+    if equals and "/" in path and re.fullmatch(r"[\w.-]+", name) and not path.startswith("="):
+        return f"{name}={public_word(path)}"
     return "/".join(("…", *Path(word).parts[-3:])) if "/" in word and not re.search("[=<>~]", word) else word

@@ -12,7 +12,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from bench.commands.arguments import duel_device
-from bench.commands.judging import Wanted, add_trial_options, make_trial, measure, roles_of
+from bench.commands.judging import (
+    Wanted,
+    add_trial_options,
+    make_trial,
+    measure,
+    roles_of,
+)
+from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.progress import Progress
 from bench.records.bisections import (
@@ -28,6 +35,7 @@ from bench.records.bisections import (
     sought_text,
     step_of,
 )
+from bench.records.cases import case_name
 from bench.records.record import RunReader
 from bench.records.trials import BASE, OVERALL, TYPICAL
 from bench.report.own_pages import refresh_pages
@@ -39,6 +47,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from bench.inference.own_models.file import Models
+
+CASE = "train[deep_mlp,trainer=fit]"
 FINDINGS = (TYPICAL, OVERALL, ACCURACY)
 
 
@@ -49,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--look-for", choices=FINDINGS, default=TYPICAL, help="a change of which (default: %(default)s)"
     )
-    add_trial_options(parser, cases="train[deep_mlp,trainer=fit]", budget="6m")
+    add_trial_options(parser, cases=f"{CASE}; of a model of your own its training, or its single calls", budget="6m")
+    add_model_options(parser)
 
 
 @dataclass
@@ -116,7 +128,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DensebenchError: an option is wrong, or an end or the data cannot be had.
     """
-    cases = select_cases(arguments.cases or "train[deep_mlp,trainer=fit]", duel_device(arguments.device).threads)
+    (models, data), threads = named_models(arguments), duel_device(arguments.device).threads
+    cases = select_cases(arguments.cases or _case_of(models, threads), threads, models)
     if len(cases) != 1:
         raise DensebenchError(f"--cases {arguments.cases!r} must name one case, and names {len(cases)}.")
     (case,), progress = cases, Progress(sys.stdout)
@@ -127,7 +140,8 @@ def run(arguments: argparse.Namespace) -> int:
         nonlocal failed
         roles = [BASE, *roles_of(len(words) - 1)]
         named = dict(zip(roles, words, strict=True))
-        trial = make_trial(arguments, Wanted(words=named, pairs=plan_pairs(roles), cases=case.name), progress)
+        wanted = Wanted(words=named, pairs=plan_pairs(roles), cases=case.name, models=models, data=data)
+        trial = make_trial(arguments, wanted, progress)
         trial.series, trial.number = series, len(search.steps)
         trial.sought = sought_text(case.name, arguments.look_for)
         trial.findings = {arguments.look_for}
@@ -154,3 +168,13 @@ def run(arguments: argparse.Namespace) -> int:
         return FAILED
     found = Bisection(search.steps)
     return ALARM if found.changed else FINE if search.steps[0].lies_in(found.sought) == NOWHERE else UNTOLD
+
+
+def _case_of(models: Models, threads: int) -> str:
+    """The case that is looked at where the user names none: a training by `fit`, or single calls of a graph."""
+    if not models.names:
+        return CASE
+    name, file = models.names[0], models.files.get(models.names[0])
+    if file and file.kind == "onnx":
+        return case_name("infer", name, batch=file.batch or 1, threads=threads)
+    return case_name("train", name, trainer="fit")

@@ -16,6 +16,7 @@ from bench.commands.judging import (
     read_trial,
     roles_of,
 )
+from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED
 from bench.files import short
 from bench.progress import Progress
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("base", metavar="BASE", help=f"what you have: {what}")
     parser.add_argument("heads", metavar="HEAD", nargs="+", help="what you may upgrade to; any number")
     add_trial_options(parser, cases="those of deep_mlp", budget="8m")
+    add_model_options(parser)
     parser.add_argument("--control", action="store_true", help="measure BASE a second time, from a copy of its own")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="add rounds to the duel of this run file")
 
@@ -53,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     progress = Progress(sys.stdout)
     before = read_trial(arguments.resume) if arguments.resume else None
     words = dict(zip([BASE, *roles_of(len(arguments.heads))], [arguments.base, *arguments.heads], strict=True))
-    trial = make_trial(arguments, Wanted(words=words, control=arguments.control, before=before), progress)
+    models, data = named_models(arguments)
+    wanted = Wanted(words=words, control=arguments.control, before=before, models=models, data=data)
+    trial = make_trial(arguments, wanted, progress)
     found = measure(trial, progress, results=arguments.results, folder=FOLDER, what="duel", resume=arguments.resume)
     return _tell(found, arguments.results, progress) if found else FAILED
 

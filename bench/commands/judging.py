@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.arguments import add_common, command_line, duel_device, duration_s, share
-from bench.data.datasets import load_dataset
+from bench.data.datasets import MADE_UP, load_dataset
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.files import short
 from bench.formats import format_counted
@@ -18,6 +18,7 @@ from bench.host.lock import measuring_alone
 from bench.host.machine import machine_name
 from bench.host.metadata import collect_metadata
 from bench.host.resources import say_needs
+from bench.inference.own_models.file import NONE, Models
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import RunFileError, RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
@@ -31,6 +32,9 @@ from bench.trials.trial import Trial
 
 if TYPE_CHECKING:
     import argparse
+
+    from bench.data.datasets import Dataset
+
 
 LARGEST_SEED = 2**31 - 1
 MEMORY_BYTES = 1_100_000_000
@@ -47,6 +51,9 @@ class Wanted:
         pairs: what is compared; everything with the base unless given.
         cases: patterns of what is measured where the user names none.
         before: a stored trial that rounds are added to.
+        models: those that the user named.
+        data: what one of them brings.
+        unloaded: what was left out to the reason.
     """
 
     words: Mapping[str, str]
@@ -54,6 +61,9 @@ class Wanted:
     pairs: Sequence[Pair] = ()
     cases: str | None = None
     before: StoredTrial | None = None
+    models: Models = NONE
+    data: Dataset | None = None
+    unloaded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +105,16 @@ def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress
         DensebenchError: an option is wrong, or an environment or the data cannot be had.
     """
     device, budget_s = duel_device(arguments.device), duration_s(arguments.budget, "--budget")
-    cases, margins = select_cases(arguments.cases or wanted.cases, device.threads), parse_margins(arguments.margin)
+    patterns = arguments.cases or wanted.cases
+    cases, margins = select_cases(patterns, device.threads, wanted.models), parse_margins(arguments.margin)
     words = list(wanted.words.values())
     pythons, memory_bytes = choose_python(words), MEMORY_BYTES * (len(words) + wanted.control)
     missing = missing_environments(words, pythons=pythons)
     say_needs(progress, memory_bytes=memory_bytes, results=arguments.results, environments=missing)
-    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    dataset = wanted.data
+    if dataset is None:
+        made_up = all(case.recipe in wanted.models.files for case in cases)
+        dataset = MADE_UP if made_up else load_dataset(arguments.dataset, arguments.data_dir)
     environments = {}
     for role, word in wanted.words.items():
         progress.update(f"environment {word}")
@@ -129,6 +143,9 @@ def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress
         budget_s=budget_s,
         pairs=[*wanted.pairs, (BASE, CONTROL)] if wanted.pairs and wanted.control else wanted.pairs,
         before=wanted.before,
+        files=wanted.models.files,
+        recipes=wanted.models.recipes,
+        unloaded=wanted.unloaded,
     )
 
 
@@ -188,7 +205,7 @@ def exit_status(trial: StoredTrial, pairs: Sequence[Pair]) -> int:
         `UNTOLD` where a finding on steps, calls or memory is open; `FINE` otherwise.
     """
     rows = [row for pair in pairs for row in trial.rows_of(pair)]
-    if counts(rows)["worse"] or any(map(trial.less_accurate, pairs)):
+    if counts(rows)["worse"] or any(trial.less_accurate(pair) or trial.broken(pair) for pair in pairs):
         return ALARM
     if any(one.failed or one.missing for one in trial.heads):
         return FAILED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,10 @@ from bench.commands.judging import (
     measure,
     read_trial,
 )
+from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED, UNTOLD, DensebenchError
 from bench.files import short
+from bench.formats import format_counted
 from bench.locks.make import make
 from bench.progress import Progress
 from bench.records.known_releases import Release, find_release, known_releases
@@ -28,10 +31,12 @@ from bench.records.run_file import PUBLISHED
 from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.releases import control_differs, pair_page, releases_page
+from bench.trials.engine import find_unloadable
 from bench.trials.environments import newest_version
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
 CASES = "*deep_mlp*,*dropout_mlp*"
 NEWEST = "newest"
@@ -43,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "more", metavar="WORD", nargs="*", help="what else follows the newest release: tensorflow-cpu==2.22.0rc0, …"
     )
+    add_model_options(parser)
     parser.add_argument("--releases", help=f"with commas between (default: all: {known})")
     add_trial_options(parser, cases="those of deep_mlp and dropout_mlp", budget="45m")
     resume = "add rounds to a stored trial (default: the newest)"
@@ -68,7 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.first or arguments.last:
         return _tell_pair(arguments, progress)
     path = _resumed(arguments) if arguments.resume else None
-    trial = make_trial(arguments, _wanted(arguments, path, progress), progress)
+    (models, data), wanted = named_models(arguments), _wanted(arguments, path, progress)
+    wanted = replace(wanted, models=models, data=data, cases=None if models.names else wanted.cases)
+    trial = make_trial(arguments, wanted, progress)
+    if wanted.models.files and (unloadable := find_unloadable(trial, progress)):
+        trial = make_trial(arguments, _without(wanted, unloadable, progress), progress)
     found = measure(trial, progress, results=arguments.results, folder=FOLDER, what="releases", resume=path)
     return _tell(found, arguments.results, progress) if found else FAILED
 
@@ -100,6 +110,22 @@ def _wanted(arguments: argparse.Namespace, path: Path | None, progress: Progress
     roles = [BASE, *list(words)[1:]]
     named = dict(zip(roles, words.values(), strict=True))
     return Wanted(words=named, control=True, pairs=plan_pairs(roles), cases=CASES)
+
+
+def _without(wanted: Wanted, unloadable: Mapping[str, str], progress: Progress) -> Wanted:
+    """The same without releases that do not load the user's models: the base is the oldest that does.
+
+    Raises:
+        DensebenchError: fewer than two are left.
+    """
+    unloaded = {wanted.words[role]: reason for role, reason in unloadable.items() if role in wanted.words}
+    for word, reason in unloaded.items():
+        progress.done(f"{word}: {reason}")
+    left = [word for role, word in wanted.words.items() if role not in unloadable]
+    if len(left) < 2:  # noqa: PLR2004  a comparison
+        raise DensebenchError(f"{format_counted(len(left), 'release')} of {len(wanted.words)} load the model.")
+    roles = [BASE, *map(_role, left[1:])]
+    return replace(wanted, words=dict(zip(roles, left, strict=True)), pairs=plan_pairs(roles), unloaded=unloaded)
 
 
 def select_releases(text: str | None) -> list[Release]:

@@ -30,7 +30,8 @@ class Dataset:
 
     Attributes:
         name: its key in `DATASETS`.
-        train_images: uint8, ``(n, 28, 28)``, 0 is the background and 255 full ink; read-only, like all four arrays.
+        train_images: uint8, ``(n, 28, 28)``, 0 is the background and 255 full ink; read-only, like all four arrays. A
+            user's own data are numbers of any shape ``(n, ...)``.
         train_labels: uint8, ``(n,)``, indices into ``class_names``.
         test_images: uint8, ``(m, 28, 28)``.
         test_labels: uint8, ``(m,)``.
@@ -50,6 +51,19 @@ class Dataset:
     source: str
     sha256: str
     fallback_reason: str | None = None
+
+
+MADE_UP = Dataset(
+    name="made-up",
+    train_images=np.zeros((0, 28, 28), np.uint8),
+    train_labels=np.zeros(0, np.uint8),
+    test_images=np.zeros((0, 28, 28), np.uint8),
+    test_labels=np.zeros(0, np.uint8),
+    class_names=(),
+    source="NumPy's random numbers",
+    sha256="",
+)
+"""What stands for the data where only models are measured that come without any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Export to ONNX: a trained model goes in, a checked graph with its metadata comes out.
 
-Every graph looks the same from outside: input ``images`` (N, 784) float32, output ``probabilities`` (N, classes)
-float32, N free. Inside there is inference only: no dropout, no training leftovers.
+Every graph looks the same from outside: input ``images`` (N, 784) float32, or another shape where a user's recipe has
+one, output ``probabilities`` (N, classes) float32, N free. Inside there is inference only: no dropout, no training
+leftovers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.data.splits import PIXELS
 from bench.errors import DensebenchError
 from bench.records.cases import DEFAULT_BACKEND
 
@@ -79,7 +79,8 @@ def export(trained: Trained, metadata: Mapping[str, str]) -> OnnxModel:
     proto = _EXPORTERS[trained.recipe.framework](trained)
     _fuse_products(proto.graph)
     _drop_unused_initializers(proto.graph)
-    _declare_shapes(proto.graph, classes=trained.predict(np.zeros((1, PIXELS), np.float32)).shape[1])
+    shape = _input_shape(trained)
+    _declare_shapes(proto.graph, shape, classes=trained.predict(np.zeros((1, *shape), np.float32)).shape[1])
     proto.graph.doc_string = ""  # holds a process-wide counter: equal models would differ
     proto.producer_version = proto.producer_version.split(" ")[0]
     onnx.helper.set_model_props(proto, dict(sorted(metadata.items())))
@@ -156,7 +157,7 @@ def _export_sklearn(trained: Trained) -> Any:
 
     proto = to_onnx(
         trained.model,
-        initial_types=[("images_float64", DoubleTensorType([None, PIXELS]))],
+        initial_types=[("images_float64", DoubleTensorType([None, *_input_shape(trained)]))],
         options={"zipmap": False},
         target_opset=OPSET,
     )
@@ -208,19 +209,27 @@ def _fuse_products(graph: Any) -> None:
     graph.node.extend(node for node in nodes if node is not None)
 
 
-def _declare_shapes(graph: Any, *, classes: int) -> None:
+def _input_shape(trained: Trained) -> tuple[int, ...]:
+    """The shape of one example: (784,) on the ladder."""
+    if trained.recipe.framework != "keras":
+        return (trained.model.n_features_in_,)
+    return tuple(trained.model.input_shape[1:])
+
+
+def _declare_shapes(graph: Any, shape: tuple[int, ...], *, classes: int) -> None:
     """Set the types and shapes of input and output.
 
     Exporters name the batch ``unk__N``, with a process-wide counter, or leave the output's type open.
     """
     import onnx
 
-    for value, size in ((graph.input[0], PIXELS), (graph.output[0], classes)):
+    for value, sizes in ((graph.input[0], shape), (graph.output[0], (classes,))):
         tensor = value.type.tensor_type
         tensor.elem_type = onnx.TensorProto.FLOAT
         del tensor.shape.dim[:]
         tensor.shape.dim.add().dim_param = BATCH_DIMENSION
-        tensor.shape.dim.add().dim_value = size
+        for size in sizes:
+            tensor.shape.dim.add().dim_value = size
 
 
 def _drop_unused_initializers(graph: Any) -> None:

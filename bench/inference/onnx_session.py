@@ -63,17 +63,17 @@ def open_session(model: OnnxModel, device: Device, *, threads: int) -> Iterator[
         session._sess = None  # noqa: SLF001  ONNX Runtime has no close(): this ends its threads, whoever holds it still
 
 
-def nodes_by_provider(model: OnnxModel, device: Device, images: NDArray[np.float32]) -> dict[str, int]:
+def nodes_by_provider(model: OnnxModel, device: Device, feed: Mapping[str, NDArray[Any]]) -> dict[str, int]:
     """Count the nodes that each execution provider ran, from ONNX Runtime's own profile of one call.
 
     Args:
         model: what to load, into a session of its own: profiling makes calls slower.
         device: where it is to run.
-        images: float32 (n, 784).
+        feed: its inputs by name.
     """
     with tempfile.TemporaryDirectory() as folder:
         session = make_session(model.content, device.provider, threads=1, profile=str(Path(folder) / "profile"))
-        session.run([OUTPUT_NAME], {INPUT_NAME: images})
+        session.run(None, dict(feed))
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     ran = {
         (event["name"], event["args"]["provider"])

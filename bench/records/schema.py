@@ -497,6 +497,11 @@ class Survey(Part, frozen=True, kw_only=True):
         weights: digest of each seed's trained weights.
         answers: digest of its probabilities of all test images.
         graph: digest of the ONNX graph without names and values.
+        failed: why there is none of it: a user's model that does not load.
+        inputs: what a user's model takes; empty for recipes.
+        parity: a user's model's answers, against the exact ones of the first environment that loads it.
+        exported: those of its export in ONNX Runtime, against its own exact ones.
+        reference: why there are no exact answers, so that the base's own stand for them; empty where there are.
     """
 
     accuracies: tuple[Share, ...]
@@ -505,6 +510,10 @@ class Survey(Part, frozen=True, kw_only=True):
     graph: Text | None = None
     operators: tuple[Text, ...] = ()
     failed: Text | None = None
+    inputs: Text = ""
+    parity: Parity | None = None
+    exported: Parity | None = None
+    reference: Text = ""
 
 
 class EnvironmentFacts(Part, frozen=True, kw_only=True):
@@ -549,6 +558,8 @@ class TrialOptions(Part, frozen=True, kw_only=True):
         series: the self-test or bisection that it belongs to; empty for none.
         number: its place in the series, from 0.
         sought: what a bisection looks for, as `bench.records.bisections` has it.
+        models: name of each model of the user's own to its file's name and SHA-256.
+        unloaded: what was left out to the reason: a release that does not load the user's model.
     """
 
     environments: tuple[EnvironmentFacts, ...]
@@ -567,6 +578,8 @@ class TrialOptions(Part, frozen=True, kw_only=True):
     series: Text = ""
     number: Size = 0
     sought: Text = ""
+    models: Mapping[Name, Text] = {}
+    unloaded: Mapping[Name, Text] = {}
 
 
 class SampleImage(Part, frozen=True, kw_only=True):

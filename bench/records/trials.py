@@ -124,6 +124,17 @@ class StoredTrial:
         """The recipes that train to less accuracy in the second environment than in the first."""
         return [name for name, found in self.accuracies(pair).items() if found.word == LESS]
 
+    def broken(self, pair: Pair) -> dict[str, str]:
+        """The user's models that the first environment loads, to why the second does not or what it answers wrongly."""
+        one, other = (self.environment(role).surveys for role in pair)
+        found = {}
+        for name, survey in other.items():
+            if name in one and one[name].failed is None:
+                faults = survey.parity.faults if survey.parity else ()
+                if reason := survey.failed or "; ".join(faults):
+                    found[name] = reason
+        return found
+
     def rows_of(self, pair: Pair) -> list[Row]:
         """The findings on a pair."""
         return [row for row in self.rows if (row.against, row.environment) == pair]

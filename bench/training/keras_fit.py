@@ -26,13 +26,15 @@ def prepare_keras_fit(
 ) -> Fit:
     """Keras's `fit` on a model whose steps have been traced already."""
     model = build_model(recipe, training, seed)
+    classes = int(model.output_shape[-1])
     arguments: dict[str, Any] = {"batch_size": training.batch_size, "verbose": 0}
     first_step_s = _prime(model, training, split, arguments)
     import_keras().utils.set_random_seed(seed)
     arguments |= {"epochs": training.epochs, "callbacks": make_callbacks(training, on_epoch)}
     if training.validate_each_epoch:
-        arguments["validation_data"] = (split.validation_images, targets(split.validation_labels, training.loss))
-    labels = targets(split.train_labels, training.loss)
+        held_out = targets(split.validation_labels, training.loss, classes)
+        arguments["validation_data"] = (split.validation_images, held_out)
+    labels = targets(split.train_labels, training.loss, classes)
     histories: list[dict[str, list[float]]] = []
 
     def run() -> None:
@@ -45,9 +47,9 @@ def prepare_keras_fit(
     return Fit(run, finish, first_step_s)
 
 
-def targets(labels: NDArray[np.int64], loss: str) -> NDArray[Any]:
-    """Labels (n,) as the loss takes them: one-hot float32 (n, 10) for categorical cross-entropy, else unchanged."""
-    return np.eye(CLASSES, dtype=np.float32)[labels] if loss == "categorical_crossentropy" else labels
+def targets(labels: NDArray[np.int64], loss: str, classes: int = CLASSES) -> NDArray[Any]:
+    """Labels (n,) as the loss takes them: one-hot float32 (n, classes) for categorical cross-entropy, else the same."""
+    return np.eye(classes, dtype=np.float32)[labels] if loss == "categorical_crossentropy" else labels
 
 
 def _prime(model: Any, training: Training, split: Split, arguments: dict[str, Any]) -> float:
@@ -55,16 +57,18 @@ def _prime(model: Any, training: Training, split: Split, arguments: dict[str, An
 
     Runs one full batch and, if the images do not divide evenly, one of the last batch's size; also for validation.
     """
+    classes = int(model.output_shape[-1])
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
     before = [np.array(variable.numpy()) for variable in variables]
     few = training.batch_size + len(split.train_images) % training.batch_size
     if training.validate_each_epoch:
         few_more = training.batch_size + len(split.validation_images) % training.batch_size
-        labels = targets(split.validation_labels[:few_more], training.loss)
+        labels = targets(split.validation_labels[:few_more], training.loss, classes)
         arguments = arguments | {"validation_data": (split.validation_images[:few_more], labels)}
     start = time.perf_counter()
-    model.fit(split.train_images[:few], targets(split.train_labels[:few], training.loss), epochs=1, **arguments)
+    labels = targets(split.train_labels[:few], training.loss, classes)
+    model.fit(split.train_images[:few], labels, epochs=1, **arguments)
     first_step_s = time.perf_counter() - start
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)

@@ -8,6 +8,7 @@ most about sqrt(n) u times the sum of its terms' absolute values.
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,8 @@ ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
 """Unit roundoff of IEEE 754's formats, rounding to nearest."""
 PASSED_ON = {"softmax": 0.5, "sigmoid": 0.25}
 """Of an error in a score, what can reach the answer, by the last layer's activation: the largest slope, else all."""
+DENSE = {"InputLayer", "Dense", "Dropout", "Flatten", "Activation", "ReLU", "Softmax"}
+"""Layers of which `_largest_product` knows all products."""
 BATCH = 1000
 MATRIX = 2
 """Rank of a Dense layer's kernel."""
@@ -34,15 +37,33 @@ def expect(trained: Trained, images: NDArray[np.float32]) -> Expected:
     answers = trained.predict(images)
     if trained.recipe.framework != "keras":  # it computes in float64; the export rounds the answers to float32
         return Expected(answers, answers.astype(np.float64), ROUNDOFF["float32"])
+    dense = _is_dense(trained.model)
     with _float64(trained.backend):
         exact = _in_float64(trained.model)
         to_numpy, parts, largest = BACKENDS[trained.backend].to_numpy, [], 0.0
         for start in range(0, len(images), BATCH):
             values = images[start : start + BATCH].astype(np.float64)
-            largest = max(largest, _largest_product(exact, values, to_numpy))
             parts.append(to_numpy(exact(values, training=False)))
+            product = _largest_product(exact, values, to_numpy) if dense else _uncancelled(exact, parts[-1])
+            largest = max(largest, product)
     last = getattr(getattr(trained.model.layers[-1], "activation", None), "__name__", "")
-    return Expected(answers, np.concatenate(parts), PASSED_ON.get(last, 1.0) * ROUNDOFF["float32"] * largest)
+    passed_on = PASSED_ON.get(last, 1.0) if dense else 1.0
+    return Expected(answers, np.concatenate(parts), passed_on * ROUNDOFF["float32"] * largest)
+
+
+def _is_dense(model: Any) -> bool:
+    """Whether all products of a model are those of Dense layers, one after the other."""
+    return type(model).__name__ == "Sequential" and {type(layer).__name__ for layer in model.layers} <= DENSE
+
+
+def _uncancelled(model: Any, answers: NDArray[Any]) -> float:
+    """For a model of other layers: sqrt(n) times the largest answer, n being the terms of the longest product.
+
+    It is the same bound for a product whose terms do not cancel; answers below 1 come from values of about 1.
+    """
+    shapes = [weight.shape for weight in model.weights if len(weight.shape) >= MATRIX]
+    terms = max((math.prod(shape[:-1]) for shape in shapes), default=1)
+    return float(terms**0.5 * max(1.0, float(np.max(np.abs(answers)))))
 
 
 def _in_float64(model: Any) -> Any:

@@ -21,8 +21,9 @@ from bench.files import public_word
 from bench.formats import format_counted, format_duration
 from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.host.resources import free_memory_bytes
+from bench.inference.own_models.certificate import certify
 from bench.records.cases import INJECT
-from bench.records.schema import EnvironmentFacts, Survey, convert
+from bench.records.schema import EnvironmentFacts, Parity, Survey, convert
 from bench.records.trials import MEMORY, START, Row, StoredTrial
 from bench.stats.simultaneous import LOOKS
 from bench.trials.identity import check_identity
@@ -88,7 +89,7 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> 
             check_same(trial, trial.before)
         save()
         rows, rounds_left = trial.rows(), math.inf
-        while narrow(trial, rows, rounds_left):
+        while trial.live_pairs and narrow(trial, rows, rounds_left):
             began_s = time.monotonic()
             trial.rounds += _measure(trial)
             give_up_failed(trial)
@@ -170,6 +171,7 @@ def check_same(trial: Trial, before: StoredTrial) -> None:
         "pairs": ([list(pair) for pair in before.pairs], [list(pair) for pair in new.pairs]),
         "cases": (sorted(before.run.metadata.cases_planned), sorted(case.name for case in trial.cases)),
         "data": (before.run.metadata.dataset_sha256, trial.facts["dataset_sha256"]),
+        "models": (dict(old.models), dict(new.models)),
         "environments": (len(old.environments), len(new.environments)),
     }
     for one, other in zip(old.environments, new.environments, strict=False):
@@ -207,6 +209,7 @@ def survey_all(trial: Trial, progress: Progress) -> None:
         else:
             (trial.folder / role).symlink_to(trial.folder / twin)
         trial.surveyed[role] = _facts(role, environment, answer)
+    _certify_files(trial)
     graphs = {
         recipe: {(facts.surveys[recipe].graph, facts.packages.get("onnxruntime")) for facts in trial.surveyed.values()}
         for recipe in dict.fromkeys(case.recipe for case in trial.cases)
@@ -217,6 +220,30 @@ def survey_all(trial: Trial, progress: Progress) -> None:
     trial.cases = [case for case in trial.cases if case not in trial.same_graph]
     runtimes = {facts.packages.get("onnxruntime") for facts in trial.surveyed.values()}
     trial.together = [case for case in exported if case in trial.cases and len(runtimes) == 1]
+
+
+def find_unloadable(trial: Trial, progress: Progress) -> dict[str, str]:
+    """The role of each environment that loads none of the user's models, to the reason. Raises DensebenchError."""
+    with tempfile.TemporaryDirectory() as folder:
+        trial.folder = Path(folder)
+        store(trial.dataset, trial.folder / DATA)
+        survey_all(trial, progress)
+    return {role: facts.failed for role, facts in trial.surveyed.items() if facts.failed}
+
+
+def _certify_files(trial: Trial) -> None:
+    """Compare what environments answer with a user's models; one that loads none of the models is given up."""
+    folders = {role: trial.folder / role for role in trial.environments}
+    told = {name: certify(file, folders) for name, file in trial.files.items()}
+    for role, facts in trial.surveyed.items():
+        surveys = dict(facts.surveys)
+        for name, by_role in told.items():
+            if role in by_role:
+                surveys[name] = msgspec.structs.replace(surveys[name], parity=convert(by_role[role], Parity))
+        asked = [surveys[case.recipe] for case in trial.cases]
+        reasons = [one.failed for one in asked if one.failed]
+        failed = "; ".join(dict.fromkeys(reasons)) if len(reasons) == len(asked) else None
+        trial.surveyed[role] = msgspec.structs.replace(facts, surveys=surveys, failed=failed)
 
 
 def _twin(trial: Trial, role: str) -> str:
@@ -323,6 +350,7 @@ def _start(  # noqa: PLR0913  which process, of which group, and what for
         injections={one: trial.environments[one].variables.get(INJECT, "") for one in others},
         survey=survey,
         variables=list(environment.variables),
+        models=[file.as_request() for file in trial.own_files],
     )
     command = [str(environment.python), "-m", "bench.trials.worker", asked.to_json()]
     cpus = own_cpus()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +9,14 @@ import numpy as np
 
 from bench.data.splits import Split, scale
 from bench.errors import DensebenchError
+from bench.inference.digests import digest, graph_digest
 from bench.inference.export import OnnxModel, export
 from bench.trained import score
 from bench.training import find_trainer
 from models import RECIPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bench.data.datasets import Dataset
@@ -75,44 +75,3 @@ def _survey_one(
 def _graph_of(model: OnnxModel, path: Path) -> dict[str, Any]:
     path.write_bytes(model.content)
     return {"graph": graph_digest(model.content), "operators": list(model.operators)}
-
-
-def digest(arrays: Iterable[Any]) -> str:
-    """SHA-256 of the types, shapes and bits of arrays."""
-    found = hashlib.sha256()
-    for array in arrays:
-        known = np.ascontiguousarray(array)
-        found.update(f"{known.dtype.str} {known.shape}".encode())
-        found.update(known.tobytes())
-    return found.hexdigest()
-
-
-def graph_digest(content: bytes) -> str:
-    """SHA-256 of an ONNX graph without names, metadata and the values of weights: operators, attributes, shapes, types.
-
-    Tensors are numbered by their first appearance, so that graphs that differ in names alone are equal.
-    """
-    import onnx
-
-    proto = onnx.load_from_string(content)
-    graph, numbers = proto.graph, dict[str, int]()
-
-    def number(name: str) -> int:
-        return numbers.setdefault(name, len(numbers)) if name else -1
-
-    parts = [f"opset {sorted((one.domain, one.version) for one in proto.opset_import)}"]
-    parts += [f"input {number(one.name)} {_type_of(one)}" for one in graph.input]
-    parts += [f"weight {number(one.name)} {one.data_type} {list(one.dims)}" for one in graph.initializer]
-    for node in graph.node:
-        attributes = sorted(
-            f"{one.name}={onnx.helper.get_attribute_value(one)!r}" for one in node.attribute if one.name != "name"
-        )
-        ends = [number(name) for name in node.input], [number(name) for name in node.output]
-        parts.append(f"{node.domain} {node.op_type} {ends} {attributes}")
-    parts += [f"output {number(one.name)} {_type_of(one)}" for one in graph.output]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _type_of(value: Any) -> str:
-    tensor = value.type.tensor_type
-    return f"{tensor.elem_type} {[one.dim_value for one in tensor.shape.dim]}"

@@ -21,6 +21,7 @@ from bench.records.trials import MARGINS, PRIVATE, Pair, Row, StoredTrial, judge
 
 if TYPE_CHECKING:
     from bench.data.datasets import Dataset
+    from bench.inference.own_models.file import ModelFile
     from bench.records.run_file import Content
     from bench.trials.environments import Environment
     from bench.trials.rounds import Round
@@ -58,6 +59,9 @@ class Trial:
         number: its place in the series, from 0.
         sought: what a bisection looks for.
         findings: the kinds of finding that it goes on for until they are settled; others come along.
+        files: the user's own models, by name.
+        recipes: likewise the user's own recipes.
+        unloaded: what was left out to the reason.
     """
 
     environments: Mapping[str, Environment]
@@ -86,10 +90,18 @@ class Trial:
     number: int = 0
     sought: str = ""
     findings: Collection[str] = tuple(MARGINS)
+    files: Mapping[str, ModelFile] = field(default_factory=dict)
+    recipes: Mapping[str, ModelFile] = field(default_factory=dict)
+    unloaded: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Compare everything with the base unless pairs were given."""
         self.pairs = self.pairs or pairs_of(list(self.environments))
+
+    @property
+    def own_files(self) -> list[ModelFile]:
+        """All files of the user's own: models and recipes."""
+        return [*self.files.values(), *self.recipes.values()]
 
     @property
     def live_pairs(self) -> list[Pair]:
@@ -139,6 +151,10 @@ class Trial:
             series=self.series,
             number=self.number,
             sought=self.sought,
+            models={
+                name: f"{Path(one.path).name} {one.sha256}" for name, one in {**self.files, **self.recipes}.items()
+            },
+            unloaded=dict(self.unloaded),
             lost=tuple(f"round {one.number}, {role}: {why}" for one in self.rounds for role, why in one.lost.items()),
         )
         planned = [case.name for case in self.cases]

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from bench.records.cases import INJECT, Case
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bench.inference.own_models.file import ModelFile
     from bench.trials.workloads import Workload
 
 SHARES = (0.075, 0.25, 0.5, 0.75, 0.925)
@@ -46,6 +47,7 @@ class WorkerRequest:
         seed: of models and orders of images.
         survey: prepare nothing, and tell what the environment is, trains and exports, when asked.
         variables: names of the environment variables that are told.
+        models: the fields of each `ModelFile`.
     """
 
     cases: Sequence[Mapping[str, Any]]
@@ -57,6 +59,7 @@ class WorkerRequest:
     injections: Mapping[str, str] = field(default_factory=dict)
     survey: bool = False
     variables: Sequence[str] = ()
+    models: Sequence[Mapping[str, Any]] = ()
 
     def to_json(self) -> str:
         """The request as the worker's one argument."""
@@ -87,15 +90,17 @@ class EnvironmentWorker:
         """Prepare all cases: per case its first step's seconds, or why it is not there; and the memory that it took."""
         from bench.data.stored import open_stored
         from bench.trials.injections import unchanged
-        from bench.trials.workloads import FEW, prepare
+        from bench.trials.workloads import FEW, Setting, prepare
 
         dataset = open_stored(Path(self._asked.dataset))
         told: dict[str, Any] = {}
         gc.freeze()  # or the garbage of all of TensorFlow is collected before each turn, 0.2 s long
         cases = [Case(**fields) for fields in self._asked.cases]
+        files = self._own_files()
+        setting = Setting(dataset, self._asked.seed, Path(self._asked.folder), files)
         for case in cases:
             try:
-                workload = prepare(case, dataset, self._asked.seed, Path(self._asked.folder), self._stack)
+                workload = prepare(case, setting, self._stack)
             except Exception as error:  # noqa: BLE001  whatever a framework raises is a fact about it
                 told[case.name] = failure(error)
                 continue
@@ -107,11 +112,20 @@ class EnvironmentWorker:
         for case, (role, folder) in product(cases, self._asked.others.items()):
             if case.stage == "infer":
                 with suppress(Unavailable):  # it was not exported there, which that environment's process tells
-                    workload = prepare(case, dataset, self._asked.seed, Path(folder), self._stack)
+                    workload = prepare(case, replace(setting, folder=Path(folder)), self._stack)
                     workload.turn(FEW, unchanged)
                     self._workloads[_of(case.name, role)] = workload
         gc.freeze()
         return {"cases": told, "peak_bytes": peak_bytes}
+
+    def _own_files(self) -> dict[str, ModelFile]:
+        """The user's models by name; the user's recipes are added to the ladder."""
+        from bench.inference.own_models.file import model_from_request
+        from bench.inference.own_models.recipe_file import register
+
+        files = {str(fields["name"]): model_from_request(fields) for fields in self._asked.models}
+        register({name: file for name, file in files.items() if file.kind == "recipe"})
+        return {name: file for name, file in files.items() if file.kind != "recipe"}
 
     def turn(self, case: str, count: int, number: int, model_of: str | None = None) -> Answer:
         """One turn of so many steps or calls, summarized: count, mean, extremes and quantiles, in seconds.
@@ -134,12 +148,16 @@ class EnvironmentWorker:
     def survey(self, recipes: Sequence[str], seeds: Sequence[int]) -> Answer:
         """What this environment is, what it trains to and what it exports."""
         from bench.data.stored import open_stored
+        from bench.inference.own_models.survey import survey_file
         from bench.trials.identity import describe_process
         from bench.trials.injections import parse_injection
         from bench.trials.proofs import survey
 
-        dataset = open_stored(Path(self._asked.dataset))
-        found = survey(recipes, dataset, seeds, Path(self._asked.folder), parse_injection(os.environ.get(INJECT, "")))
+        dataset, folder = open_stored(Path(self._asked.dataset)), Path(self._asked.folder)
+        files = self._own_files()
+        ladder = [name for name in recipes if name not in files]
+        found = survey(ladder, dataset, seeds, folder, parse_injection(os.environ.get(INJECT, "")))
+        found |= {name: survey_file(file, self._asked.seed, folder) for name, file in files.items() if name in recipes}
         return {"identity": describe_process(variables=self._asked.variables), "recipes": found}
 
 

@@ -21,26 +21,41 @@ from bench.host.devices import Device
 from bench.host.timing import no_garbage_collection
 from bench.inference.export import OnnxModel
 from bench.inference.onnx_session import make_batch, open_session, primed_call
+from bench.inference.own_models.session import made_up_call
+from bench.inference.own_models.survey import WHY, read_inputs
 from bench.training.compiled_fit import CompiledFit
 from bench.training.describe import CannotCompile
-from bench.training.keras_fit import targets
-from bench.training.keras_model import build_model
 from bench.trials.injections import Lengthening, unchanged
-from models import RECIPES
+from bench.trials.subjects import Subject, make_subject
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
 
     from bench.data.datasets import Dataset
+    from bench.inference.own_models.file import ModelFile
     from bench.records.cases import Case
-    from models import Recipe
 
-STEPS = 100
-"""Steps of an epoch at most, so that short turns have the data that they need."""
 FEW = 10
 """Steps or calls of a turn that warms up."""
 CHUNK = 10
 """Steps of the compiled loop between two looks at the clock: about as long as a core keeps its speed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """What the cases of a process are measured with.
+
+    Attributes:
+        dataset: whose images the ladder trains on and is asked about.
+        seed: of the models' weights, the order of the images, and of what is made up.
+        folder: where the exported models of an environment lie.
+        files: the user's own models, by name.
+    """
+
+    dataset: Dataset
+    seed: int
+    folder: Path
+    files: Mapping[str, ModelFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,45 +84,33 @@ class Workload:
     first_s: float
 
 
-def prepare(case: Case, dataset: Dataset, seed: int, folder: Path, stack: ExitStack) -> Workload:
+def prepare(case: Case, setting: Setting, stack: ExitStack) -> Workload:
     """Prepare a case of a model.
 
     Args:
         case: what is measured.
-        dataset: whose images are trained on and asked about.
-        seed: of the model's weights and the order of the images.
-        folder: where the exported models of this environment lie.
+        setting: what it is measured with.
         stack: closes what stays open until the process ends.
 
     Raises:
         Unavailable: this environment does not have the case.
         DensebenchError: it is no case of a trial.
     """
-    recipe = RECIPES[case.recipe]
     if case.stage == "infer":
-        return _infer(case, dataset, folder, stack)
-    if recipe.framework != "keras":
-        raise Unavailable(f"{recipe.name} is no Keras model")
+        return _infer(case, setting, stack)
+    if case.stage not in {"train", "call", "predict"}:
+        raise DensebenchError(f"{case.name} is no case of a trial")
+    subject = make_subject(case.recipe, setting.files, setting.dataset, setting.seed)
     if case.stage == "train":
-        return _fit(recipe, dataset, seed) if case.trainer == "fit" else _compiled(recipe, dataset, seed)
-    if case.stage in {"call", "predict"}:
-        return _answers(case, recipe, dataset, seed)
-    raise DensebenchError(f"{case.name} is no case of a trial")
+        return _fit(subject) if case.trainer == "fit" else _compiled(subject, setting.seed)
+    return _answers(case, subject)
 
 
-def _training_data(recipe: Recipe, dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Whole batches of the first images, again from the start where there are fewer, and their labels."""
-    rows = np.arange(STEPS * recipe.training.batch_size) % len(dataset.train_labels)
-    return scale(dataset.train_images[rows]), dataset.train_labels[rows].astype(np.int64)
-
-
-def _fit(recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
+def _fit(subject: Subject) -> Workload:
     """Keras's `fit`, timed from the end of one step to the end of the next; the mean has the rest of the epoch, too."""
     import tensorflow as tf
 
-    model = build_model(recipe, recipe.training, seed)
-    images, labels = _training_data(recipe, dataset)
-    arrays = tf.constant(images), tf.constant(targets(labels, recipe.training.loss))
+    arrays = tf.nest.map_structure(tf.constant, _as_tuples(subject.training_data()))
     ends_s: list[float] = []
     """Of the steps, after the beginning of the first."""
     lengthening: list[Lengthening] = [unchanged]
@@ -118,10 +121,10 @@ def _fit(recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
             ends_s.append(time.perf_counter())
 
     def run(steps: int) -> float:
-        batches = _batches(tf, arrays, steps, recipe.training.batch_size)
+        batches = _batches(tf, arrays, steps, subject.batch_size)
         with no_garbage_collection():
             ends_s[:] = [time.perf_counter()]
-            model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[Clock()])
+            subject.model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[Clock()])
             return time.perf_counter() - ends_s[0]
 
     def turn(steps: int, injected: Lengthening) -> Turn:
@@ -133,11 +136,17 @@ def _fit(recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
     return Workload(turn, ends_s[1] - ends_s[0])
 
 
-def _batches(tf: Any, arrays: Sequence[Any], steps: int, size: int) -> Any:
-    """The first `steps` batches in order, as a `tf.data.Dataset`."""
+def _as_tuples(value: Any) -> Any:
+    """The same with tuples for lists: `tf.data` takes a list for one array."""
+    return tuple(map(_as_tuples, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _batches(tf: Any, arrays: Any, steps: int, size: int) -> Any:
+    """The first `steps` batches in order, again from the start where there are fewer, as a `tf.data.Dataset`."""
+    count = len(tf.nest.flatten(arrays)[0])
     rows = tf.data.Dataset.range(steps * size).batch(size, drop_remainder=True)
-    images = rows.map(lambda chosen: tuple(tf.gather(one, chosen) for one in arrays))
-    return images.prefetch(1).with_options(_untuned(tf))
+    batches = rows.map(lambda chosen: tf.nest.map_structure(lambda one: tf.gather(one, chosen % count), arrays))
+    return batches.prefetch(1).with_options(_untuned(tf))
 
 
 def _untuned(tf: Any) -> Any:
@@ -150,14 +159,11 @@ def _untuned(tf: Any) -> Any:
     return options
 
 
-def _compiled(recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
+def _compiled(subject: Subject, seed: int) -> Workload:
     """The compiled loop, `CHUNK` steps at a time."""
-    model = build_model(recipe, recipe.training, seed)
     start_s = time.perf_counter()
     try:
-        fit = CompiledFit(
-            model, _training_data(recipe, dataset), batch_size=recipe.training.batch_size, epochs=1, seed=seed
-        )
+        fit = CompiledFit(subject.model, subject.class_numbers(), batch_size=subject.batch_size, epochs=1, seed=seed)
     except CannotCompile as reason:
         raise Unavailable(str(reason)) from None
     take = fit.stepper()
@@ -174,7 +180,7 @@ def _compiled(recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
     return Workload(turn, first_s)
 
 
-def _answers(case: Case, recipe: Recipe, dataset: Dataset, seed: int) -> Workload:
+def _answers(case: Case, subject: Subject) -> Workload:
     """Direct calls of the Keras model, or its `predict`, which gets its batch as a `tf.data.Dataset`.
 
     Of 45 ms that `predict` takes for an array of 32 images, 1.2 ms are its own; in the rest, Keras makes such a dataset
@@ -182,23 +188,27 @@ def _answers(case: Case, recipe: Recipe, dataset: Dataset, seed: int) -> Workloa
     """
     import tensorflow as tf
 
-    model = build_model(recipe, recipe.training, seed)
-    batch = make_batch(scale(dataset.test_images), case.batch_size)
+    model, batch = subject.model, subject.batch(case.batch_size)
     if case.stage == "predict":
-        batches = tf.data.Dataset.from_tensors(tf.constant(batch)).with_options(_untuned(tf))
+        given = _as_tuples(batch)
+        constant = tf.nest.map_structure(tf.constant, (given,) if isinstance(given, tuple) else given)
+        batches = tf.data.Dataset.from_tensors(constant).with_options(_untuned(tf))
         return _calls(lambda: model.predict(batches, verbose=0))
-    return _calls(lambda: np.asarray(model(batch, training=False)))
+    return _calls(lambda: tf.nest.map_structure(np.asarray, model(batch, training=False)))
 
 
-def _infer(case: Case, dataset: Dataset, folder: Path, stack: ExitStack) -> Workload:
-    """Calls of the exported model in ONNX Runtime."""
-    path = folder / f"{case.recipe}.onnx"
+def _infer(case: Case, setting: Setting, stack: ExitStack) -> Workload:
+    """Calls of the exported model in ONNX Runtime; of the user's own models with made-up input."""
+    path = setting.folder / f"{case.recipe}.onnx"
     if not path.exists():
-        raise Unavailable(f"{case.recipe} was not exported here")
+        why = path.with_suffix(WHY)
+        raise Unavailable(why.read_text(encoding="utf-8") if why.exists() else f"{case.recipe} was not exported here")
     session = stack.enter_context(
         open_session(OnnxModel(path.read_bytes(), ()), Device("cpu", case.threads), threads=case.threads)
     )
-    return _calls(primed_call(session, make_batch(scale(dataset.test_images), case.batch_size)))
+    if case.recipe in setting.files:
+        return _calls(made_up_call(session, read_inputs(path), case.batch_size, setting.seed))
+    return _calls(primed_call(session, make_batch(scale(setting.dataset.test_images), case.batch_size)))
 
 
 def _calls(call: Callable[[], object]) -> Workload:

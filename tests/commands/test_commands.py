@@ -68,7 +68,7 @@ def test_an_unknown_command_is_one_line_with_the_closest_one(
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["runtimes", "--modles", "x"], "there is no option --modles. Did you mean '--models'?"),
+        (["runtimes", "--modles", "x"], "there is no option --modles. Did you mean '--models' or '--model'?"),
         (["bisect", "--goood=2.15"], "there is no option --goood. Did you mean '--good'?"),
         (["duel", "a", "b", "--contro", "1%"], "there is no option --contro. Did you mean '--control'?"),
         (["runtimes", "--zzz"], "there is no option --zzz. `python -m bench runtimes --help` lists all"),

@@ -18,7 +18,7 @@ from bench.data.datasets import Dataset, load_dataset
 from bench.errors import DensebenchError, InvalidRow
 from bench.host.devices import CPU_PROVIDER, Device
 from bench.inference import onnx_session
-from bench.inference.export import OPSET, OnnxModel
+from bench.inference.export import INPUT_NAME, OPSET, OnnxModel
 from bench.inference.parity import certify
 from bench.training.keras_fit import prepare_keras_fit
 from models import RECIPES, Recipe
@@ -132,7 +132,7 @@ def test_onnx_runtime_runs_the_exported_graph_exactly_as_one_written_by_hand(
 
 def test_each_provider_is_told_with_the_nodes_that_it_ran(model_store: ModelStore, recipe: Recipe) -> None:
     nodes = onnx_session.nodes_by_provider(
-        model_store.exported(recipe).onnx, model_store.device, model_store.test_images[:1]
+        model_store.exported(recipe).onnx, model_store.device, {INPUT_NAME: model_store.test_images[:1]}
     )
     assert list(nodes) == ["CPUExecutionProvider"]
     assert 1 < nodes["CPUExecutionProvider"] <= len(model_store.exported(recipe).onnx.operators)

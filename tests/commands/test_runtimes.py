@@ -144,7 +144,7 @@ def test_each_runtime_gives_the_trained_models_answers(
 
 
 def test_each_model_meets_the_runtimes_of_its_framework() -> None:
-    names = {(case.recipe.name, case.runtime.name, case.threads) for case in plan_cases(None, None, 2)}
+    names = {(case.model, case.runtime.name, case.threads) for case in plan_cases(None, None, 2)}
     assert ("logistic_regression", "scikit-learn predict_proba", 2) in names
     assert ("logistic_regression", "Keras predict", 1) not in names
     assert ("deep_mlp", "Keras predict", 1) in names
@@ -259,7 +259,7 @@ def test_processes_that_are_there_together_are_of_one_model_and_fit_into_memory(
     groups = make_groups(cases, random.Random(1), 3_000_000_000)
     assert sorted(case.name for group in groups for case in group) == sorted(case.name for case in cases)
     for group in groups:
-        assert len({(case.recipe.name, case.threads) for case in group}) == 1
+        assert len({(case.model, case.threads) for case in group}) == 1
         assert sum(case.runtime.artifact == "keras" for case in group) <= 3
     assert len(make_groups(cases, random.Random(1), None)) == 8
     assert max(map(len, make_groups(cases, random.Random(1), 0))) == 1

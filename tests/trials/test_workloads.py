@@ -11,10 +11,11 @@ import pytest
 
 from bench.data.datasets import load_dataset
 from bench.errors import Unavailable
+from bench.inference.digests import digest, graph_digest
 from bench.records.cases import Case
 from bench.trials.injections import Injection, unchanged
-from bench.trials.proofs import digest, graph_digest, survey
-from bench.trials.workloads import prepare, quantiles
+from bench.trials.proofs import survey
+from bench.trials.workloads import Setting, prepare, quantiles
 from tests.fake_trial import CASES
 
 
@@ -38,7 +39,7 @@ def test_quantiles_are_values_that_were_measured() -> None:
 )
 def test_a_case_is_timed_step_by_step(name: str, count: int, values: int, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        workload = prepare(CASES[name], load_dataset("digits", None), 1, tmp_path, stack)
+        workload = prepare(CASES[name], Setting(load_dataset("digits", None), 1, tmp_path, {}), stack)
         plain, slow = (workload.turn(count, added) for added in (unchanged, lambda _number: 50.0))
     assert len(plain.values_s) == len(slow.values_s) == values
     assert workload.first_s > statistics.median(plain.values_s)
@@ -56,13 +57,14 @@ def test_a_survey_trains_exports_and_is_the_same_twice(tmp_path: Path) -> None:
     found = first["single_dense"]
     assert found["weights"][0] != found["weights"][1]
     assert all(accuracy > 0.5 for accuracy in found["accuracies"])
+    setting = Setting(dataset, 0, tmp_path, {})
     with ExitStack() as stack:
         case = CASES["infer[single_dense,batch=32,threads=1]"]
-        assert len(prepare(case, dataset, 0, tmp_path, stack).turn(7, unchanged).values_s) == 7
+        assert len(prepare(case, setting, stack).turn(7, unchanged).values_s) == 7
         with pytest.raises(Unavailable, match="was not exported"):
-            prepare(CASES["infer[deep_mlp,batch=32,threads=1]"], dataset, 0, tmp_path, stack)
+            prepare(CASES["infer[deep_mlp,batch=32,threads=1]"], setting, stack)
         with pytest.raises(Unavailable, match="no Keras model"):
-            prepare(Case("x", "call", "logistic_regression", "", 1, 1), dataset, 0, tmp_path, stack)
+            prepare(Case("x", "call", "logistic_regression", "", 1, 1), setting, stack)
 
 
 @pytest.mark.usefixtures("tf")

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from bench.inference.runtimes.runtime import Runtime
     from bench.inference.visits import VisitedRow
     from bench.records.run_file import Content
-    from models import Recipe
 
 PARTS = ("import_s", "load_s", "first_s", "resident_bytes")
 """What is stored of each start beside its seconds."""
@@ -25,6 +24,7 @@ class Case:
     """A model on a runtime with so many threads.
 
     Attributes:
+        model: the name of a recipe, or of a model of the user's own.
         facts: what `bench.commands.runtimes.prepare` tells of the model.
         artifact: likewise of the file that the runtime loads.
         starts: what each fresh process told of its start.
@@ -34,7 +34,7 @@ class Case:
         failed: what went wrong, or why its answers are not to be believed.
     """
 
-    recipe: Recipe
+    model: str
     runtime: Runtime
     threads: int
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Case:
     @property
     def name(self) -> str:
         """``deep_mlp, ONNX Runtime, 1 thread``, for people."""
-        return f"{self.recipe.name}, {self.runtime.name}, {self.threads} thread{'s' * (self.threads > 1)}"
+        return f"{self.model}, {self.runtime.name}, {self.threads} thread{'s' * (self.threads > 1)}"
 
     @property
     def invalid(self) -> bool:
@@ -100,7 +100,7 @@ def _rows(case: Case, position: int, shared: Mapping[str, Any]) -> list[RuntimeR
         "status": "failed" if case.failed else "unavailable" if case.unavailable else "valid",
         "faults": tuple(text for text in (case.failed, case.unavailable) if text),
         "position": position,
-        "recipe": case.recipe.name,
+        "recipe": case.model,
         "runtime": case.runtime.name,
         "threads": case.threads,
         "exact": case.runtime.exact,
@@ -113,7 +113,7 @@ def _rows(case: Case, position: int, shared: Mapping[str, Any]) -> list[RuntimeR
     place: dict[str, str | int] = {"runtime": case.runtime.name, "threads": case.threads}
     start = StartRecord(
         **fields,
-        case=case_name("start", case.recipe.name, **place),
+        case=case_name("start", case.model, **place),
         batch_size=1,
         values_s=round_timings([start["cold_s"] for start in case.starts]),
         starts=StartParts(**{name: tuple(start[name] for start in case.starts) for name in PARTS}),
@@ -121,7 +121,7 @@ def _rows(case: Case, position: int, shared: Mapping[str, Any]) -> list[RuntimeR
     calls = [
         RuntimeRecord(
             **fields,
-            case=case_name("runtime", case.recipe.name, batch=size, **place),
+            case=case_name("runtime", case.model, batch=size, **place),
             batch_size=size,
             values_s=round_timings([value_s for *_, values_s in visits for value_s in values_s]),
             visits=tuple(Visit(number, len(values_s), round(at_s, 3)) for number, at_s, values_s in visits),

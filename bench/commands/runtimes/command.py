@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.commands.arguments import add_common, command_line, names
+from bench.commands.own_models import add_model_options, named_models
 from bench.commands.runtimes.cases import Case, run_content
 from bench.commands.runtimes.measure import measure
 from bench.commands.runtimes.prepare import PrepareRequest
-from bench.data.datasets import load_dataset
+from bench.data.datasets import MADE_UP, load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
 from bench.files import short
 from bench.host.devices import parse_device
@@ -24,7 +25,9 @@ from bench.host.machine import BUILDS, PACKAGES, machine_name
 from bench.host.metadata import collect_metadata
 from bench.host.process import run_to_end, side_environment
 from bench.host.resources import say_needs
+from bench.inference.own_models.file import NONE
 from bench.inference.runtimes import RUNTIMES
+from bench.inference.runtimes.artifacts import OWN_ARTIFACTS
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from bench.host.devices import Device
+    from bench.inference.own_models.file import Models
     from bench.records.run_file import Content
 
 DEFAULT_ROUNDS, QUICK_ROUNDS = 5, 3
@@ -48,6 +53,7 @@ MEMORY_BYTES = 1_500_000_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--models", help=f"comma-separated, of: {', '.join(RECIPES)} (default: all)")
+    add_model_options(parser)
     parser.add_argument("--runtimes", help=f"comma-separated, of: {', '.join(RUNTIMES)} (default: all)")
     rounds_help = f"fresh processes of each (default: {DEFAULT_ROUNDS}, with --quick {QUICK_ROUNDS})"
     parser.add_argument("--rounds", type=int, help=rounds_help)
@@ -67,18 +73,13 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DensebenchError: an option is wrong, the data cannot be had, or nothing can be prepared.
     """
-    device = parse_device(arguments.device)
-    if device.kind != "cpu":
-        raise DensebenchError(f"--device {arguments.device!r}: the runtimes are compared on cpu or cpu:N only.")
-    if arguments.rounds is None:
-        arguments.rounds = QUICK_ROUNDS if arguments.quick else DEFAULT_ROUNDS
-    if arguments.rounds < 1:
-        raise DensebenchError(f"--rounds {arguments.rounds} is no number of processes: a whole number from 1 up is.")
-    cases = plan_cases(arguments.models, arguments.runtimes, device.threads)
+    device, models = _check(arguments)
+    cases = plan_cases(arguments.models, arguments.runtimes, device.threads, models)
     mark_missing(cases)
     started_at, progress = datetime.now(timezone.utc), Progress(sys.stdout)
     say_needs(progress, memory_bytes=MEMORY_BYTES, results=arguments.results)
-    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    ladder = any(case.model in RECIPES for case in cases)
+    dataset = load_dataset(arguments.dataset, arguments.data_dir) if ladder else MADE_UP
     label = f"{dataset.name}-{device.name.replace(':', '')}-runtimes{'-quick' if arguments.quick else ''}"
     path = reserve_run_path(arguments.results, f"{machine_name()}/{FOLDER}", label, started_at)
     seed = secrets.randbelow(2**32)
@@ -109,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with kept_on_interrupt(progress, kept), tempfile.TemporaryDirectory() as folder:
         progress.update("training the models")
-        prepare_all(cases, arguments, folder)
+        prepare_all(cases, arguments, models, folder)
         measure(
             cases,
             folder,
@@ -131,6 +132,21 @@ def run(arguments: argparse.Namespace) -> int:
     return FAILED if any(case.failed for case in cases) else FINE
 
 
+def _check(arguments: argparse.Namespace) -> tuple[Device, Models]:
+    """The device and the models that the options name; the number of rounds is filled in. Raises DensebenchError."""
+    device = parse_device(arguments.device)
+    if device.kind != "cpu":
+        raise DensebenchError(f"--device {arguments.device!r}: the runtimes are compared on cpu or cpu:N only.")
+    if arguments.rounds is None:
+        arguments.rounds = QUICK_ROUNDS if arguments.quick else DEFAULT_ROUNDS
+    if arguments.rounds < 1:
+        raise DensebenchError(f"--rounds {arguments.rounds} is no number of processes: a whole number from 1 up is.")
+    models, data = named_models(arguments)
+    if data:
+        raise DensebenchError(f"{data.name}: runtimes are measured on the ladder's data, or on a model's file.")
+    return device, models
+
+
 def runtime_packages() -> list[str]:
     """The packages of all runtimes, as they are installed, but for those whose versions every run stores."""
     installed = metadata.packages_distributions()
@@ -140,14 +156,23 @@ def runtime_packages() -> list[str]:
     return [*(name for name in dict.fromkeys(found) if name not in stored), "joblib"]
 
 
-def plan_cases(models: str | None, runtimes: str | None, threads: int) -> list[Case]:
-    """Plan all cases, in table order. Raises DensebenchError where a name is unknown."""
-    chosen = names(runtimes, RUNTIMES, "runtime")
+def plan_cases(models: str | None, runtimes: str | None, threads: int, named: Models = NONE) -> list[Case]:
+    """Plan all cases, in table order: of the ladder's models in either list, or of all, and of the user's own.
+
+    Raises:
+        DensebenchError: a name is unknown.
+    """
+    chosen = [RUNTIMES[name] for name in names(runtimes, RUNTIMES, "runtime")]
+    listed = names(models, RECIPES, "model") if models is not None or not named.names else []
+    kinds: dict[str, str] = {name: one.framework for name, one in RECIPES.items() if name in {*listed, *named.names}}
+    own = [runtime for runtime in chosen if runtime.artifact in OWN_ARTIFACTS]
+    wanted = [(name, kind, chosen) for name, kind in kinds.items()]
+    wanted += [(name, file.kind, own) for name, file in named.files.items()]
     return [
-        Case(RECIPES[recipe], RUNTIMES[name], count)
-        for recipe in names(models, RECIPES, "model")
-        for name in chosen
-        if RECIPES[recipe].framework in RUNTIMES[name].frameworks
+        Case(name, runtime, count)
+        for name, kind, some in wanted
+        for runtime in some
+        if kind in runtime.frameworks
         for count in sorted({1, threads})
     ]
 
@@ -159,7 +184,7 @@ def mark_missing(cases: Sequence[Case], find: Callable[[str], object | None] = i
             case.unavailable = f"not installed: {', '.join(missing)} (`tox -e runtimes` has everything)"
 
 
-def prepare_all(cases: Sequence[Case], arguments: argparse.Namespace, folder: str) -> None:
+def prepare_all(cases: Sequence[Case], arguments: argparse.Namespace, models: Models, folder: str) -> None:
     """Train each model once and write what its runtimes load, in a process that ends; failures are marked.
 
     Raises:
@@ -167,11 +192,12 @@ def prepare_all(cases: Sequence[Case], arguments: argparse.Namespace, folder: st
     """
     artifacts: dict[str, list[str]] = {}
     for case in cases:
-        wanted = artifacts.setdefault(case.recipe.name, [])
+        wanted = artifacts.setdefault(case.model, [])
         if case.measurable and case.runtime.artifact not in wanted:
             wanted.append(case.runtime.artifact)
     order = PrepareRequest(
         artifacts={name: wanted for name, wanted in artifacts.items() if wanted},
+        own=[file.as_request() for file in (*models.files.values(), *models.recipes.values())],
         dataset=arguments.dataset,
         data_dir=str(arguments.data_dir.absolute()) if arguments.data_dir else None,
         device=arguments.device,
@@ -183,7 +209,7 @@ def prepare_all(cases: Sequence[Case], arguments: argparse.Namespace, folder: st
     if (facts := told.get("models")) is None:
         raise DensebenchError(f"the models were not prepared: {told.get('failed') or told.get('unavailable')}")
     for case in filter(lambda one: one.measurable, cases):
-        case.facts = facts[case.recipe.name]
+        case.facts = facts[case.model]
         case.failed = case.facts.get("failed")
         case.artifact = case.facts.get("artifacts", {}).get(case.runtime.artifact, {})
         case.failed = case.failed or case.artifact.get("failed")

@@ -96,16 +96,16 @@ def measure(  # noqa: PLR0913  what is measured, and what a test replaces
                 for worker in workers.values():
                     worker.close()
             for case in group:
-                case.add_visits(number, before_s, {size: rows.get(_row_name(case, size)) for size in BATCH_SIZES})
+                case.add_visits(number, before_s, {size: rows.get(_row_name(case, size)) for size in batch_sizes(case)})
         save()
 
 
 def make_groups(cases: Sequence[Case], source: random.Random, free_bytes: int | None) -> list[list[Case]]:
     """Cases whose processes are there at the same time, in drawn order: same model, same threads, enough memory."""
     groups: list[list[Case]] = []
-    for case in sorted(source.sample(cases, len(cases)), key=lambda one: (one.recipe.name, one.threads)):
+    for case in sorted(source.sample(cases, len(cases)), key=lambda one: (one.model, one.threads)):
         group = groups[-1] if groups else []
-        alike = bool(group) and (group[0].recipe, group[0].threads) == (case.recipe, case.threads)
+        alike = bool(group) and (group[0].model, group[0].threads) == (case.model, case.threads)
         needed = sum(PROCESS_BYTES.get(one.runtime.artifact, SMALL_BYTES) for one in [*group, case])
         if alike and (free_bytes is None or needed < free_bytes):
             group.append(case)
@@ -127,20 +127,27 @@ def _tell(case: Case, place: int, worker: Process, progress: Progress) -> dict[s
     return make_rows({place: answer["rows"]})
 
 
+def batch_sizes(case: Case) -> Sequence[int]:
+    """The batch sizes of a case's rows."""
+    found: Sequence[int] = case.facts.get("batch_sizes", BATCH_SIZES)
+    return found
+
+
 def _row_name(case: Case, batch_size: int) -> str:
     return f"{case.name}, {batch_size}"
 
 
 def start_worker(case: Case, folder: str) -> Worker:
     """A fresh process of a case."""
-    place = Path(folder) / case.recipe.name
+    place = Path(folder) / case.model
     request = MeasureRequest(
         runtime=case.runtime.name,
         path=str(place / case.artifact["file"]),
-        expected=str(place / EXPECTED),
+        expected=str(place / case.facts.get("expected", EXPECTED)),
         threads=case.threads,
-        rows={_row_name(case, size): size for size in BATCH_SIZES},
+        rows={_row_name(case, size): size for size in batch_sizes(case)},
         started_ns=time.monotonic_ns(),
+        inputs=str(place / case.facts["inputs"]) if "inputs" in case.facts else "",
     )
     command = [sys.executable, "-m", "bench.commands.runtimes.worker", request.to_json()]
     with on_cpus(own_cpus()[: case.threads]):

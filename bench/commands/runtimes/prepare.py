@@ -5,25 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.commands.suite.model_store import ModelStore
-from bench.data.datasets import load_dataset
+from bench.data.datasets import MADE_UP, load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import claim_device, parse_device, start_tensorflow
 from bench.host.worker_side import answer, failure
 from bench.inference.export import PRECISIONS
-from bench.inference.runtimes.artifacts import ARTIFACTS
+from bench.inference.own_models.file import batch_sizes, model_from_request
+from bench.inference.own_models.recipe_file import register
+from bench.inference.own_models.survey import WHY, survey_file
+from bench.inference.runtimes.artifacts import ARTIFACTS, OWN_ARTIFACTS
 from models import RECIPES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
-    from bench.inference.export import Exported
+    from bench.inference.own_models.file import ModelFile
 
 EXPECTED = "expected.npz"
 
@@ -33,17 +36,19 @@ class PrepareRequest:
     """Request to train models and write the files that runtimes load; sent as JSON.
 
     Attributes:
-        artifacts: recipe name to keys of `ARTIFACTS`.
+        artifacts: name of a recipe, or of a model of the user's own, to keys of `ARTIFACTS`.
+        own: the fields of each `ModelFile`.
         folder: gets a folder per recipe.
     """
 
     artifacts: dict[str, list[str]]
-    dataset: str
+    dataset: str | None
     data_dir: str | None
     device: str
     trainer: str
     quick: bool
     folder: str
+    own: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """The order as the process's one argument."""
@@ -58,8 +63,12 @@ def prepare(order: PrepareRequest) -> dict[str, Any]:
     """
     device = parse_device(order.device)
     claim_device(device)
-    dataset = load_dataset(order.dataset, Path(order.data_dir) if order.data_dir else None)
-    if any(RECIPES[name].framework == "keras" for name in order.artifacts):
+    own = {str(fields["name"]): model_from_request(fields) for fields in order.own}
+    files = {name: one for name, one in own.items() if one.kind != "recipe"}
+    register({name: one for name, one in own.items() if one.kind == "recipe"})
+    ladder = [name for name in order.artifacts if name not in files]
+    dataset = load_dataset(order.dataset, Path(order.data_dir) if order.data_dir else None) if ladder else MADE_UP
+    if "keras" in [*(RECIPES[name].framework for name in ladder), *(one.kind for one in files.values())]:
         start_tensorflow(device)
     model_store = ModelStore(dataset, device, quick=order.quick, seeds=(0,), trainer=order.trainer)
     facts: dict[str, Any] = {}
@@ -67,6 +76,9 @@ def prepare(order: PrepareRequest) -> dict[str, Any]:
         sys.stderr.write(f"training {name}\n")
         folder = Path(order.folder) / name
         folder.mkdir()
+        if name in files:
+            facts[name] = prepare_own(files[name], artifacts, folder)
+            continue
         try:
             exported = model_store.exported(RECIPES[name])
         except DensebenchError as error:
@@ -88,19 +100,44 @@ def prepare(order: PrepareRequest) -> dict[str, Any]:
             "seed": exported.trained.seed,
             "precision": PRECISIONS[exported.trained.recipe.framework],
             "operators": list(exported.onnx.operators),
-            "artifacts": write_artifacts(exported, artifacts, folder),
+            "artifacts": write_artifacts(exported, artifacts, folder, ARTIFACTS),
         }
     return facts
 
 
-def write_artifacts(exported: Exported, artifacts: Collection[str], folder: Path) -> dict[str, Any]:
-    """For each artifact its `file`, `bytes` and `sha256`, or why it cannot be had (`unavailable`, `failed`)."""
+def prepare_own(file: ModelFile, artifacts: Collection[str], folder: Path) -> dict[str, Any]:
+    """Facts of a user's model: what its runtimes need to be asked, and `artifacts`, or `failed`."""
+    told, graph = survey_file(file, 0, folder), folder / f"{file.name}.onnx"
+    if reason := told.get("failed"):
+        return {"failed": f"{file.name} {reason}"}
+    if not graph.exists():
+        return {"failed": f"{file.name}: {graph.with_suffix(WHY).read_text(encoding='utf-8')}"}
+    return {
+        "expected": f"{file.name}.npz",
+        "inputs": graph.name,
+        "batch_sizes": list(batch_sizes(file)),
+        "operators": told["operators"],
+        "artifacts": write_artifacts((file, graph), artifacts, folder, OWN_ARTIFACTS),
+    }
+
+
+def write_artifacts(
+    source: Any, artifacts: Collection[str], folder: Path, writers: Mapping[str, tuple[str, Callable[..., None]]]
+) -> dict[str, Any]:
+    """For each artifact its `file`, `bytes` and `sha256`, or why it cannot be had (`unavailable`, `failed`).
+
+    Args:
+        source: what the writers take.
+        artifacts: keys of `writers`.
+        folder: where they go.
+        writers: `ARTIFACTS` or `OWN_ARTIFACTS`.
+    """
     found: dict[str, Any] = {}
     for name in artifacts:
-        ending, write = ARTIFACTS[name]
+        ending, write = writers[name]
         path = folder / f"model{ending}"
         try:
-            write(exported, path)
+            write(source, path)
         except Exception as error:  # noqa: BLE001  whatever a converter raises is a fact about it
             found[name] = failure(error)
         else:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from bench.inference.runtimes.runtime import Answer
 
 
+SEED = 0
+"""Of what is made up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureRequest:
     """Request to measure one runtime on one model; sent as JSON.
@@ -31,8 +35,10 @@ class MeasureRequest:
     Attributes:
         runtime: a key of `bench.inference.runtimes.RUNTIMES`.
         path: the artifact.
-        expected: an `.npz` of `images` (n, 784), `labels` (n,), and the fields of `bench.trained.Expected`.
+        expected: an `.npz` of `images` (n, 784), `labels` (n,), and the fields of `bench.trained.Expected`; of a user's
+            model, of `bench.inference.own_models.answers.Answers`.
         rows: name of each row whose calls are to be visited, and its batch size.
+        inputs: a graph beside which lies what is made up for a user's model; empty for the ladder.
         started_ns: the monotonic clock, one for all processes of a Linux machine, when the worker was started.
     """
 
@@ -42,6 +48,7 @@ class MeasureRequest:
     threads: int
     rows: dict[str, int]
     started_ns: int
+    inputs: str = ""
 
     def to_json(self) -> str:
         """The settings as the worker's one argument."""
@@ -57,8 +64,7 @@ def start(settings: MeasureRequest, clock_ns: Callable[[], int] = time.monotonic
     marks_ns: list[int] = []
     answer = runtime.load(Path(settings.path), settings.threads, lambda: marks_ns.append(clock_ns()))
     marks_ns.append(clock_ns())
-    first = _first_image()
-    answer(first)
+    answer(*_first_inputs(settings))
     marks_ns.append(clock_ns())
     return {**cold_start(settings.started_ns, marks_ns), "resident_bytes": process_memory(RESIDENT)}, answer
 
@@ -76,15 +82,24 @@ def cold_start(started_ns: int, marks_ns: list[int]) -> dict[str, float]:
     return {"cold_s": (marks_ns[-1] - started_ns) / 1e9, **parts}
 
 
-def _first_image() -> Any:
-    """A grey image, made without reading anything."""
+def _first_inputs(settings: MeasureRequest) -> list[Any]:
+    """A grey image, made without reading anything; of a user's model, what is made up for one call."""
     import numpy as np  # every runtime has imported it by now
 
-    return np.full((1, 784), 0.5, np.float32)
+    return _made_up(settings, min(settings.rows.values())) if settings.inputs else [np.full((1, 784), 0.5, np.float32)]
+
+
+def _made_up(settings: MeasureRequest, size: int) -> list[Any]:
+    from bench.inference.own_models.inputs import random_inputs
+    from bench.inference.own_models.survey import read_inputs
+
+    return random_inputs(read_inputs(Path(settings.inputs)), size, SEED)
 
 
 def prepare_calls(settings: MeasureRequest, answer: Answer) -> tuple[dict[str, Any], VisitedCalls]:
     """The certificate and, where the answers are right, what a warm call of each row takes; and these calls."""
+    if settings.inputs:
+        return _prepare_own(settings, answer)
     from functools import partial
 
     import numpy as np
@@ -106,6 +121,24 @@ def prepare_calls(settings: MeasureRequest, answer: Answer) -> tuple[dict[str, A
         name: {"call_s": visited.add(name, partial(answer, make_batch(images, size)))} for name, size in rows.items()
     }
     return {"certificate": certificate, "rows": told}, visited
+
+
+def _prepare_own(settings: MeasureRequest, answer: Answer) -> tuple[dict[str, Any], VisitedCalls]:
+    """The same for a user's model."""
+    from functools import partial
+
+    from bench.host.visited import VisitedCalls
+    from bench.inference.own_models.answers import Answers, compare
+
+    expected = Answers.load(Path(settings.expected))
+    shape = expected.own[0].shape
+    got = answer(*_made_up(settings, shape[0] if shape else 1))
+    certificate = compare(got if isinstance(got, list) else [got], expected)
+    visited, rows = VisitedCalls(), {} if certificate["faults"] else settings.rows
+    told = {
+        name: {"call_s": visited.add(name, partial(answer, *_made_up(settings, size)))} for name, size in rows.items()
+    }
+    return {"certificate": {**certificate, "exact": True}, "rows": told}, visited
 
 
 def main() -> None:

@@ -19,12 +19,14 @@ from bench.files import write_atomically
 from bench.host.interference import interference, take_snapshot
 from bench.host.process import Worker, WorkerError, side_environment
 from bench.inference import onnx_session
+from bench.inference.export import INPUT_NAME
 from bench.inference.parity import certify
 from bench.inference.visits import Plan, VisitedRow, make_rows, visit_in_turns
+from models import RECIPES
 
 if TYPE_CHECKING:
     from bench.commands.suite.model_store import ModelStore
-    from models import Recipe
+    from bench.commands.suite.own_models import OwnModels
 
 PROCESSES = 10
 """Two processes differ by 2 to 3 %: what ten have in common is known to 2 % (Student's interval)."""
@@ -40,9 +42,9 @@ SIDE_BY_SIDE = 2
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A row that the run wants to measure."""
+    """A row that the run wants to measure; the model is a recipe of the ladder or the user's own, by its name."""
 
-    recipe: Recipe
+    model: str
     batch_size: int
     threads: int
 
@@ -52,23 +54,26 @@ class Latencies:
     """The latency rows of a run: all are visited in turns as soon as the first is asked for.
 
     Args:
-        model_store: has the exported models.
+        model_store: has the exported models of the ladder.
+        own: has the user's own.
         wanted: name to what it is, of all rows of the run.
         seed: of the order of visits.
     """
 
     model_store: ModelStore
+    own: OwnModels
     wanted: Mapping[str, Wanted]
     seed: int = 0
     _certified: dict[tuple[str, int], tuple[dict[str, Any], list[str]]] = field(default_factory=dict)
     _visited: dict[str, VisitedRow] | None = None
     _interference: dict[str, Any] = field(default_factory=dict)
 
-    def certified(self, recipe: Recipe, threads: int) -> tuple[dict[str, Any], list[str]]:
+    def certified(self, model: str, threads: int) -> tuple[dict[str, Any], list[str]]:
         """The fields that tell whether the model answers rightly in ONNX Runtime and where, and the faults in that."""
-        key = recipe.name, threads
+        key = model, threads
         if key not in self._certified:
-            self._certified[key] = self._certify(recipe, threads)
+            certify = self._certify_own if model in self.own.files else self._certify
+            self._certified[key] = certify(model, threads)
         return self._certified[key]
 
     def visit(self, case: str, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -86,23 +91,33 @@ class Latencies:
             raise InvalidRow([f"{case}: {'; '.join(dict.fromkeys(row.lost))}"])
         return {"values_s": row.values_s, "contamination": self._interference, **row.as_fields()}
 
-    def _certify(self, recipe: Recipe, threads: int) -> tuple[dict[str, Any], list[str]]:
+    def _certify(self, model: str, threads: int) -> tuple[dict[str, Any], list[str]]:
         store = self.model_store
-        exported = store.exported(recipe)
+        exported = store.exported(RECIPES[model])
         with onnx_session.open_session(exported.onnx, store.device, threads=threads) as session:
             answers = onnx_session.run_in_batches(session, store.test_images)
             certificate = certify(exported.expected, answers)
             providers = session.get_providers()
-        nodes = onnx_session.nodes_by_provider(exported.onnx, store.device, store.test_images[:1])
+        nodes = onnx_session.nodes_by_provider(exported.onnx, store.device, {INPUT_NAME: store.test_images[:1]})
         faults = [*certificate.faults, *onnx_session.device_faults(nodes, store.device)]
         return {"parity": certificate.as_dict(), "providers": providers, "nodes": nodes}, faults
+
+    def _certify_own(self, model: str, threads: int) -> tuple[dict[str, Any], list[str]]:
+        own, device = self.own.get(model), self.model_store.device
+        with onnx_session.open_session(own.onnx, device, threads=threads) as session:
+            feed = dict(zip((one.name for one in session.get_inputs()), own.arrays(), strict=True))
+            parity = own.certify(session.run(None, feed)[: len(own.answers.own)])
+            providers = session.get_providers()
+        nodes = onnx_session.nodes_by_provider(own.onnx, device, feed)
+        faults = [*parity["faults"], *onnx_session.device_faults(nodes, device)]
+        return {"parity": parity, "providers": providers, "nodes": nodes}, faults
 
     def _valid(self) -> dict[str, Wanted]:
         """The rows whose models are there and answer rightly."""
         valid = {}
         for case, one in self.wanted.items():
             try:
-                _, faults = self.certified(one.recipe, one.threads)
+                _, faults = self.certified(one.model, one.threads)
             except DensebenchError:
                 continue  # its own row tells
             if not faults:
@@ -128,13 +143,14 @@ class Latencies:
     def _write(self, valid: Mapping[str, Wanted], folder: Path) -> LatencyRequest:
         """Write what the processes load."""
         store = self.model_store
-        largest = max((one.batch_size for one in valid.values()), default=1)
+        largest = max((one.batch_size for one in valid.values() if one.model not in self.own.files), default=0)
         np.save(folder / "images.npy", onnx_session.make_batch(store.test_images, largest))
-        for name, recipe in {one.recipe.name: one.recipe for one in valid.values()}.items():
-            write_atomically(folder / f"{name}.onnx", store.exported(recipe).onnx.content)
-        places = {
-            case: (str(folder / f"{one.recipe.name}.onnx"), one.threads, one.batch_size) for case, one in valid.items()
-        }
+        paths = {}
+        for name in dict.fromkeys(one.model for one in valid.values()):
+            paths[name] = self.own.path(name) if name in self.own.files else folder / f"{name}.onnx"
+            if name not in self.own.files:
+                write_atomically(paths[name], store.exported(RECIPES[name]).onnx.content)
+        places = {case: (str(paths[one.model]), one.threads, one.batch_size) for case, one in valid.items()}
         return LatencyRequest(device=store.device.name, images=str(folder / "images.npy"), rows=places)
 
 

@@ -14,6 +14,9 @@ from bench.host.devices import claim_device, parse_device
 from bench.host.visited import VisitedCalls
 from bench.host.worker_side import attempt, end_with_parent, open_answers, read_request, serve
 
+SEED = 0
+"""Of what is made up."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyRequest:
@@ -22,7 +25,8 @@ class LatencyRequest:
     Attributes:
         device: as the user named it.
         images: a `.npy` file of test images (n, 784), float32.
-        rows: name to the path of an ONNX file, the number of threads and the batch size.
+        rows: name to the path of an ONNX file, the number of threads and the batch size. A file that has its inputs
+            described beside it is one of the user's own, and gets made-up ones.
     """
 
     device: str
@@ -44,24 +48,31 @@ def main() -> None:
 
     from bench.inference.export import OnnxModel
     from bench.inference.onnx_session import batch_call, make_batch, open_session
+    from bench.inference.own_models.session import made_up_call
+    from bench.inference.own_models.survey import described_inputs
 
     images = np.load(request.images)
     visited, sessions = VisitedCalls(), {}
     with ExitStack() as stack:
 
         def open_row(name: str, path: str, threads: int, batch_size: int) -> dict[str, Any]:
-            model, batch = OnnxModel(Path(path).read_bytes(), ()), make_batch(images, batch_size)
+            model = OnnxModel(Path(path).read_bytes(), ())
+
+            def make_call(session: Any) -> Callable[[], object]:
+                if inputs := described_inputs(Path(path)):
+                    return made_up_call(session, inputs, batch_size, SEED)
+                return batch_call(session, make_batch(images, batch_size))
 
             @contextmanager
             def open_call() -> Iterator[Callable[[], object]]:
                 with open_session(model, device, threads=threads) as session:
-                    yield batch_call(session, batch)
+                    yield make_call(session)
 
             if threads > 1:
                 return {"call_s": visited.add_opened(name, open_call)}
             if path not in sessions:
                 sessions[path] = stack.enter_context(open_session(model, device, threads=threads))
-            return {"call_s": visited.add(name, batch_call(sessions[path], batch))}
+            return {"call_s": visited.add(name, make_call(sessions[path]))}
 
         def open_all() -> dict[str, Any]:
             return {"rows": {name: attempt(open_row, name, *place) for name, place in request.rows.items()}}

@@ -100,7 +100,7 @@ class ModelStore:
         """Reasons that make this training INVALID; empty where it is valid."""
         faults = []
         name = f"{trained.recipe.name}, seed {trained.seed}"
-        floor = QUICK_FLOOR if self.quick else trained.recipe.accuracy_floors[self.dataset.name]
+        floor = QUICK_FLOOR if self.quick else trained.recipe.accuracy_floors.get(self.dataset.name, 0.0)
         if accuracy < floor:
             faults.append(f"{name}: test accuracy {accuracy:.4f} is below the recipe's floor of {floor}")
         if not trained.placed_on.startswith(self.device.kind.upper()):

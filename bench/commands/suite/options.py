@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.commands.arguments import OF_THIS_MACHINE, names, unknown_options
+from bench.commands.own_models import named_models
 from bench.data.datasets import DATASETS
 from bench.errors import DensebenchError, unknown_name
+from bench.files import public_word
 from bench.host.devices import Device, parse_device
 from bench.records.cases import DEFAULT_BACKEND
 from bench.records.run_file import DEFAULT_RESULTS
@@ -19,7 +21,12 @@ from bench.training.backends import BACKENDS
 from models import RECIPES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pytest
+
+    from bench.data.datasets import Dataset
+    from bench.inference.own_models.file import ModelFile, Models
 
 GROUP = "densebench"
 """The options' group, as pytest's help shows it."""
@@ -33,12 +40,16 @@ class SuiteOptions:
 
     Attributes:
         recipes: names in table order.
+        own: the user's own models, by name.
+        data: what a recipe of the user's own brings; ``None`` where the ladder's are used.
         dataset: a name; ``None`` where the user named none, which allows the fall-back.
         seeds: how many trainings per recipe; the seeds are 0, 1, 2, ...
         command: what a reader types to do the same, without the paths of this machine.
     """
 
     recipes: tuple[str, ...]
+    own: Mapping[str, ModelFile]
+    data: Dataset | None
     dataset: str | None
     data_dir: Path | None
     device: Device
@@ -54,6 +65,12 @@ def add_options(parser: pytest.Parser) -> None:
     """Register the suite's options with pytest; they are checked by `read_settings`, not by argparse."""
     group = parser.getgroup(GROUP, "what densebench measures")
     group.addoption("--models", metavar="NAMES", help=f"comma-separated, of: {', '.join(RECIPES)} (default: all)")
+    what = "a model of your own, as FILE or NAME=FILE: .keras, .h5, the folder of a SavedModel, .onnx; any number; "
+    what += "without --models, no model of the ladder"
+    group.addoption("--model", action="append", default=[], metavar="MODEL", help=what)
+    what = "the sizes that a model leaves open, by input, with N for the batch: image=N,3,48,192; any number"
+    group.addoption("--shape", action="append", default=[], metavar="INPUT=SIZES", help=what)
+    group.addoption("--trust", action="store_true", help="code in these files may run")
     group.addoption(
         "--dataset",
         metavar="NAME",
@@ -99,8 +116,13 @@ def read_options(config: pytest.Config) -> SuiteOptions:
         raise unknown_name("data set", option.dataset, DATASETS)
     if option.trainer not in KERAS_TRAINERS:
         raise unknown_name("trainer", option.trainer, KERAS_TRAINERS)
+    named, data = named_models(option)
+    if named.files and option.backend != DEFAULT_BACKEND:
+        raise DensebenchError(f"--model and --backend {option.backend}: files are measured on {DEFAULT_BACKEND} only.")
     return SuiteOptions(
-        recipes=tuple(names(option.models, RECIPES, "model")),
+        recipes=_recipes(option.models, named),
+        own=named.files,
+        data=data,
         dataset=option.dataset,
         data_dir=Path(option.data_dir) if option.data_dir else None,
         device=parse_device(option.device),
@@ -111,6 +133,12 @@ def read_options(config: pytest.Config) -> SuiteOptions:
         results=Path(option.results),
         command=_command(config),
     )
+
+
+def _recipes(text: str | None, named: Models) -> tuple[str, ...]:
+    """The ladder's models: those named in either way, or all where nothing is named. Raises DensebenchError."""
+    listed = names(text, RECIPES, "model") if text is not None or not named.names else []
+    return tuple(name for name in RECIPES if name in listed or name in named.names)
 
 
 def _parse_seeds(text: str | None, *, quick: bool) -> int:
@@ -129,8 +157,9 @@ def _command(config: pytest.Config) -> str:
         value = getattr(config.option, attributes["dest"])
         if attributes["dest"] in OF_THIS_MACHINE or value == attributes.get("default"):
             continue
-        name = option.names()[0]
-        words.append(name if attributes.get("action") == "store_true" else f"{name}={value}")
+        name, action = option.names()[0], attributes.get("action")
+        values = value if action == "append" else [value]
+        words += [name] if action == "store_true" else [f"{name}={public_word(str(one))}" for one in values]
     words += ["-k", config.option.keyword] if config.option.keyword else []
     return shlex.join(words)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.inference.export import Exported
+    from bench.inference.own_models.file import ModelFile
 
 
 def write_keras(exported: Exported, path: Path) -> None:
@@ -58,11 +60,16 @@ def write_fp16(exported: Exported, path: Path) -> None:
 
 def write_tflite(exported: Exported, path: Path) -> None:
     """Write TensorFlow Lite's format in float32, by TensorFlow's converter. Raises Unavailable."""
+    write_converted(exported.trained.model, path)
+
+
+def write_converted(model: Any, path: Path) -> None:
+    """Write a Keras model in TensorFlow Lite's format. Raises Unavailable."""
     import tensorflow as tf
 
     if not hasattr(tf, "lite"):
         raise Unavailable(f"TensorFlow {tf.__version__} has no converter to LiteRT")
-    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(exported.trained.model).convert())
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
 
 
 def write_npz(exported: Exported, path: Path) -> None:
@@ -100,3 +107,35 @@ ARTIFACTS: dict[str, tuple[str, Callable[[Exported, Path], None]]] = {
     "npz": (".npz", write_npz),
 }
 """What ends the file's name, and what writes it."""
+
+
+OwnGraph = tuple["ModelFile", "Path"]
+"""A model of the user's own, and its graph as a survey has written it."""
+
+
+def copy_keras(source: OwnGraph, path: Path) -> None:
+    """Copy a Keras file. Raises Unavailable."""
+    file, _ = source
+    if not file.path.endswith(path.suffix):
+        raise Unavailable(f"its runtimes load {path.suffix} files only")
+    shutil.copyfile(file.path, path)
+
+
+def copy_onnx(source: OwnGraph, path: Path) -> None:
+    """Copy the graph."""
+    shutil.copyfile(source[1], path)
+
+
+def convert_tflite(source: OwnGraph, path: Path) -> None:
+    """As `write_tflite`, from a Keras file."""
+    from bench.inference.own_models import keras_file
+
+    write_converted(keras_file.load(source[0], 0).model, path)
+
+
+OWN_ARTIFACTS: dict[str, tuple[str, Callable[[OwnGraph, Path], None]]] = {
+    "keras": (".keras", copy_keras),
+    "onnx": (".onnx", copy_onnx),
+    "tflite": (".tflite", convert_tflite),
+}
+"""The formats in which a model of the user's own is measured: without labels, those of lower precision are not."""

@@ -9,24 +9,22 @@ import numpy as np
 from bench.host.devices import Device, start_tensorflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from bench.inference.runtimes.runtime import Answer
 
 
 def load_predict(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
     """Load the model; answers by Keras's `predict`, in batches of up to 1000."""
-    _, model = _load(path, threads, imported)
-    return lambda images: np.asarray(model.predict(images, batch_size=1000, verbose=0))
+    tf, model = _load(path, threads, imported)
+    return lambda *arrays: _numpy(tf, model.predict(_given(arrays), batch_size=1000, verbose=0))
 
 
 def load_call(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
     """Load the model; answers by calling it directly, layer by layer."""
-    _, model = _load(path, threads, imported)
-    return lambda images: np.asarray(model(images, training=False))
+    tf, model = _load(path, threads, imported)
+    return lambda *arrays: _numpy(tf, model(_given(arrays), training=False))
 
 
 def load_function(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
@@ -48,16 +46,24 @@ def _load(path: Path, threads: int, imported: Callable[[], None]) -> tuple[Any, 
 
 def _traced(path: Path, threads: int, imported: Callable[[], None], *, jit_compile: bool) -> Answer:
     tf, model = _load(path, threads, imported)
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)]
+    signature = [tf.TensorSpec(one.shape, one.dtype) for one in model.inputs]
     function = tf.function(
-        lambda images: model(images, training=False),
+        lambda *arrays: model(_given(arrays), training=False),
         input_signature=signature,
         jit_compile=jit_compile,
         autograph=False,
     )
 
-    def answer(images: NDArray[Any]) -> NDArray[Any]:
-        probabilities: NDArray[Any] = function(tf.constant(images)).numpy()
-        return probabilities
+    return lambda *arrays: _numpy(tf, function(*map(tf.constant, arrays)))
 
-    return answer
+
+def _given(arrays: Sequence[Any]) -> Any:
+    """Inputs as Keras takes them: one by itself, several in a list."""
+    return arrays[0] if len(arrays) == 1 else list(arrays)
+
+
+def _numpy(tf: Any, output: Any) -> Any:
+    """An output as an array; several as a list."""
+    if isinstance(output, (list, tuple, dict)):
+        return [np.asarray(one) for one in tf.nest.flatten(output)]
+    return np.asarray(output)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -19,6 +21,8 @@ def load(path: Path, threads: int, imported: Callable[[], None]) -> Answer:
 
     imported()
     interpreter = Interpreter(model_path=str(path), num_threads=threads)
+    if len(interpreter.get_input_details()) > 1 or len(interpreter.get_output_details()) > 1:
+        raise Unavailable("LiteRT is measured for one input and one output: it has names and an order of its own")
     given, wanted = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
     sizes: list[int] = []
 

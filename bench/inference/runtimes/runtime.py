@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-Answer = Callable[["NDArray[Any]"], "NDArray[Any]"]
-"""Images float32 (n, 784), contiguous, to probabilities (n, 10), both NumPy arrays of this process."""
+Answer = Callable[..., Any]
+"""Images float32 (n, 784), contiguous, to probabilities (n, 10), both NumPy arrays of this process; of a user's model,
+each of its inputs to its output, or to a list of its outputs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ BESIDE_THE_POINT = ("keras", "onnx", "tf2onnx", "skl2onnx", "pytest-benchmark", 
 """Stored packages that answer nothing."""
 EXPLANATION = (
     "In each round every runtime starts in a fresh process of its own, alone; then the runtimes of a model take turns, "
-    f"in drawn order, and only one process runs at a time; NumPy arrays in and out. {LATENCY_EXPLANATION} *Start*: the median time from the "
+    "in drawn order, and only one process runs at a time; NumPy arrays in and out. "
+    f"{LATENCY_EXPLANATION} *Start*: the median time from the "
     "start of the process to its first answer, and in brackets its parts: Python and imports, loading the model, "
     "the first answer. *Memory*: resident after that. *Size*: of the file that the runtime loads. *Accuracy*: test "
     "accuracy minus the trained model's, in percentage points, and how many of its predictions changed. A runtime "

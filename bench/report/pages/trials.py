@@ -11,6 +11,7 @@ from bench.records.cases import INJECT
 from bench.records.schema import TrialRecord
 from bench.records.trials import CONTROL, MEMORY, OVERALL, PRIVATE, START, TYPICAL
 from bench.report.markdown import escape, markdown_table
+from bench.report.pages.own_models import own_models
 from bench.stats.accuracy import IDENTICAL
 from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, CLEARANCE, ERROR, FASTER, SAME, SLOWER
 
@@ -50,7 +51,7 @@ def trial_page(trial: StoredTrial) -> str:
         parts += [_table(changed)] if changed else []
         parts += [_rest("Same", [row for row in rows if row.word == SAME])]
         parts += ["Cannot tell yet:", _table(open_, more=True)] if open_ else []
-        parts += [_accuracy(trial, pair), same_graph(trial)]
+        parts += [_accuracy(trial, pair), same_graph(trial), own_models(trial, pair)]
     parts += [packages(trial), EXPLANATION, caption(trial)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -83,8 +84,8 @@ def _sentence(trial: StoredTrial, pair: Pair) -> str:
     name, base = f"`{escape(head.word)}`", f"`{escape(against.word)}`"
     sure = f"wrong in at most {100 * ERROR:.0f} of 100 such trials"
     alarm = f"a false alarm in at most {100 * ALARM_ERROR:.0f} of 100 such trials"
-    if head.failed:
-        return f"**{name} could not be measured to the end: {escape(head.failed)}**"
+    if unfit := _unfit(trial, pair):
+        return f"**{name} {escape(unfit)}**"
     told = f"{number['worse']} worse, {number['better']} better, {number[SAME]} the same, {number[CANNOT_TELL]} open"
     worst = max((row for row in rows if row.word in WORSE), key=_by_weight, default=None)
     if head.role == CONTROL:
@@ -104,6 +105,14 @@ def _sentence(trial: StoredTrial, pair: Pair) -> str:
         return f"**{name} against {base}: {seen}** ({told} of {total} findings; {sure})."
     best = "and faster in places" if number["better"] else "and the same in every finding"
     return f"**{name} is nowhere slower than {base}, {best}** ({told} of {total} findings; {sure})."
+
+
+def _unfit(trial: StoredTrial, pair: Pair) -> str:
+    """Why an environment is not judged by its times; empty where it is."""
+    if broken := trial.broken(pair):
+        return f"is not fit for {', '.join(broken)}: {'; '.join(dict.fromkeys(broken.values()))}"
+    failed = trial.environment(pair[1]).failed
+    return f"could not be measured to the end: {failed}" if failed else ""
 
 
 def _by_weight(row: Row) -> tuple[int, float]:
@@ -130,6 +139,7 @@ def notices(trial: StoredTrial) -> list[str]:
         for one in trial.options.environments
         for case, why in one.missing.items()
     ]
+    lines += [f"**{word}: {why}**" for word, why in trial.options.unloaded.items()]
     if lost := len(trial.options.lost):
         lines.append(f"{format_counted(lost, 'process')} did not see a round through: {trial.options.lost[-1]}")
     return [escape(line) for line in lines]

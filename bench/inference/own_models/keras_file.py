@@ -1,0 +1,220 @@
+"""Keras files: loaded by the Keras that is there, trained by its `fit`, exported, and answered in float64.
+
+A model is asked through `Loaded`, whatever the number and the shapes of its inputs and outputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.errors import DensebenchError, Unavailable
+from bench.inference.export import OPSET, OnnxModel
+from bench.inference.own_models.answers import Answers
+from bench.inference.own_models.inputs import Input, random_inputs, with_shapes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.inference.own_models.file import ModelFile
+
+SAMPLES = 32
+MATRIX = 2
+CLASS_NUMBERS, ONE_HOT = "sparse", "categorical"
+"""What a loss's name says of its targets."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """A model that was loaded from a file.
+
+    Attributes:
+        model: Keras's own.
+        inputs: what it declares, in its order.
+        seed: of the values that are made up.
+    """
+
+    model: Any
+    inputs: Sequence[Input]
+    seed: int
+
+    def batch(self, size: int) -> Any:
+        """Made-up input of so many examples, as the model takes it: an array, or a list of arrays."""
+        arrays = random_inputs(self.inputs, size, self.seed)
+        return arrays if len(arrays) > 1 else arrays[0]
+
+    def answer(self, batch: Any) -> list[NDArray[Any]]:
+        """The model's outputs, flat."""
+        return flat(self.model(batch, training=False))
+
+    def training_data(self, count: int) -> tuple[Any, Any]:
+        """So many made-up examples with targets of the shape and kind that the file's loss takes.
+
+        Raises:
+            Unavailable: the file says no optimizer and loss.
+        """
+        if not getattr(self.model, "compiled", True) or getattr(self.model, "optimizer", None) is None:
+            raise Unavailable("the file says no optimizer and loss, so it is not trained")
+        source = np.random.default_rng(self.seed + 1)
+        outputs = self.model.outputs
+        losses = _losses(self.model, len(outputs))
+        targets = [_targets(one.shape, loss, count, source) for one, loss in zip(outputs, losses, strict=True)]
+        return self.batch(count), targets if len(targets) > 1 else targets[0]
+
+    def export(self) -> OnnxModel:
+        """The model as ONNX, by tf2onnx.
+
+        Raises:
+            DensebenchError: it cannot be exported.
+        """
+        import onnx
+        import tensorflow as tf
+        import tf2onnx
+
+        signature = [
+            tf.TensorSpec(one.shape, tf.dtypes.as_dtype(one.dtype), name=f"input_{number}")
+            for number, one in enumerate(self.inputs)
+        ]
+
+        @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]  # has no types
+        def infer(*arrays: Any) -> dict[str, Any]:
+            outputs = flat_tensors(self.model(list(arrays) if len(arrays) > 1 else arrays[0], training=False))
+            return {f"output_{number}": one for number, one in enumerate(outputs)}
+
+        try:
+            proto, _ = tf2onnx.convert.from_function(infer, input_signature=signature, opset=OPSET)
+            proto.graph.doc_string = ""
+            onnx.checker.check_model(proto)
+        except Exception as error:  # noqa: BLE001  whatever the exporter raises is a fact about it
+            raise DensebenchError(f"it cannot be exported to ONNX: {_first_line(error)}") from None
+        return OnnxModel(proto.SerializeToString(), tuple(node.op_type for node in proto.graph.node))
+
+    def answers(self, exported: Sequence[NDArray[Any]]) -> Answers:
+        """Its answers to `SAMPLES` made-up examples, in its own precision and in float64."""
+        batch = self.batch(self.batch_size(SAMPLES))
+        own, inexact = self.answer(batch), ""
+        try:
+            exact = flat(_in_float64(self.model)(_wide(batch), training=False))
+        except Exception as error:  # noqa: BLE001  a model that cannot be rebuilt has no exact answer
+            exact, inexact = own, f"it cannot be rebuilt in float64: {_first_line(error)}"
+        return Answers(own, exact, exported, most_terms(self.model), inexact)
+
+    def batch_size(self, wanted: int) -> int:
+        """The batch size that it takes where it takes only one, and else the one that is wanted."""
+        return next((one.batch for one in self.inputs if one.batch is not None), wanted)
+
+
+def load(file: ModelFile, seed: int) -> Loaded:
+    """The model of a Keras file.
+
+    Raises:
+        DensebenchError: the Keras that is there does not load it, or it does not say what it takes.
+    """
+    import tensorflow as tf
+
+    keras = tf.keras
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    settings = {"safe_mode": not file.trusted} if file.path.endswith(".keras") else {}
+    try:
+        model = keras.models.load_model(file.path, **settings)
+    except Exception as error:  # noqa: BLE001  whatever Keras raises is why it does not load
+        raise DensebenchError(f"does not load: {_first_line(error)}") from None
+    return Loaded(model, with_shapes(_inputs(model), file.shapes), seed)
+
+
+def flat(output: Any) -> list[NDArray[Any]]:
+    """Outputs of any structure as a list of arrays."""
+    return [np.asarray(one) for one in flat_tensors(output)]
+
+
+def flat_tensors(output: Any) -> list[Any]:
+    """Outputs of any structure as a list."""
+    import tensorflow as tf
+
+    found: list[Any] = tf.nest.flatten(output)
+    return found
+
+
+def most_terms(model: Any) -> int:
+    """Terms of the longest inner product with a weight; an embedding looks its rows up and has none."""
+    shapes = [weight.shape for weight in model.weights if "embeddings" not in weight.name]
+    return max((math.prod(shape[:-1]) for shape in shapes if len(shape) >= MATRIX), default=1)
+
+
+def _inputs(model: Any) -> list[Input]:
+    try:
+        declared = list(model.inputs or [])
+    except (AttributeError, ValueError):
+        declared = []
+    if not declared:
+        raise DensebenchError("does not say what it takes: save it after a call, or with an Input layer")
+    embedded = _embedded(model)
+    return [
+        Input(
+            one.name.split(":")[0],
+            tuple(None if size is None else int(size) for size in one.shape),
+            one.dtype if isinstance(one.dtype, str) else one.dtype.name,
+            below=embedded.get(id(one)),
+        )
+        for one in declared
+    ]
+
+
+def _embedded(model: Any) -> dict[int, int]:
+    """The number of entries of the embedding that reads an input directly, by the identity of that input."""
+    found = {}
+    for layer in model.layers:
+        if type(layer).__name__ == "Embedding":
+            source = getattr(layer, "input", None)
+            found[id(source)] = int(layer.input_dim)
+    return found
+
+
+def _losses(model: Any, outputs: int) -> list[str]:
+    """The name of each output's loss, in lower case."""
+    loss = getattr(model, "loss", None)
+    if isinstance(loss, dict):
+        named = [loss.get(name, "") for name in model.output_names]
+    else:
+        named = list(loss) if isinstance(loss, (list, tuple)) else [loss] * outputs
+    return [_loss_name(one) for one in named]
+
+
+def _loss_name(loss: Any) -> str:
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "") or ""
+    return str(name).casefold()
+
+
+def _targets(shape: Any, loss: str, count: int, source: np.random.Generator) -> NDArray[Any]:
+    """Made-up targets of an output: class numbers, one-hot rows, or values in [0, 1)."""
+    sizes = [count, *(int(size or 1) for size in shape[1:])]
+    if CLASS_NUMBERS in loss:
+        return source.integers(sizes[-1], size=sizes[:-1]).astype(np.int64)
+    if ONE_HOT in loss:
+        return np.eye(sizes[-1], dtype=np.float32)[source.integers(sizes[-1], size=sizes[:-1])]
+    return source.random(sizes).astype(np.float32)
+
+
+def _in_float64(model: Any) -> Any:
+    """The same model with all its layers in float64."""
+    import tensorflow as tf
+
+    copy = tf.keras.models.model_from_json(model.to_json().replace('"float32"', '"float64"'))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _wide(batch: Any) -> Any:
+    if isinstance(batch, list):
+        return [_wide(one) for one in batch]
+    return batch.astype(np.float64) if batch.dtype == np.float32 else batch
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:300].rstrip(".: ")
