@@ -57,6 +57,7 @@ class Machine:
         trouble: called with role and number of the start before each answer; raises or returns an answer instead.
         graphs: role to the digest of its graphs.
         weights: role to the digest of its weights.
+        surveys: role to what is told of each model instead.
         started: roles in the order in which they were started.
     """
 
@@ -66,6 +67,7 @@ class Machine:
     trouble: Callable[[str, int, Mapping[str, Any]], Mapping[str, Any] | None] = lambda *_words: None
     graphs: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
+    surveys: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     open: int = 0
 
@@ -115,6 +117,7 @@ class Process:
             "answers": weights,
             "graph": self.machine.graphs.get(self.role, "g"),
         }
+        found = dict(self.machine.surveys.get(self.role, found))
         tensorflow = {"owners": {"tensorflow": self.role}, "version": self.role, "git_version": "v1-2-g3"}
         identity = {"python": "3.11.7", "packages": {"tensorflow": tensorflow}}
         return {"identity": identity, "recipes": dict.fromkeys(recipes, found)}

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from bench.commands.judging import (
     Measured,
     Wanted,
+    add_ci_options,
     add_trial_options,
     exit_status,
     make_trial,
     measure,
     read_trial,
     roles_of,
+    tell_ci,
 )
 from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("heads", metavar="HEAD", nargs="+", help="what you may upgrade to; any number")
     add_trial_options(parser, cases="those of deep_mlp", budget="8m")
     add_model_options(parser)
+    add_ci_options(parser)
     parser.add_argument("--control", action="store_true", help="measure BASE a second time, from a copy of its own")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="add rounds to the duel of this run file")
 
@@ -59,14 +62,15 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = Wanted(words=words, control=arguments.control, before=before, models=models, data=data)
     trial = make_trial(arguments, wanted, progress)
     found = measure(trial, progress, results=arguments.results, folder=FOLDER, what="duel", resume=arguments.resume)
-    return _tell(found, arguments.results, progress) if found else FAILED
+    return _tell(found, arguments, progress) if found else FAILED
 
 
-def _tell(found: Measured, results: Path, progress: Progress) -> int:
+def _tell(found: Measured, arguments: argparse.Namespace, progress: Progress) -> int:
     """Print the answer and write the page; the exit status."""
     progress.done(f"\n{trial_page(found.stored)}")
-    written = [short(found.path), *(refresh_pages(results, "trials", RunReader()) if found.saved else [])]
-    progress.done("\n  ".join(["Wrote:", *written]))
     judged = [pair for pair in found.stored.pairs if pair[1] != CONTROL]
+    written = [short(found.path), *(refresh_pages(arguments.results, "trials", RunReader()) if found.saved else [])]
+    written += tell_ci(arguments, found.stored, judged, progress)
+    progress.done("\n  ".join(["Wrote:", *written]))
     status = exit_status(found.stored, judged)
     return status if found.saved or status == ALARM else FAILED

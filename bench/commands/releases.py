@@ -12,11 +12,13 @@ from bench.commands.arguments import words_of
 from bench.commands.judging import (
     Measured,
     Wanted,
+    add_ci_options,
     add_trial_options,
     exit_status,
     make_trial,
     measure,
     read_trial,
+    tell_ci,
 )
 from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED, UNTOLD, DensebenchError
@@ -49,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "more", metavar="WORD", nargs="*", help="what else follows the newest release: tensorflow-cpu==2.22.0rc0, …"
     )
     add_model_options(parser)
+    add_ci_options(parser)
     parser.add_argument("--releases", help=f"with commas between (default: all: {known})")
     add_trial_options(parser, cases="those of deep_mlp and dropout_mlp", budget="45m")
     resume = "add rounds to a stored trial (default: the newest)"
@@ -80,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     if wanted.models.files and (unloadable := find_unloadable(trial, progress)):
         trial = make_trial(arguments, _without(wanted, unloadable, progress), progress)
     found = measure(trial, progress, results=arguments.results, folder=FOLDER, what="releases", resume=path)
-    return _tell(found, arguments.results, progress) if found else FAILED
+    return _tell(found, arguments, progress) if found else FAILED
 
 
 def _wanted(arguments: argparse.Namespace, path: Path | None, progress: Progress) -> Wanted:
@@ -198,12 +201,13 @@ def _tell_pair(arguments: argparse.Namespace, progress: Progress) -> int:
     return exit_status(trial, trial.pairs)
 
 
-def _tell(found: Measured, results: Path, progress: Progress) -> int:
+def _tell(found: Measured, arguments: argparse.Namespace, progress: Progress) -> int:
     """Print the page and write it; the exit status."""
-    trial = found.stored
+    trial, results = found.stored, arguments.results
     shown = group([*_read(results), trial]) if found.saved else [ReleaseTrials(trial)]
     progress.done(f"\n{releases_page(shown[0])}")
     written = [short(found.path), *(refresh_pages(results, "releases", RunReader()) if found.saved else [])]
+    written += tell_ci(arguments, trial, steps(trial), progress)
     progress.done("\n  ".join(["Wrote:", *written]))
     if control_differs(ReleaseTrials(trial)):
         return UNTOLD

@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
+from bench.commands.judging import exit_status
+from bench.errors import ALARM
+from bench.inference.own_models.file import ModelFile
 from bench.progress import Progress
 from bench.records.record import RunFileError, read_run
 from bench.records.run_file import encode_run
-from bench.records.trials import HEAD, StoredTrial, trial_of
+from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
 from bench.report.pages.trials import answer, counts, trial_page, trials_page
 from bench.trials import engine
+from bench.trials.cases import known_cases
 from bench.trials.engine import run_trial
 from tests.fake_runs import run_content
 from tests.fake_trial import CALL, FIT, INFER, Machine, make_trial
@@ -82,6 +86,55 @@ def test_each_environment_has_its_sentence(tmp_path: Path, monkeypatch: pytest.M
 def test_accuracy_that_differs_says_what_it_cannot_exclude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = trial_page(stored(tmp_path, monkeypatch, Machine(weights={HEAD: "others"}), budget_s=0.0))
     assert "cannot exclude a loss in fewer than 31% of seeds" in page
+
+
+MINE = ModelFile(name="mine", kind="keras", path="/models/mine.keras", sha256="ab" * 32, trusted=False)
+LOADED = {"accuracies": [], "weights": [], "answers": ["a"], "graph": "g", "inputs": "image float32 (N, 28, 28, 1)"}
+UNLOADED = {"accuracies": [], "weights": [], "answers": [], "failed": "does not load: ValueError: no such layer"}
+RIGHT = {"images": 32, "max_abs_diff": 1e-8, "own_abs_diff": 2e-8, "allowed_abs_diff": 1e-7}
+
+
+def own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Mapping[str, Any], head: Mapping[str, Any]
+) -> StoredTrial:
+    """A trial of a model of the user's own, of whose HEAD this is told."""
+    case = known_cases(1, {"mine": MINE})["call[mine,batch=1]"]
+    trial = make_trial(case, budget_s=0.0, files={"mine": MINE})
+    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(engine, "_start", Machine(surveys={BASE: LOADED, HEAD: told}).start)
+    monkeypatch.setattr(engine, "certify", lambda *_words: {BASE: RIGHT, HEAD: head} if head else {BASE: RIGHT})
+    run_trial(trial, save=lambda: None, progress=Progress(io.StringIO()))
+    path = tmp_path / "trial.json"
+    path.write_bytes(encode_run(*trial.content(complete=True)))
+    return trial_of(read_run(path))
+
+
+def test_a_model_of_ones_own_is_told_with_its_file_its_inputs_and_its_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = own(tmp_path, monkeypatch, LOADED, RIGHT)
+    page = trial_page(trial)
+    assert f"mine is mine.keras (SHA-256 {'ab' * 6}…); its inputs are made up: image float32 (N, 28, 28, 1)" in page
+    assert "both give the same answers to 32 examples, bit for bit" in page
+    assert "/models" not in page
+    assert not trial.broken((BASE, HEAD))
+    apart = own(tmp_path, monkeypatch, {**LOADED, "answers": ["b"]}, RIGHT)
+    assert "off the exact ones by at most 1.0e-08 (1.0e-07 is allowed)" in trial_page(apart)
+
+
+@pytest.mark.parametrize(
+    ("told", "head", "reason"),
+    [
+        (UNLOADED, {}, "does not load: ValueError: no such layer"),
+        (LOADED, {**RIGHT, "faults": ["2 of 32 predictions changed"]}, "2 of 32 predictions changed"),
+    ],
+)
+def test_a_model_that_does_not_load_or_answers_otherwise_is_a_finding_and_an_alarm(
+    told: Any, head: Any, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = own(tmp_path, monkeypatch, told, head)
+    assert trial_page(trial).startswith(f"**`tensorflow==HEAD` is not fit for mine: {reason}**")
+    assert exit_status(trial, trial.pairs) == ALARM
 
 
 def test_another_run_is_no_trial(tmp_path: Path) -> None:

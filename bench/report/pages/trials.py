@@ -66,7 +66,7 @@ def trials_page(trials: Sequence[StoredTrial]) -> str:
 
 def answer(trial: StoredTrial) -> str:
     """The answer in a sentence per environment, with its error rate and its counts."""
-    return "\n\n".join(_sentence(trial, pair) for pair in trial.pairs)
+    return "\n\n".join(sentence(trial, pair) for pair in trial.pairs)
 
 
 def counts(rows: Iterable[Row]) -> dict[str, int]:
@@ -77,15 +77,16 @@ def counts(rows: Iterable[Row]) -> dict[str, int]:
     return found
 
 
-def _sentence(trial: StoredTrial, pair: Pair) -> str:
+def sentence(trial: StoredTrial, pair: Pair) -> str:
+    """The answer on one environment, with its error rate and its counts."""
     against, head = map(trial.environment, pair)
     rows = trial.rows_of(pair)
     number, total = counts(rows), len(rows)
     name, base = f"`{escape(head.word)}`", f"`{escape(against.word)}`"
     sure = f"wrong in at most {100 * ERROR:.0f} of 100 such trials"
     alarm = f"a false alarm in at most {100 * ALARM_ERROR:.0f} of 100 such trials"
-    if unfit := _unfit(trial, pair):
-        return f"**{name} {escape(unfit)}**"
+    if reason := unfit(trial, pair):
+        return f"**{name} {escape(reason)}**"
     told = f"{number['worse']} worse, {number['better']} better, {number[SAME]} the same, {number[CANNOT_TELL]} open"
     worst = max((row for row in rows if row.word in WORSE), key=_by_weight, default=None)
     if head.role == CONTROL:
@@ -107,7 +108,7 @@ def _sentence(trial: StoredTrial, pair: Pair) -> str:
     return f"**{name} is nowhere slower than {base}, {best}** ({told} of {total} findings; {sure})."
 
 
-def _unfit(trial: StoredTrial, pair: Pair) -> str:
+def unfit(trial: StoredTrial, pair: Pair) -> str:
     """Why an environment is not judged by its times; empty where it is."""
     if broken := trial.broken(pair):
         return f"is not fit for {', '.join(broken)}: {'; '.join(dict.fromkeys(broken.values()))}"
