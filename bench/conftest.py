@@ -251,11 +251,12 @@ def _opening_lines(settings: SuiteOptions, dataset: Dataset, path: Path) -> list
         lines.append(f"STAND-IN DATA: {dataset.name}. {dataset.fallback_reason}")
     if settings.quick:
         lines.append("QUICK RUN: training is cut down; the figures say nothing about the models.")
-    seeds = format_counted(settings.seeds, "seed")
     threads = format_counted(settings.device.threads, "thread")
+    what = f"{dataset.name} from {dataset.source}, " if settings.recipes else ""
+    seeds = f", {format_counted(settings.seeds, 'seed')}" if settings.recipes else ""
+    own = f"{', '.join(settings.own)} with made-up inputs, " if settings.own else ""
     lines.append(
-        f"densebench: {dataset.name} from {dataset.source}, {settings.device.name} ({threads}), {seeds}; "
-        f"each finished case is saved to {short(path)}"
+        f"densebench: {what}{own}{settings.device.name} ({threads}){seeds}; each finished case is saved to {short(path)}"
     )
     return lines
 

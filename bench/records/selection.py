@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from models import RECIPES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -14,6 +16,8 @@ COMMAND_WORDS = {"pytest": 3, "python": 4}
 """Words that name the command itself: `pytest bench/ --benchmark-only`, `python -m bench runtimes`."""
 OTHER_PLACE = ("--dataset", "--device", "--backend", "--trainer", "--data-dir")
 """Options that measure all of it elsewhere or otherwise."""
+OWN_MODEL = "--model"
+"""The option that names models, of the user's own or of the ladder."""
 FEWEST = {"--seeds": 3, "--rounds": 3, "--blocks": 5}
 """Options that repeat everything, and the repetitions below which a run is only part of one."""
 
@@ -36,6 +40,11 @@ def options(run: Run) -> list[tuple[str, str]]:
         else:
             found.append((name, rest.pop(0)))
     return found
+
+
+def has_own_models(run: Run) -> bool:
+    """Whether a run has models in files of the user's own, so that it is shown on a page of its own."""
+    return any(name == OWN_MODEL and value not in RECIPES for name, value in options(run))
 
 
 def narrowed_by(run: Run) -> list[str]:

@@ -21,7 +21,7 @@ from bench.records.schema import (
     TrainerRecord,
     TrainRecord,
 )
-from bench.records.selection import fullest, narrowed_by
+from bench.records.selection import fullest, has_own_models, narrowed_by
 from bench.records.selftests import FOLDER as SELFTEST
 from bench.records.selftests import newest_selftest, selftest_trial
 from bench.records.trials import FOLDER as TRIALS
@@ -84,13 +84,28 @@ _of_suite = partial(_with_rows, kinds=(TrainRecord, InferRecord))
 
 
 def _one_per_dataset(runs: Sequence[Run]) -> list[Run]:
-    shown = (fullest(run for run in runs if run.dataset == name and not run.quick) for name in DATASETS)
-    return [run for run in shown if run]
+    """The fullest run of each data set, and the newest with models of the user's own."""
+    ladder = [run for run in runs if not has_own_models(run) and not run.quick]
+    shown = [fullest(run for run in ladder if run.dataset == name) for name in DATASETS]
+    return [run for run in (*shown, _newest_own(runs)) if run]
 
 
 def _one(runs: Sequence[Run]) -> list[Run]:
-    run = fullest(run for run in runs if run.dataset == PUBLISHED_DATASET and not run.quick)
-    return [run] if run else []
+    """The fullest run of the published data set, and the newest with models of the user's own."""
+    ladder = [run for run in runs if not has_own_models(run) and not run.quick]
+    shown = fullest(run for run in ladder if run.dataset == PUBLISHED_DATASET)
+    return [run for run in (shown, _newest_own(runs)) if run]
+
+
+def _newest_own(runs: Sequence[Run]) -> Run | None:
+    return max(filter(has_own_models, runs), key=lambda run: run.started_at, default=None)
+
+
+def _page_per_run(
+    name: Callable[[Run], str], own: str, make: Callable[[Any], str], runs: Sequence[Run]
+) -> dict[str, str]:
+    """A page of each run that is shown; that with models of the user's own has another name."""
+    return {own if has_own_models(run) else name(run): make(run) for run in runs}
 
 
 def _one_reproduction(runs: Sequence[Run]) -> list[Run]:
@@ -109,7 +124,9 @@ def _page_of_all(name: str, make: Callable[[Sequence[Any]], str], shown: Sequenc
 
 
 KINDS: dict[str, Kind] = {
-    "suite": Kind(".", _of_suite, _one_per_dataset, lambda runs: {run.dataset: tables_page(run) for run in runs}),
+    "suite": Kind(
+        ".", _of_suite, _one_per_dataset, partial(_page_per_run, lambda run: run.dataset, "own_models", tables_page)
+    ),
     "devices": Kind(".", _of_suite, select_device_runs, devices_pages),
     "trainers": Kind(
         TRAINERS, partial(_with_rows, kinds=(TrainerRecord,)), _one, partial(_page, "trainers", trainer_page)
@@ -118,7 +135,7 @@ KINDS: dict[str, Kind] = {
         RUNTIMES,
         partial(_with_rows, kinds=(RuntimeRecord, StartRecord)),
         _one,
-        partial(_page, "runtimes", runtimes_page),
+        partial(_page_per_run, lambda _run: "runtimes", "own_runtimes", runtimes_page),
     ),
     "reproduction": Kind(
         REPRODUCTION,

@@ -167,13 +167,12 @@ def _check(path: Path, word: str, *, trusted: bool, shapes: Shapes) -> tuple[Kin
     if path.suffix == ".py":
         _need_trust("a recipe", place, trusted=trusted)
         return "recipe", None
-    if path.suffix == ".keras":
+    if path.suffix == ".keras" and not _is_hdf5(path):
         check_archive(path, place, trusted=trusted)
         return "keras", None
-    if path.suffix in {".h5", ".hdf5"}:
-        with path.open("rb") as opened:
-            if opened.read(len(HDF5)) != HDF5:
-                raise DensebenchError(f"{place}: it does not begin as an HDF5 file does.")
+    if path.suffix in {".keras", ".h5", ".hdf5"}:  # Keras 2.12 writes HDF5, whatever the ending
+        if not _is_hdf5(path):
+            raise DensebenchError(f"{place}: it does not begin as an HDF5 file does.")
         _need_trust("an HDF5 file", place, trusted=trusted)
         return "keras", None
     if path.suffix == ".onnx":
@@ -181,6 +180,11 @@ def _check(path: Path, word: str, *, trusted: bool, shapes: Shapes) -> tuple[Kin
 
         return "onnx", batch_of(read_graph(path, place, shapes), shapes)
     raise DensebenchError(f"{place}: {path.suffix or 'no ending'} is none of those. {RIGHT}")
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as opened:
+        return opened.read(len(HDF5)) == HDF5
 
 
 def _need_trust(what: str, place: str, *, trusted: bool) -> None:

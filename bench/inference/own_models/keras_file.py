@@ -6,6 +6,7 @@ A model is asked through `Loaded`, whatever the number and the shapes of its inp
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,8 @@ def load(file: ModelFile, seed: int) -> Loaded:
     keras = tf.keras
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
+    # Of a model that was compiled and never trained; the file has no more.
+    warnings.filterwarnings("ignore", message="Skipping variable loading for optimizer")
     settings = {"safe_mode": not file.trusted} if file.path.endswith(".keras") else {}
     try:
         model = keras.models.load_model(file.path, **settings)

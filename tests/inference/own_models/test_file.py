@@ -48,6 +48,7 @@ def test_a_file_is_called_as_the_user_calls_it_or_by_its_own_name(tmp_path: Path
         ("{folder}/torn.keras", "no file that Keras has saved"),
         ("{folder}/text.h5", "does not begin as an HDF5 file does"),
         ("{folder}/real.h5", "an HDF5 file may hold code.*Nothing was run.*--trust"),
+        ("{folder}/old.keras", "an HDF5 file may hold code.*--trust"),
         ("{folder}/saved", "a SavedModel may hold code.*--trust"),
         ("{folder}/text.onnx", "no ONNX file"),
         ("{folder}/empty.onnx", "no ONNX file"),
@@ -59,6 +60,7 @@ def test_what_is_no_model_or_may_be_code_is_refused_in_one_line(tmp_path: Path, 
     (tmp_path / "torn.keras").write_bytes(cnn.read_bytes()[:100])
     (tmp_path / "text.h5").write_text("no model", encoding="utf-8")
     (tmp_path / "real.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    (tmp_path / "old.keras").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").touch()
     (tmp_path / "text.onnx").write_text("no model", encoding="utf-8")
