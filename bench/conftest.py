@@ -255,9 +255,8 @@ def _opening_lines(settings: SuiteOptions, dataset: Dataset, path: Path) -> list
     what = f"{dataset.name} from {dataset.source}, " if settings.recipes else ""
     seeds = f", {format_counted(settings.seeds, 'seed')}" if settings.recipes else ""
     own = f"{', '.join(settings.own)} with made-up inputs, " if settings.own else ""
-    lines.append(
-        f"densebench: {what}{own}{settings.device.name} ({threads}){seeds}; each finished case is saved to {short(path)}"
-    )
+    where = f"{settings.device.name} ({threads}){seeds}"
+    lines.append(f"densebench: {what}{own}{where}; each finished case is saved to {short(path)}")
     return lines
 
 

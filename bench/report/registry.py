@@ -101,11 +101,12 @@ def _newest_own(runs: Sequence[Run]) -> Run | None:
     return max(filter(has_own_models, runs), key=lambda run: run.started_at, default=None)
 
 
-def _page_per_run(
-    name: Callable[[Run], str], own: str, make: Callable[[Any], str], runs: Sequence[Run]
-) -> dict[str, str]:
-    """A page of each run that is shown; that with models of the user's own has another name."""
-    return {own if has_own_models(run) else name(run): make(run) for run in runs}
+def _suite_pages(runs: Sequence[Run]) -> dict[str, str]:
+    return {"own_models" if has_own_models(run) else run.dataset: tables_page(run) for run in runs}
+
+
+def _runtimes_pages(runs: Sequence[Run]) -> dict[str, str]:
+    return {"own_runtimes" if has_own_models(run) else "runtimes": runtimes_page(run) for run in runs}
 
 
 def _one_reproduction(runs: Sequence[Run]) -> list[Run]:
@@ -124,9 +125,7 @@ def _page_of_all(name: str, make: Callable[[Sequence[Any]], str], shown: Sequenc
 
 
 KINDS: dict[str, Kind] = {
-    "suite": Kind(
-        ".", _of_suite, _one_per_dataset, partial(_page_per_run, lambda run: run.dataset, "own_models", tables_page)
-    ),
+    "suite": Kind(".", _of_suite, _one_per_dataset, _suite_pages),
     "devices": Kind(".", _of_suite, select_device_runs, devices_pages),
     "trainers": Kind(
         TRAINERS, partial(_with_rows, kinds=(TrainerRecord,)), _one, partial(_page, "trainers", trainer_page)
@@ -135,7 +134,7 @@ KINDS: dict[str, Kind] = {
         RUNTIMES,
         partial(_with_rows, kinds=(RuntimeRecord, StartRecord)),
         _one,
-        partial(_page_per_run, lambda _run: "runtimes", "own_runtimes", runtimes_page),
+        _runtimes_pages,
     ),
     "reproduction": Kind(
         REPRODUCTION,

@@ -70,7 +70,7 @@ def test_an_unknown_command_is_one_line_with_the_closest_one(
     [
         (["runtimes", "--modles", "x"], "there is no option --modles. Did you mean '--models' or '--model'?"),
         (["bisect", "--goood=2.15"], "there is no option --goood. Did you mean '--good'?"),
-        (["duel", "a", "b", "--contro", "1%"], "there is no option --contro. Did you mean '--control'?"),
+        (["duel", "a", "b", "--contro", "1%"], "there is no option --contro. Did you mean '--control'"),
         (["runtimes", "--zzz"], "there is no option --zzz. `python -m bench runtimes --help` lists all"),
         (["runtimes", "--rounds", "many"], "argument --rounds: invalid int value: 'many'. `python -m bench"),
         (["duel", "a"], "the following arguments are required: HEAD. `python -m bench duel --help`"),
