@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from bench.records.schema import Metadata
 
 DEFAULT_BLOCKS = 5
-REPETITIONS = 1
-"""Of every variant in each block: preparing a process takes far longer, and processes differ more than repetitions."""
+REPETITIONS = 3
+"""Of every variant in each block, in turns with all others: the fastest one tells, since cores have slow states."""
 DATASETS = ("fashion_mnist", "mnist")
 """Those whose images fill whole batches."""
 MEMORY_BYTES = {

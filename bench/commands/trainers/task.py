@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from models import Recipe
 
 
-SHORTEST_S = 1.0
+SHORTEST_S = 0.5
 """A repetition is made of so many epochs that it lasts at least this long."""
 
 WARM_UP_EPOCHS = 3

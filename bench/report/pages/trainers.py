@@ -27,6 +27,8 @@ BASELINE = "fit"
 BATCH_LIMIT = "limit at this batch size"
 PRODUCT_LIMIT = "matrix product limit"
 GIGA = 1e9
+LOPSIDED = 0.25
+"""Half-width of an interval, as a share, from which on its two ends are told: they are not equally far away."""
 TIME_TO_ACCURACY = "Time to accuracy (epochs)"
 
 Blocks = dict[int, float]
@@ -94,8 +96,9 @@ def trainer_explanation(run: Run) -> str:
     best = f"{max(map(_gigaflops_value, large)):.0f} GFLOP/s for large square matrices" if large else NOT_MEASURED
     return escape(
         "Each block has a fresh process per library, in which every row is measured, in a drawn order that is stored, "
-        "one process at work at a time. Shown is the mean of the blocks with its 95 % interval; ratios are taken "
-        f"within a block. {_one_process(run)}"
+        "one process at work at a time. A block tells the fastest of its repetitions, since cores have slow states; "
+        "shown is the geometric mean of the blocks with its 95 % interval; ratios are taken within a block. "
+        f"{_one_process(run)}"
         f"{SAME}: cannot be told from the fastest of its model and batch size. A training variant trains epochs on the "
         "same images, without validation and early stopping; data and compilation are ready before the clock starts, "
         "except that `fit` gets NumPy arrays, as its users call it. The limits are how many images per second could be "
@@ -220,11 +223,11 @@ def repetition_rates(record: TrainerRecord) -> list[float]:
 
 
 def rates(record: TrainerRecord) -> Blocks:
-    """The images per second in each block: the median of its repetitions."""
+    """The images per second in each block: those of its fastest repetition."""
     found: dict[int, list[float]] = {}
     for block, rate in zip(record.blocks, repetition_rates(record), strict=True):
         found.setdefault(block, []).append(rate)
-    return {block: statistics.median(values) for block, values in found.items()}
+    return {block: max(values) for block, values in found.items()}
 
 
 def mean_rate(record: TrainerRecord) -> Figure | None:
@@ -284,6 +287,8 @@ def rates_of(run: Run, like: TrainerRecord, trainer: str) -> Blocks:
 
 def ratio_to(run: Run, record: TrainerRecord, trainer: str) -> Figure | None:
     """The ratio of a row's rate to that of another variant of the same model and batch size, within blocks."""
+    if record.trainer == trainer:
+        return Figure(1.0)
     return _middle(record, _ratios(rates(record), rates_of(run, record, trainer)))
 
 
@@ -312,7 +317,10 @@ def _with_interval(figure: Figure | None, text: Callable[[float], str]) -> str:
     if figure is None:
         return NOT_MEASURED
     half = figure.half_width
-    return text(figure.value) + ("" if half is None else f" ± {percent(half)}")
+    if half is None or figure.low is None or figure.high is None:
+        return text(figure.value)
+    told = f"± {percent(half)}" if half < LOPSIDED else f"({text(figure.low)}–{text(figure.high)})"
+    return f"{text(figure.value)} {told}"
 
 
 def _share(rate: Figure | None, limit: float | None) -> str:
