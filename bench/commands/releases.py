@@ -204,7 +204,7 @@ def _tell_pair(arguments: argparse.Namespace, progress: Progress) -> int:
 def _tell(found: Measured, arguments: argparse.Namespace, progress: Progress) -> int:
     """Print the page and write it; the exit status."""
     trial, results = found.stored, arguments.results
-    shown = group([*_read(results), trial]) if found.saved else [ReleaseTrials(trial)]
+    shown = group([*_read(results), trial], trial.options.models) if found.saved else [ReleaseTrials(trial)]
     progress.done(f"\n{releases_page(shown[0])}")
     written = [short(found.path), *(refresh_pages(results, "releases", RunReader()) if found.saved else [])]
     written += tell_ci(arguments, trial, steps(trial), progress)

@@ -45,7 +45,7 @@ def scale(images: NDArray[Any]) -> NDArray[np.float32]:
     """Pixels (n, 28, 28) of 0-255 as float32 rows (n, 784) in [0, 1]; examples of any other kind as float32."""
     if images.dtype != np.uint8 or images.shape[1:] != (EDGE, EDGE):
         return images.astype(np.float32)
-    scaled: NDArray[np.float32] = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+    scaled: NDArray[np.float32] = images.reshape(len(images), PIXELS).astype(np.float32) / np.float32(255)
     return scaled
 
 

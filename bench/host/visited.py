@@ -18,7 +18,8 @@ PRIMES = 50
 PRIMING_S = 0.05
 FEWEST_PRIMES = 5
 AGAIN = 10
-"""Untimed calls before each visit, of at most a tenth of its calls: other rows have had the caches in between."""
+"""Before each visit a tenth as many untimed calls, but five at least where the visit has as many: other rows have had
+the caches in between."""
 NANO = 1e9
 
 
@@ -52,7 +53,7 @@ class VisitedCalls:
         """Time so many single calls, in nanoseconds (`values_ns`)."""
         gc.freeze()  # else each collection before a clock looks through all that libraries have made
         with self.rows[row]() as call:
-            values_s = time_calls(call, calls, prime=max(FEWEST_PRIMES, min(AGAIN, calls // AGAIN)))
+            values_s = time_calls(call, calls, prime=min(calls, max(FEWEST_PRIMES, calls // AGAIN)))
         return {"values_ns": [round(value_s * NANO) for value_s in values_s]}
 
     def visit_cold(self, row: str, calls: int) -> Mapping[str, Any]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
 from bench.records.trials import BASE, CONTROL, StoredTrial
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bench.records.schema import EnvironmentFacts
     from bench.records.trials import Pair
@@ -74,12 +75,17 @@ def release_name(environment: EnvironmentFacts) -> str:
     return final[1] if final else version
 
 
-def group(trials: Sequence[StoredTrial]) -> list[ReleaseTrials]:
+def group(trials: Sequence[StoredTrial], models: Mapping[str, str] = MappingProxyType({})) -> list[ReleaseTrials]:
     """The newest trial of all releases, with what was added to it; nothing where there is none.
 
     A trial was added to it if it begins with its last release, is newer and has the same base on the same machine.
+
+    Args:
+        trials: those that are stored.
+        models: the user's own models that were measured, as `TrialOptions` has them; of the ladder unless given.
     """
-    ordered = sorted(trials, key=lambda one: one.run.started_at)
+    same = [one for one in trials if dict(one.options.models) == dict(models)]
+    ordered = sorted(same, key=lambda one: one.run.started_at)
     wholes = [one for one in ordered if steps(one)[0][0] == BASE]
     if not wholes:
         return []
@@ -92,6 +98,12 @@ def group(trials: Sequence[StoredTrial]) -> list[ReleaseTrials]:
     return [ReleaseTrials(main, added)]
 
 
+def group_own(trials: Sequence[StoredTrial]) -> list[ReleaseTrials]:
+    """Those of the ladder, and the newest of the user's own models."""
+    own = max((one for one in trials if one.options.models), key=lambda one: one.run.started_at, default=None)
+    return [*group(trials), *(group(trials, own.options.models) if own else [])]
+
+
 def choose_pair(trials: Sequence[StoredTrial], first: str, last: str) -> StoredTrial:
     """The newest trial that has both releases, judged on this pair alone.
 
@@ -99,7 +111,8 @@ def choose_pair(trials: Sequence[StoredTrial], first: str, last: str) -> StoredT
         DensebenchError: a release is in none, or the two are in different ones.
     """
     known: dict[str, None] = {}
-    for trial in sorted(trials, key=lambda one: one.run.started_at, reverse=True):
+    ladder = [one for one in trials if not one.options.models]
+    for trial in sorted(ladder, key=lambda one: one.run.started_at, reverse=True):
         roles = {release_name(one): one.role for one in trial.options.environments}
         known |= dict.fromkeys(roles)
         if {first, last} <= roles.keys() and first != last:

@@ -77,6 +77,7 @@ class Parity(Part, frozen=True, kw_only=True):
         own_abs_diff: the same of the trained model's own answers.
         changed_predictions: images with another answer, ties left out.
         accuracy_change: the runtime's test accuracy minus the trained model's (runtimes only).
+        reference: why there are no exact answers, of a user's model; ``None`` where there are.
     """
 
     images: Size = 0
@@ -89,6 +90,7 @@ class Parity(Part, frozen=True, kw_only=True):
     allowed_loss: Number | None = None
     accuracy_change: Number | None = None
     faults: tuple[Text, ...] = ()
+    reference: Text | None = None
 
 
 class Visit(Struct, frozen=True, array_like=True):

@@ -11,7 +11,7 @@ from bench.records.bisections import FOLDER as BISECTIONS
 from bench.records.bisections import bisection_step, bisections
 from bench.records.record import SHAPE_ERRORS, Run, RunFileError, RunReader
 from bench.records.releases import FOLDER as RELEASES
-from bench.records.releases import group
+from bench.records.releases import ReleaseTrials, group_own
 from bench.records.reproductions import FOLDER as REPRODUCTION
 from bench.records.schema import (
     InferRecord,
@@ -114,6 +114,10 @@ def _one_reproduction(runs: Sequence[Run]) -> list[Run]:
     return [run] if run else []
 
 
+def _releases_pages(shown: Sequence[ReleaseTrials]) -> dict[str, str]:
+    return {"own_releases" if one.main.options.models else "releases": releases_page(one) for one in shown}
+
+
 def _page(name: str, make: Callable[[Any], str], shown: Sequence[Any]) -> dict[str, str]:
     """A page made from a single run, if there is one."""
     return {name: make(shown[0])} if shown else {}
@@ -145,8 +149,8 @@ KINDS: dict[str, Kind] = {
     "releases": Kind(
         RELEASES,
         trial_of,
-        group,
-        partial(_page, "releases", releases_page),
+        group_own,
+        _releases_pages,
         ("releases", "Releases of TensorFlow"),
         whole=False,
     ),

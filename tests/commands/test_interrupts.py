@@ -160,11 +160,11 @@ def test_trainers_keep_the_blocks_that_were_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = len(trainers_command.plan_cases())
-    trainers(monkeypatch, stop_at=rows + 3)
+    trainers(monkeypatch, stop_at=trainers_command.REPETITIONS * rows + 3)
     line = stop(capsys, "trainers", "--results", tmp_path)
     (path,) = tmp_path.glob("raw/*/trainers/*.json")
     assert line == f"Stopped. Kept: 1 of 5 blocks, in {path}; the same command begins anew."
-    assert {len(record.values_s) for record in read_run(path).records} == {1}
+    assert {len(record.values_s) for record in read_run(path).records} == {trainers_command.REPETITIONS}
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_what_trainers_cannot_save_lies_in_the_temporary_folder(
     output = capsys.readouterr().out
     assert output.count("NOT SAVED, will try again") == 6
     assert f"instead:\n  {path}\n" in output
-    assert {len(record.values_s) for record in read_run(path).records} == {5}
+    assert {len(record.values_s) for record in read_run(path).records} == {5 * trainers_command.REPETITIONS}
 
 
 def test_what_runtimes_cannot_save_lies_in_the_temporary_folder(

@@ -158,7 +158,7 @@ def _command(config: pytest.Config) -> str:
         if attributes["dest"] in OF_THIS_MACHINE or value == attributes.get("default"):
             continue
         name, action = option.names()[0], attributes.get("action")
-        values = value if action == "append" else [value]
+        values = value if isinstance(value, list) else [value]
         words += [name] if action == "store_true" else [f"{name}={public_word(str(one))}" for one in values]
     words += ["-k", config.option.keyword] if config.option.keyword else []
     return shlex.join(words)

@@ -77,7 +77,7 @@ def compare(got: Sequence[NDArray[Any]], expected: Answers) -> dict[str, Any]:
     scale = max([1.0, *(_largest(one) for one in expected.exact if _is_number(one))])
     allowed = ALLOWED * own + expected.terms**0.5 * ROUNDOFF * scale
     changed, ties = _changed(got, expected.own)
-    faults = []
+    faults: list[str] = []
     if not off <= allowed:  # also true of NaN
         faults.append(
             f"answers are off by up to {off:.2g}, where the base's own are by {own:.2g} and at most {allowed:.2g} is "
@@ -93,6 +93,7 @@ def compare(got: Sequence[NDArray[Any]], expected: Answers) -> dict[str, Any]:
         "changed_predictions": changed,
         "ties": ties,
         "faults": faults,
+        "reference": expected.inexact or None,
     }
 
 

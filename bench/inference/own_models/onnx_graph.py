@@ -129,8 +129,10 @@ def answer_exactly(proto: Any, arrays: Sequence[NDArray[Any]]) -> tuple[list[NDA
 
 
 def most_terms(proto: Any) -> int:
-    """Terms of the longest inner product with a constant, about."""
-    shapes = [list(one.dims) for one in proto.graph.initializer if len(one.dims) >= MATRIX and min(one.dims) > 0]
+    """Terms of the longest inner product with a constant, about; what rows are looked up in has none."""
+    looked_up = {node.input[0] for node in proto.graph.node if node.op_type == "Gather"}
+    constants = [one for one in proto.graph.initializer if one.name not in looked_up]
+    shapes = [list(one.dims) for one in constants if len(one.dims) >= MATRIX and min(one.dims) > 0]
     return max((max(math.prod(dims) // dims[0], math.prod(dims) // dims[-1]) for dims in shapes), default=1)
 
 

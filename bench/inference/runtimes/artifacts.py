@@ -109,6 +109,8 @@ ARTIFACTS: dict[str, tuple[str, Callable[[Exported, Path], None]]] = {
 """What ends the file's name, and what writes it."""
 
 
+LONGEST = 150
+"""Characters of an error that are quoted."""
 OwnGraph = tuple["ModelFile", "Path"]
 """A model of the user's own, and its graph as a survey has written it."""
 
@@ -130,7 +132,10 @@ def convert_tflite(source: OwnGraph, path: Path) -> None:
     """As `write_tflite`, from a Keras file."""
     from bench.inference.own_models import keras_file
 
-    write_converted(keras_file.load(source[0], 0).model, path)
+    try:
+        write_converted(keras_file.load(source[0], 0).model, path)
+    except Exception as error:  # noqa: BLE001  that a converter does not know a layer is no fault of the model
+        raise Unavailable(f"LiteRT's converter does not take it: {' '.join(str(error).split())[:LONGEST]}") from None
 
 
 OWN_ARTIFACTS: dict[str, tuple[str, Callable[[OwnGraph, Path], None]]] = {

@@ -45,7 +45,8 @@ def _how_alike(base: Survey, head: Survey, parity: Parity) -> str:
     if base.answers == head.answers:
         return ", bit for bit"
     off, allowed = (format_difference(value or 0.0) for value in (parity.max_abs_diff, parity.allowed_abs_diff))
-    return f", off the exact ones by at most {off} ({allowed} is allowed)"
+    which = "those of the first" if base.reference else "the exact ones"
+    return f", off {which} by at most {off} ({allowed} is allowed)"
 
 
 def _exports(surveys: Iterable[Survey]) -> list[str]:

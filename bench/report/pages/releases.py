@@ -10,6 +10,7 @@ from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_dur
 from bench.records.releases import release_name
 from bench.records.trials import BASE, CONTROL, MEMORY, OVERALL, PRIVATE, TYPICAL
 from bench.report.markdown import escape, markdown_table
+from bench.report.pages.own_models import own_models
 from bench.report.pages.trials import (
     BETTER,
     EXPLANATION,
@@ -44,7 +45,7 @@ def releases_page(found: ReleaseTrials) -> str:
     parts = ["# Releases of TensorFlow", ends_sentence(found), control_sentence(found)]
     parts += [note for trial in found.trials for note in notices(trial)]
     parts += ["## What changed, release by release", step_lines(found), table(found), LEGEND, unchanged(found)]
-    parts += [accuracy_lines(found), same_graph(found.main), settled_sentence(found)]
+    parts += [accuracy_lines(found), same_graph(found.main), own_models(*found.ends), settled_sentence(found)]
     parts += ["## All intervals", all_intervals(found)]
     parts += ["## The base", _base_table(found.main), "## What ran", _packages(found)]
     parts += [EXPLANATION, *(caption(trial) for trial in found.trials)]

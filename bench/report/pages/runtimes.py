@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_duration
+from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_difference, format_duration
 from bench.records import latency
 from bench.records.cases import BATCH_SIZES
 from bench.records.schema import RuntimeRecord, StartRecord
@@ -104,9 +104,15 @@ def runtimes_notices(run: Run, records: Sequence[RuntimeRow] | None = None) -> l
     lines = ["**Quick run: the figures say nothing about the models.**"] if run.quick else []
     lines += [] if run.complete else ["**This run was interrupted: processes of later rounds are missing.**"]
     failed = {(_title(one), fault): None for one in shown if one.status == "failed" for fault in one.faults}
-    missing = {(one.runtime, fault): None for one in shown if one.status == "unavailable" for fault in one.faults}
+    missing: dict[tuple[str, str], dict[str, None]] = {}
+    for one in shown:
+        for fault in one.faults if one.status == "unavailable" else ():
+            missing.setdefault((one.runtime, fault), {})[one.recipe] = None
+    every = {one.recipe for one in shown}
     lines += [f"**INVALID: {title}: {fault}**" for title, fault in failed]
-    lines += [f"Not measured: {runtime}: {fault}" for runtime, fault in missing]
+    for (runtime, fault), recipes in missing.items():
+        which = "" if every == recipes.keys() else f" of {', '.join(recipes)}"
+        lines.append(f"Not measured: {runtime}{which}: {fault}")
     return [escape(line) for line in lines]
 
 
@@ -207,6 +213,8 @@ def _size(record: RuntimeRow) -> str:
 
 def _accuracy(record: RuntimeRow) -> str:
     parity = record.parity
+    if parity and parity.max_abs_diff is not None and parity.accuracy_change is None:  # a model without labels
+        return f"{format_difference(parity.max_abs_diff)}, {parity.changed_predictions or 0} changed"
     if parity is None or parity.accuracy_change is None:
         return NOT_MEASURED
     return f"{100 * parity.accuracy_change:+.2f}, {parity.changed_predictions} changed"

@@ -174,6 +174,10 @@ def notices(run: Run) -> list[str]:
         lines.append(f"**Ended early: {len(run.missing)} planned rows are missing.**")
     faults = {fault: None for record in run.records for fault in record.faults}
     lines += [f"INVALID: {fault}" for fault in faults]
+    references = {
+        one.recipe: one.parity.reference for one in run.of(InferRecord) if one.parity and one.parity.reference
+    }
+    lines += [f"{name} has no exact answers to be compared with: {reason}." for name, reason in references.items()]
     return [escape(line) for line in lines]
 
 
@@ -242,6 +246,8 @@ def _parity(records: Sequence[InferRecord]) -> str:
     if any(record.faults for record in records):
         return "INVALID"
     known = [record.parity for record in records if record.parity]
+    if any(parity.reference for parity in known):
+        return "no reference"
     differences = [parity.max_abs_diff for parity in known if parity.max_abs_diff is not None]
     if not differences:
         return NOT_MEASURED

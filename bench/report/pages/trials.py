@@ -135,11 +135,14 @@ def notices(trial: StoredTrial) -> list[str]:
     ]
     if not trial.run.complete:
         lines.append("**This trial was stopped before its end.**")
-    lines += [
-        f"Not had by {one.role}: {case}: {why}"
-        for one in trial.options.environments
-        for case, why in one.missing.items()
-    ]
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for one in trial.options.environments:
+        for case, why in one.missing.items():
+            lacking.setdefault((case, why), []).append(one.role)
+    for (case, why), roles in lacking.items():
+        everywhere = len(roles) == len(trial.options.environments)
+        who = "Not measured" if everywhere else f"Not had by {', '.join(roles)}"
+        lines.append(f"{who}: {case}: {why}")
     lines += [f"**{word}: {why}**" for word, why in trial.options.unloaded.items()]
     if lost := len(trial.options.lost):
         lines.append(f"{format_counted(lost, 'process')} did not see a round through: {trial.options.lost[-1]}")
