@@ -157,9 +157,8 @@ def _command(config: pytest.Config) -> str:
         value = getattr(config.option, attributes["dest"])
         if attributes["dest"] in OF_THIS_MACHINE or value == attributes.get("default"):
             continue
-        name, action = option.names()[0], attributes.get("action")
-        values = value if isinstance(value, list) else [value]
-        words += [name] if action == "store_true" else [f"{name}={public_word(str(one))}" for one in values]
+        name, values = option.names()[0], value if isinstance(value, list) else [value]
+        words += [name] if value is True else [f"{name}={public_word(str(one))}" for one in values]
     words += ["-k", config.option.keyword] if config.option.keyword else []
     return shlex.join(words)
 

@@ -74,7 +74,7 @@ def _dataset(name: str, data: Any, file: Path) -> Dataset:
     _check(train_images, train_labels, f"{file}: train")
     _check(test_images, test_labels, f"{file}: test")
     return Dataset(
-        name=f"data of {name}",
+        name=f"{name}-data",
         train_images=train_images,
         train_labels=train_labels,
         test_images=test_images,

@@ -67,7 +67,7 @@ def test_a_recipe_is_called_as_the_user_calls_it_and_brings_its_data(tmp_path: P
     data = register(models.recipes)
     assert RECIPES["mine"].name == "mine"
     assert data is not None
-    assert (data.name, data.class_names, data.train_images.shape) == ("data of mine", ("0", "1", "2"), (40, 8))
+    assert (data.name, data.class_names, data.train_images.shape) == ("mine-data", ("0", "1", "2"), (40, 8))
     assert len(data.sha256) == 64
 
 
