@@ -46,4 +46,5 @@ def public_word(word: str) -> str:
     name, equals, path = word.partition("=")
     if equals and "/" in path and re.fullmatch(r"[\w.-]+", name) and not path.startswith("="):
         return f"{name}={public_word(path)}"
-    return "/".join(("…", *Path(word).parts[-3:])) if "/" in word and not re.search("[=<>~]", word) else word
+    parts = [part for part in Path(word).parts if part != os.sep]
+    return "/".join(("…", *parts[-3:])) if "/" in word and not re.search("[=<>~]", word) else word

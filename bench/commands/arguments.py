@@ -25,7 +25,7 @@ DURATION = re.compile(
         (?:(?P<s>\d+(?:\.\d+)?)\s*s)?""",
     re.VERBOSE,
 )
-OF_THIS_MACHINE = ("help", "results", "data_dir", "published")
+OF_THIS_MACHINE = ("help", "results", "data_dir", "published", "comment", "junit")
 """What says where things lie, and nothing of what is measured."""
 OPTION = re.compile(r"(--[A-Za-z][\w-]*)(=.*)?", re.DOTALL)
 """A word of the command line that looks like an option."""

@@ -32,7 +32,7 @@ def _own_model(name: str, file: str, base: Survey | None, head: Survey | None) -
     if base is None or head is None or base.failed or head.failed:
         reasons = [one.failed for one in (base, head) if one and one.failed]
         return f"{'; '.join([*parts, *dict.fromkeys(reasons)])}."
-    parts.append(f"its inputs are made up: {base.inputs}")
+    parts += [f"its inputs are made up: {base.inputs}"] * bool(base.inputs)  # a recipe has data
     if head.parity and not head.parity.faults:
         examples = format_counted(head.parity.images, "example")
         parts.append(f"both give the same answers to {examples}{_how_alike(base, head, head.parity)}")
