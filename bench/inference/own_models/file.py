@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, unknown_name
 from bench.inference.own_models.archive import check_archive
 from models import RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from bench.inference.own_models.inputs import Input
 
     Shapes = Mapping[str, Sequence[int | str]]
 
@@ -46,6 +48,7 @@ class ModelFile:
         sha256: of the file's bytes, or of the names and bytes of a folder's files.
         trusted: whether the user said that code in it may run.
         batch: the only batch size that a graph takes; ``None`` for any, or where that is not known before it is loaded.
+        inputs: names of a graph's; empty where they are not known before it is loaded.
         shapes: of inputs, by name, as the user gave them (`bench.inference.own_models.inputs.parse_shapes`).
     """
 
@@ -55,6 +58,7 @@ class ModelFile:
     sha256: str
     trusted: bool
     batch: int | None = None
+    inputs: Sequence[str] = ()
     shapes: Mapping[str, Sequence[int | str]] = field(default_factory=dict)
 
     def as_request(self) -> dict[str, object]:
@@ -102,6 +106,10 @@ def parse_models(words: Iterable[str], *, trusted: bool, shapes: Shapes) -> Mode
             raise DensebenchError(f"--model {word!r}: there is another {model.name!r}; name one: NAME=FILE.")
         names.append(model.name)
         files[model.name] = model
+    graphs = [file for file in files.values() if file.kind == "onnx"]
+    known = [name for file in graphs for name in file.inputs]
+    if len(graphs) == len(files) and (unknown := [name for name in shapes if name not in known]):
+        raise unknown_name("input in --shape", unknown[0], known)
     recipes = {name: file for name, file in files.items() if file.kind == "recipe"}
     return Models(
         tuple(dict.fromkeys(names)), {name: file for name, file in files.items() if name not in recipes}, recipes
@@ -119,14 +127,20 @@ def parse_model(word: str, *, trusted: bool, shapes: Shapes) -> ModelFile:
         raise DensebenchError(f"--model {word!r}: {name!r} is no name (letters, digits, _ . -). Right is NAME=FILE.")
     if name in RECIPES:
         raise DensebenchError(f"--model {word!r}: {name!r} is a model of the ladder. Right is another NAME=FILE.")
-    kind, batch = _check(path, word, trusted=trusted, shapes=shapes)
+    place = f"--model {word!r}"
+    try:
+        kind, sha256 = _check(path, place, trusted=trusted), digest_of(path)
+    except OSError as error:
+        raise DensebenchError(f"{place}: it cannot be read: {error.strerror or error}.") from None
+    inputs = _inputs(path, place, shapes) if kind == "onnx" else []
     return ModelFile(
         name=name,
         kind=kind,
         path=str(path.resolve()),
-        sha256=digest_of(path),
+        sha256=sha256,
         trusted=trusted,
-        batch=batch,
+        batch=next((one.batch for one in inputs if one.batch is not None), None),
+        inputs=tuple(one.name for one in inputs),
         shapes=dict(shapes),
     )
 
@@ -154,31 +168,35 @@ def digest_of(path: Path) -> str:
     return found.hexdigest()
 
 
-def _check(path: Path, word: str, *, trusted: bool, shapes: Shapes) -> tuple[Kind, int | None]:
-    """What kind of file it is, and its batch size, once all that can be checked before it is opened is."""
-    place = f"--model {word!r}"
+def _inputs(path: Path, place: str, shapes: Shapes) -> Sequence[Input]:
+    """What a graph takes, once it is checked. Raises DensebenchError."""
+    from bench.inference.own_models.onnx_graph import inputs_of, read_graph  # ONNX takes half a second to import
+
+    return inputs_of(read_graph(path, place, shapes), shapes)
+
+
+def _check(path: Path, place: str, *, trusted: bool) -> Kind:
+    """What kind of file it is, once all that can be checked before it is opened is. Raises DensebenchError, OSError."""
     if path.is_dir():
         if not (path / SAVED_MODEL).is_file():
             raise DensebenchError(f"{place}: a folder without {SAVED_MODEL}. {RIGHT}")
         _need_trust("a SavedModel", place, trusted=trusted)
-        return "keras", None
+        return "keras"
     if path.stat().st_size > MOST_BYTES:
         raise DensebenchError(f"{place}: {path.stat().st_size:,} bytes; at most {MOST_BYTES:,} are measured.")
     if path.suffix == ".py":
         _need_trust("a recipe", place, trusted=trusted)
-        return "recipe", None
+        return "recipe"
     if path.suffix == ".keras" and not _is_hdf5(path):
         check_archive(path, place, trusted=trusted)
-        return "keras", None
+        return "keras"
     if path.suffix in {".keras", ".h5", ".hdf5"}:  # Keras 2.12 writes HDF5, whatever the ending
         if not _is_hdf5(path):
             raise DensebenchError(f"{place}: it does not begin as an HDF5 file does.")
         _need_trust("an HDF5 file", place, trusted=trusted)
-        return "keras", None
+        return "keras"
     if path.suffix == ".onnx":
-        from bench.inference.own_models.onnx_graph import batch_of, read_graph  # ONNX takes half a second to import
-
-        return "onnx", batch_of(read_graph(path, place, shapes), shapes)
+        return "onnx"
     raise DensebenchError(f"{place}: {path.suffix or 'no ending'} is none of those. {RIGHT}")
 
 

@@ -106,11 +106,6 @@ def _dtype(element: int) -> str:
     return "string" if name == "object" else name
 
 
-def batch_of(proto: Any, shapes: Mapping[str, Sequence[int | str]]) -> int | None:
-    """The only batch size that a graph takes; ``None`` for any."""
-    return next((one.batch for one in inputs_of(proto, shapes) if one.batch is not None), None)
-
-
 def outputs_of(proto: Any) -> list[str]:
     """The names of the outputs that are tensors of numbers; others (maps, sequences, texts) are not compared."""
     import onnx

@@ -11,9 +11,9 @@ import pytest
 
 from bench.errors import DensebenchError
 from bench.inference.own_models.answers import Answers, compare
-from bench.inference.own_models.file import parse_model
+from bench.inference.own_models.file import parse_model, parse_models
 from bench.inference.own_models.inputs import parse_shapes, random_inputs
-from bench.inference.own_models.onnx_graph import answer_exactly, batch_of, inputs_of, most_terms, read_graph
+from bench.inference.own_models.onnx_graph import answer_exactly, inputs_of, most_terms, read_graph
 from bench.inference.own_models.session import answer_once
 
 FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
@@ -64,9 +64,9 @@ def test_a_graph_tells_what_it_takes_and_the_batch_has_its_name_in_every_input()
     x, state, rate = inputs_of(proto, {})
     assert [one.sizes(4) for one in (x, state, rate)] == [(4, 512), (2, 4, 128), ()]
     assert [one.dtype for one in (x, state, rate)] == ["float32", "float32", "int64"]
-    assert batch_of(proto, {}) is None
-    assert batch_of(small((8, 6)), {}) == 8
-    assert batch_of(small((None, None)), parse_shapes(["x=2,6"])) is None
+    assert [one.batch for one in (x, state, rate)] == [None, None, None]
+    assert inputs_of(small((8, 6)), {})[0].batch == 8
+    assert inputs_of(small((None, None)), parse_shapes(["x=2,6"]))[0].batch is None
 
 
 def test_the_reference_is_closer_to_the_truth_than_float32_and_the_runtime_passes(tmp_path: Path) -> None:
@@ -112,6 +112,16 @@ def test_what_no_reference_evaluates_says_so() -> None:
     proto = small(middle=(helper.make_node("Nothing", ["scores"], ["gone"], domain="nobody"),))
     with pytest.raises(DensebenchError, match="ONNX's reference evaluator"):
         answer_exactly(proto, random_inputs(inputs_of(proto, {}), 4, seed=0))
+
+
+def test_a_shape_for_an_input_that_no_graph_has_is_refused(tmp_path: Path) -> None:
+    path = str(write(small((None, None)), tmp_path / "small.onnx"))
+    file = parse_models([path], trusted=False, shapes=parse_shapes(["x=N,6"])).files["small"]
+    assert (file.inputs, file.batch) == (("x",), None)
+    with pytest.raises(DensebenchError, match=r"unknown input in --shape 'y'. Known: x"):
+        parse_models([path], trusted=False, shapes=parse_shapes(["y=N,6"]))
+    with pytest.raises(DensebenchError, match=r"--shape x=N,6,6: the model declares \(\?, \?\)"):
+        parse_models([path], trusted=False, shapes=parse_shapes(["x=N,6,6"]))
 
 
 def test_a_hostile_graph_is_refused_in_one_line(tmp_path: Path) -> None:
