@@ -32,6 +32,10 @@ SIMILAR = 0.6
 """Of `difflib`'s ratio (0-1): names that are less alike are not suggested."""
 
 
+LONGEST = 250
+"""Characters that are quoted of an error that is none of this project's."""
+
+
 class DensebenchError(Exception):
     """An error that the user can correct. The message names the wrong value, its origin and a right value.
 
@@ -44,6 +48,12 @@ class DensebenchError(Exception):
 
 class Unavailable(Exception):
     """Something that this machine, or this build of a framework, does not have, though nothing is broken."""
+
+
+def one_line(error: BaseException) -> str:
+    """What a library raised, as one line: ``ValueError: no such layer``, cut after `LONGEST` characters."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:LONGEST].rstrip(".: ")
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> DensebenchError:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import Unavailable
+from bench.errors import Unavailable, one_line
 from bench.host import worker_side
 from bench.host.devices import Device, claim_device
 from bench.host.machine import RESIDENT, process_memory
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from bench.inference.runtimes.runtime import Answer
 
 
-LONGEST = 150
-"""Characters of an error that are quoted."""
 SEED = 0
 """Of what is made up."""
 
@@ -73,8 +71,8 @@ def start(settings: MeasureRequest, clock_ns: Callable[[], int] = time.monotonic
     except Exception as error:
         if not settings.inputs or isinstance(error, Unavailable):
             raise
-        reason = " ".join(str(error).split())[:LONGEST]  # a runtime need not take every model of a user's
-        raise Unavailable(f"it does not take it: {type(error).__name__}: {reason}") from None
+        # A runtime need not take every model of a user's.
+        raise Unavailable(f"it does not take it: {one_line(error)}") from None
     return {**cold_start(settings.started_ns, marks_ns), "resident_bytes": process_memory(RESIDENT)}, answer
 
 

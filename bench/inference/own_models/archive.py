@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, one_line
 from bench.inference.own_models.inputs import MOST_INPUT_BYTES, UNKNOWN_SIZE
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def _configuration(path: Path, place: str) -> Any:
                 )
             return json.loads(archive.read(CONFIGURATION))
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())[:150]
-        raise DensebenchError(f"{place}: no file that Keras has saved: {reason}.") from None
+        raise DensebenchError(f"{place}: no file that Keras has saved: {one_line(error)}.") from None
 
 
 def _parts(value: Any) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import DensebenchError, Unavailable
+from bench.errors import DensebenchError, Unavailable, one_line
 from bench.inference.export import OPSET, OnnxModel
 from bench.inference.own_models.answers import Answers
 from bench.inference.own_models.inputs import Input, random_inputs, with_shapes
@@ -91,7 +91,7 @@ class Loaded:
             proto.graph.doc_string = ""
             onnx.checker.check_model(proto)
         except Exception as error:  # noqa: BLE001  whatever the exporter raises is a fact about it
-            raise DensebenchError(f"it cannot be exported to ONNX: {_first_line(error)}") from None
+            raise DensebenchError(f"it cannot be exported to ONNX: {one_line(error)}") from None
         return OnnxModel(proto.SerializeToString(), tuple(node.op_type for node in proto.graph.node))
 
     def answers(self, exported: Sequence[NDArray[Any]]) -> Answers:
@@ -101,7 +101,7 @@ class Loaded:
         try:
             exact = flat(_in_float64(self.model)(_wide(batch), training=False))
         except Exception as error:  # noqa: BLE001  a model that cannot be rebuilt has no exact answer
-            exact, inexact = own, f"it cannot be rebuilt in float64: {_first_line(error)}"
+            exact, inexact = own, f"it cannot be rebuilt in float64: {one_line(error)}"
         return Answers(own, exact, exported, most_terms(self.model), inexact)
 
     def batch_size(self, wanted: int) -> int:
@@ -126,7 +126,7 @@ def load(file: ModelFile, seed: int) -> Loaded:
     try:
         model = keras.models.load_model(file.path, **settings)
     except Exception as error:  # noqa: BLE001  whatever Keras raises is why it does not load
-        raise DensebenchError(f"does not load: {_first_line(error)}") from None
+        raise DensebenchError(f"does not load: {one_line(error)}") from None
     return Loaded(model, with_shapes(_inputs(model), file.shapes), seed)
 
 
@@ -216,8 +216,3 @@ def _wide(batch: Any) -> Any:
     if isinstance(batch, list):
         return [_wide(one) for one in batch]
     return batch.astype(np.float64) if batch.dtype == np.float32 else batch
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:300].rstrip(".: ")

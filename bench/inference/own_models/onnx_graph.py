@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, one_line
 from bench.inference.own_models.inputs import Input, with_shapes
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_graph(path: Path, place: str, shapes: Mapping[str, Sequence[int | str]]
     try:
         proto = onnx.load_model(str(path), load_external_data=False)
     except Exception as error:  # noqa: BLE001  protobuf's own errors have no class that all its versions share
-        raise DensebenchError(f"{place}: no ONNX file: {_first_line(error)}.") from None
+        raise DensebenchError(f"{place}: no ONNX file: {one_line(error)}.") from None
     graph = proto.graph
     if not graph.node or not graph.output:
         raise DensebenchError(f"{place}: no ONNX file: it has no graph that computes anything.")
@@ -63,7 +63,7 @@ def read_graph(path: Path, place: str, shapes: Mapping[str, Sequence[int | str]]
     try:
         onnx.checker.check_model(proto)
     except onnx.checker.ValidationError as error:
-        raise DensebenchError(f"{place}: no valid ONNX file: {_first_line(error)}.") from None
+        raise DensebenchError(f"{place}: no valid ONNX file: {one_line(error)}.") from None
     return proto
 
 
@@ -141,7 +141,7 @@ def _evaluate(proto: Any, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
             answers = evaluator.run(outputs_of(proto), dict(zip(names, arrays, strict=True)))
         return [np.asarray(one) for one in answers]
     except Exception as error:  # noqa: BLE001  whatever an operator raises is why there is no reference
-        raise DensebenchError(f"ONNX's reference evaluator: {_first_line(error)}") from None
+        raise DensebenchError(f"ONNX's reference evaluator: {one_line(error)}") from None
 
 
 def _batch_normalization() -> Any:
@@ -205,8 +205,3 @@ def _widen_tensor(tensor: Any, onnx: Any) -> None:
     if tensor.data_type in {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}:
         array = onnx.numpy_helper.to_array(tensor).astype(np.float64)
         tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
-
-
-def _first_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:200]}".rstrip(".: ")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.data.datasets import Dataset
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, one_line
 from bench.inference.digests import digest
 from models import RECIPES, Recipe
 
@@ -60,7 +60,7 @@ def _run(file: ModelFile) -> Any:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # noqa: BLE001  whatever a user's file raises is told in one line
-        raise DensebenchError(f"{file.path}: {type(error).__name__}: {' '.join(str(error).split())}.") from None
+        raise DensebenchError(f"{file.path}: {one_line(error)}.") from None
     return module
 
 
@@ -89,7 +89,7 @@ def _call(data: Callable[[], Any], file: Path) -> Any:
     try:
         return data()
     except Exception as error:  # noqa: BLE001  as for the file itself
-        raise DensebenchError(f"{file}: its DATA: {type(error).__name__}: {' '.join(str(error).split())}.") from None
+        raise DensebenchError(f"{file}: its DATA: {one_line(error)}.") from None
 
 
 def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
@@ -98,8 +98,7 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as found:
             return {key: found[key] for key in ARRAYS if key in found.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
-        reason = " ".join(str(error).split())[:150]
-        raise DensebenchError(f"{path}: no .npz of plain arrays: {reason}. {RIGHT}") from None
+        raise DensebenchError(f"{path}: no .npz of plain arrays: {one_line(error)}. {RIGHT}") from None
 
 
 def _check(images: NDArray[Any], labels: NDArray[Any], place: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import DensebenchError
+from bench.errors import DensebenchError, one_line
 from bench.host.timing import time_calls
 from bench.inference.onnx_session import PRIME_CALLS, make_session
 from bench.inference.own_models.inputs import Input, random_inputs
@@ -37,8 +37,7 @@ def answer_once(content: bytes, arrays: Sequence[NDArray[Any]], outputs: Sequenc
         names = [one.name for one in session.get_inputs()]
         return [np.asarray(one) for one in session.run(outputs, dict(zip(names, arrays, strict=True)))]
     except Exception as error:  # noqa: BLE001  whatever ONNX Runtime raises is a fact about it
-        text = " ".join(str(error).split())[:250]
-        raise DensebenchError(f"does not run in ONNX Runtime: {type(error).__name__}: {text}") from None
+        raise DensebenchError(f"does not run in ONNX Runtime: {one_line(error)}") from None
 
 
 def made_up_call(session: Any, inputs: Sequence[Input], size: int, seed: int) -> Callable[[], Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import Unavailable
+from bench.errors import Unavailable, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,8 +109,6 @@ ARTIFACTS: dict[str, tuple[str, Callable[[Exported, Path], None]]] = {
 """What ends the file's name, and what writes it."""
 
 
-LONGEST = 150
-"""Characters of an error that are quoted."""
 OwnGraph = tuple["ModelFile", "Path"]
 """A model of the user's own, and its graph as a survey has written it."""
 
@@ -135,7 +133,7 @@ def convert_tflite(source: OwnGraph, path: Path) -> None:
     try:
         write_converted(keras_file.load(source[0], 0).model, path)
     except Exception as error:  # noqa: BLE001  that a converter does not know a layer is no fault of the model
-        raise Unavailable(f"LiteRT's converter does not take it: {' '.join(str(error).split())[:LONGEST]}") from None
+        raise Unavailable(f"LiteRT's converter does not take it: {one_line(error)}") from None
 
 
 OWN_ARTIFACTS: dict[str, tuple[str, Callable[[OwnGraph, Path], None]]] = {
