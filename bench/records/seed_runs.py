@@ -66,6 +66,15 @@ def macro_f1(run: SeedRun) -> float:
     return sum(scores) / len(scores)
 
 
+def below_floor(result: Result, floor: float) -> dict[int, float]:
+    """The seeds whose test accuracy (0-1) is below a recipe's floor, with it.
+
+    One of many may be by chance; where most are, the recipe is INVALID.
+    """
+    found = {one.seed: one.scores.get("test accuracy", 1.0) for one in result.seed_runs}
+    return {seed: accuracy for seed, accuracy in found.items() if accuracy < floor}
+
+
 def read_result(record: ReproductionRecord) -> Result:
     """The result that is stored in a row."""
     pairs = zip(record.seed_runs, record.values_s, strict=True)

@@ -35,7 +35,7 @@ from bench.records.reproductions import (
     run_content,
 )
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
-from bench.records.seed_runs import Result
+from bench.records.seed_runs import Result, below_floor
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.reproduction import reproduction_page
 from bench.report.pages.reproduction_details import details_page
@@ -46,6 +46,8 @@ from models.published import PUBLISHED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+SHOWN = 3
+"""Seeds that a message names."""
 SEEDS, FEW_SEEDS = 30, 5
 """Trainings of a recipe with published figures, and of one without."""
 MEMORY_BYTES = 3_000_000_000
@@ -149,10 +151,21 @@ class Reproduction:
             result.first_model, content = examine(published.recipe, trained, model_store)
             self.unwritten[f"{name}.onnx"] = content
         result.seed_runs.append(seed_run)
+        low = below_floor(result, floor := model_store.floor(published.recipe))
+        if len(low) > self.counts[name] / 2:
+            raise InvalidRow([f"{name}: the test accuracies of {_some(low)} are below the recipe's floor of {floor}"])
 
     def _position(self, name: str, turn: int) -> str:
         before = sum(self.counts[one] for one in itertools.takewhile(lambda one: one != name, self.counts))
         return f"[{before + turn + 1}/{sum(self.counts.values())}] {name}"
+
+
+def _some(low: Mapping[int, float]) -> str:
+    """``seeds 3 (0.8412) and 7 (0.8444)``, or how many where there are more."""
+    if len(low) > SHOWN:
+        return format_counted(len(low), "seed")
+    told = [f"{seed} ({accuracy:.4f})" for seed, accuracy in low.items()]
+    return f"seed{'s' * (len(told) > 1)} {' and '.join(told)}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -98,14 +98,20 @@ class ModelStore:
 
     def faults(self, trained: Trained, accuracy: float) -> list[str]:
         """Reasons that make this training INVALID; empty where it is valid."""
-        faults = []
+        name, floor = f"{trained.recipe.name}, seed {trained.seed}", self.floor(trained.recipe)
+        low = [f"{name}: test accuracy {accuracy:.4f} is below the recipe's floor of {floor}"] * (accuracy < floor)
+        return low + self.misplaced(trained)
+
+    def floor(self, recipe: Recipe) -> float:
+        """The test accuracy (0-1) below which a training of the recipe is not believed."""
+        return QUICK_FLOOR if self.quick else recipe.accuracy_floors.get(self.dataset.name, 0.0)
+
+    def misplaced(self, trained: Trained) -> list[str]:
+        """The reason that a training was not computed where it claims to be; empty where it was."""
+        if trained.placed_on.startswith(self.device.kind.upper()):
+            return []
         name = f"{trained.recipe.name}, seed {trained.seed}"
-        floor = QUICK_FLOOR if self.quick else trained.recipe.accuracy_floors.get(self.dataset.name, 0.0)
-        if accuracy < floor:
-            faults.append(f"{name}: test accuracy {accuracy:.4f} is below the recipe's floor of {floor}")
-        if not trained.placed_on.startswith(self.device.kind.upper()):
-            faults.append(f"{name}: claimed {self.device.name}, but computed on {trained.placed_on}")
-        return faults
+        return [f"{name}: claimed {self.device.name}, but computed on {trained.placed_on}"]
 
     def exported(self, recipe: Recipe) -> Exported:
         """The recipe's exported model; trained first where nothing in this process has.

@@ -8,6 +8,7 @@ from bench.formats import NOT_MEASURED, format_count, format_counted
 from bench.records.published_figures import NOTHING_PUBLISHED, judge, sample
 from bench.records.record import Run, RunFileError
 from bench.records.reproductions import read_results
+from bench.records.seed_runs import below_floor
 from bench.report.markdown import escape, markdown_table, provenance
 from bench.report.pages.reproduction_cells import closeness, figure_name, interval, spread
 from bench.report.pages.reproduction_details import details_page
@@ -35,6 +36,7 @@ def reproduction_page(run: Run) -> str:
         "# The tutorials' figures, reproduced",
         *reproduction_notices(run, results),
         reproduction_table(results),
+        *([] if run.quick else low_seeds(results)),
         EXPLANATION,
         "## What is done otherwise, and what to know",
         deviations(results),
@@ -73,6 +75,17 @@ def reproduction_notices(run: Run, results: dict[str, Result]) -> list[str]:
             faults.setdefault(fault, []).append(name)
     lines += [f"{', '.join(names)}: {fault}." for fault, names in faults.items()]
     return [escape(line) for line in lines]
+
+
+def low_seeds(results: dict[str, Result]) -> list[str]:
+    """A line on the single seeds below their recipe's floor, which is what makes training runs INVALID; or nothing."""
+    told = []
+    for name, result in results.items():
+        floor = PUBLISHED[name].recipe.accuracy_floors.get(PUBLISHED[name].dataset, 0.0)
+        if low := below_floor(result, floor):
+            accuracies = ", ".join(f"{accuracy:.4f}" for accuracy in low.values())
+            told.append(f"{name}: {len(low)} of {len(result.seed_runs)} below {floor} ({accuracies})")
+    return [escape(f"Single seeds with a test accuracy below their recipe's floor: {'; '.join(told)}.")] if told else []
 
 
 def deviations(results: dict[str, Result]) -> str:
