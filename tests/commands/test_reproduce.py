@@ -19,19 +19,20 @@ from scipy import stats
 
 from bench.__main__ import main
 from bench.commands.reproduce import command
-from bench.commands.reproduce.command import choose, load_datasets
+from bench.commands.reproduce.command import Reproduction, choose, load_datasets
 from bench.commands.reproduce.measure import count_answers, train_side_by_side
 from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
 from bench.host.devices import parse_device
+from bench.progress import Progress
 from bench.records import run_file
 from bench.records.published_figures import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, equivalence, judge, sample
 from bench.records.record import RunFileError, read_run
 from bench.records.reproductions import read_results
-from bench.records.schema import SeedRun
+from bench.records.schema import FirstModel, SeedRun
 from bench.records.seed_runs import Result, class_scores
-from bench.report.pages.reproduction import reproduction_page, reproduction_table
+from bench.report.pages.reproduction import low_seeds, reproduction_page, reproduction_table
 from bench.report.pages.reproduction_cells import closeness, figure_name, interval, spread
 from bench.report.pages.reproduction_details import details_page
 from models import RECIPES
@@ -351,6 +352,34 @@ def test_a_recipe_that_fails_is_a_row_and_the_others_are_trained(
     results = read_results(stored(tmp_path)[1])
     assert results["tiny_dense"].faults
     assert len(results["tiny_mlp"].seed_runs) == 1
+
+
+def low_seeds_of(count: int, monkeypatch: pytest.MonkeyPatch) -> Reproduction:
+    """A reproduction of eight seeds of which the first so many end below the floor."""
+
+    def assess(_published: Any, _store: Any, training: Any) -> tuple[SeedRun, None]:
+        return seed_run(training, scores={"test accuracy": 0.84 if training < count else 0.87}), None
+
+    store = SimpleNamespace(floor=lambda _recipe: 0.85, dataset=None)
+    monkeypatch.setattr(command, "assess", assess)
+    monkeypatch.setattr(command, "examine", lambda *_words: (FirstModel(), b""))
+    monkeypatch.setattr(Reproduction, "_train_some", lambda _self, _name, seeds: list(seeds)[:2])
+    monkeypatch.setattr(Reproduction, "save", lambda _self, *, complete: complete)
+    name = "t5_mlp_128"
+    progress, stores = Progress(io.StringIO()), {PUBLISHED[name].dataset: store}
+    found = Reproduction({name: 8}, {name: Result()}, stores, {}, None, Path(), progress)  # type: ignore[arg-type]
+    found.train()
+    return found
+
+
+def test_a_seed_below_the_floor_may_be_chance_and_most_of_them_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = low_seeds_of(4, monkeypatch).results["t5_mlp_128"]
+    assert (some.faults, len(some.seed_runs)) == ([], 8)
+    assert "t5_mlp_128: 4 of 8 below 0.85 (0.8400, 0.8400, 0.8400, 0.8400)" in low_seeds({"t5_mlp_128": some})[0]
+    most = low_seeds_of(6, monkeypatch).results["t5_mlp_128"]
+    assert most.faults == ["t5_mlp_128: the test accuracies of 5 seeds are below the recipe's floor of 0.85"]
+    assert len(most.seed_runs) < 8, "it ends where it is clear"
+    assert low_seeds_of(0, monkeypatch).results["t5_mlp_128"].faults == low_seeds({}) == []
 
 
 def test_the_table_says_what_is_missing_and_why() -> None:
