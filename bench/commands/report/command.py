@@ -84,7 +84,7 @@ def _show(own: Shown, published: Shown, *, html: bool) -> int:
     pages, warnings = make_pages(own)
     for warning in dict.fromkeys([*own.warnings, *published.warnings, *warnings]):
         print(f"skipped: {warning}", file=sys.stderr)
-    mine, theirs = headline(own), headline(published)
+    mine, theirs = headline(own) or next(iter(own.kinds["suite"]), None), headline(published)
     if mine or theirs:
         print(f"{'Your own run' if mine else 'No run of your own is stored. The published one'}:\n")
         print(headline_section(mine or theirs))  # type: ignore[arg-type]  # one of them is there

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from bench.data.datasets import PUBLISHED_DATASET
 from bench.records.record import Run
-from bench.records.selection import is_whole
+from bench.records.selection import has_own_models, is_whole
 from bench.report.html.view import YOURS
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def make_stored(published: Shown, own: Shown | None = None, *, page: Path | None
         runtimes=next(iter(_chosen("runtimes", published, own)), None),
         trainers=next(iter(_chosen("trainers", published, own)), None),
         selftest=_chosen("selftest", published, own),
-        releases=_chosen("releases", published, own),
+        releases=_chosen_releases(published, own),
         withdrawn={name: pin.withdrawn for name, pin in (published.pins or {}).items() if pin.withdrawn},
         links=_links(folders, page) if page else {},
         counted=len({run.file for run in stored}),
@@ -96,11 +96,19 @@ def newest_of_each(runs: Sequence[Run]) -> list[Run]:
 
 def _chosen(kind: str, published: Shown, own: Shown | None) -> Sequence[Any]:
     """The reader's own runs of a kind if they are whole, or else the published ones, or else any own ones."""
-    mine = own.kinds[kind] if own else []
+    found = own.kinds[kind] if own else []
+    mine = [one for one in found if not (isinstance(one, Run) and has_own_models(one))]
     public = published.kinds[kind]
     if mine and (not public or all(is_whole(one) for one in mine if isinstance(one, Run))):
         return [replace(one, origin=YOURS) if isinstance(one, Run) else one for one in mine]
     return public
+
+
+def _chosen_releases(published: Shown, own: Shown | None) -> Sequence[ReleaseTrials]:
+    """The reader's own trial of releases or the published one, and the reader's own models' trial beside it."""
+    found: Sequence[ReleaseTrials] = own.kinds["releases"] if own else []
+    ladder = [one for one in found if not one.main.options.models]
+    return [*(ladder or published.kinds["releases"]), *(one for one in found if one.main.options.models)]
 
 
 def _links(folders: Sequence[Path], page: Path) -> dict[str, str]:

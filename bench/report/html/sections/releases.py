@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.formats import NOT_MEASURED
 from bench.records.releases import release_name
-from bench.report.html.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text
+from bench.report.html.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten
 from bench.report.pages.trials import BETTER, LABELS, WORSE, ratio_text
 from bench.stats.simultaneous import CANNOT_TELL, SAME
 
@@ -45,9 +45,10 @@ def _panel(found: ReleaseTrials) -> Panel:
     steps = list(_steps(found))
     picks = list(dict.fromkeys(_pick(row) for _, row, _ in steps))
     changed = [row for _, row, _ in steps if row.word in WORSE | BETTER]
+    own = found.main.options.models
     return Panel(
-        key="releases-steps",
-        title="Each release against the one before it",
+        key="own-releases-steps" if own else "releases-steps",
+        title=": ".join(["Each release against the one before it", *([shorten(", ".join(own))] if own else [])]),
         sentence=f"Something changed in {_names(steps, changed=True) or 'no release'}; no change was seen in "
         f"{_names(steps, changed=False) or 'none'}. Pick a row to see its steps.",
         traces=[_trace([one for one in steps if _pick(one[1]) == pick], pick) for pick in picks],
