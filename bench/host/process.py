@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench.errors import DensebenchError
 from bench.files import ROOT
@@ -27,6 +27,20 @@ NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL
 
 class WorkerError(Exception):
     """A worker that ended or timed out; it answers no further requests."""
+
+
+class Asked(Protocol):
+    """Whatever answers requests as a `Worker` does: what measures takes any, and tests give it one of their own."""
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request. Raises WorkerError."""
+
+
+class Process(Asked, Protocol):
+    """One that can be ended as well."""
+
+    def close(self) -> None:
+        """End the process."""
 
 
 class Worker:

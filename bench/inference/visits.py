@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from bench.host.process import WorkerError
+from bench.host.process import Process, WorkerError
 from bench.host.visited import NANO
 from bench.stats.visits import is_wide
 
@@ -86,16 +86,6 @@ class VisitedRow:
             "visits": [[number, len(values_s), round(at_s, 3)] for number, at_s, values_s in self.visits],
             "cold_cache_s": self.cold_s,
         }
-
-
-class Process(Protocol):
-    """A process whose calls are visited."""
-
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a request. Raises WorkerError."""
-
-    def close(self) -> None:
-        """End the process."""
 
 
 def visit_in_turns(  # noqa: PLR0913  what is visited, how often, and what a test replaces

@@ -28,7 +28,7 @@ from bench.records.trials import MEMORY, START, Row, StoredTrial
 from bench.stats.simultaneous import LOOKS
 from bench.trials.identity import check_identity
 from bench.trials.injections import parse_injection
-from bench.trials.rounds import SIDE_BY_SIDE, Process, Round, measure_round
+from bench.trials.rounds import SIDE_BY_SIDE, Placed, Round, measure_round
 from bench.trials.trial import SURVEY_SEEDS, first_step
 from bench.trials.worker import WorkerRequest
 
@@ -335,7 +335,7 @@ def split(pairs: Sequence[Pair], at_once: int) -> list[list[str]]:
 
 def _start(  # noqa: PLR0913  which process, of which group, and what for
     trial: Trial, group: Sequence[str], role: str, seed: int, core: int, *, survey: bool = False
-) -> Process:
+) -> Placed:
     """Start a process of an environment; it prepares on one of the cores and is measured on the first."""
     environment, folder = trial.environments[role], trial.folder / role
     folder.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.host.process import WorkerError
+from bench.host.process import Process, WorkerError
 
 if TYPE_CHECKING:
     from bench.records.cases import Case
@@ -32,20 +32,14 @@ SIDE_BY_SIDE = 2
 Answer = Mapping[str, Any]
 
 
-class Process(Protocol):
-    """A process of an environment that answers requests."""
-
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a request. Raises WorkerError."""
+class Placed(Process, Protocol):
+    """A process of an environment."""
 
     def settle(self) -> None:
-        """Move the process to the core that everything is measured on."""
-
-    def close(self) -> None:
-        """End the process."""
+        """Move it to the core that everything is measured on."""
 
 
-Start = Callable[[str, int, int], Process]
+Start = Callable[[str, int, int], Placed]
 """Takes a role, a seed and the number of a core, and starts that environment's process."""
 
 
@@ -106,9 +100,9 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
 
 
 @contextmanager
-def _processes(roles: Sequence[str], start: Start, seed: int, found: Round) -> Iterator[dict[str, Process]]:
+def _processes(roles: Sequence[str], start: Start, seed: int, found: Round) -> Iterator[dict[str, Placed]]:
     """A prepared process per role, without those that failed."""
-    processes: dict[str, Process] = {}
+    processes: dict[str, Placed] = {}
     try:
         for place in range(0, len(roles), SIDE_BY_SIDE):
             now = roles[place : place + SIDE_BY_SIDE]
@@ -129,7 +123,7 @@ def _processes(roles: Sequence[str], start: Start, seed: int, found: Round) -> I
             process.close()
 
 
-def _begin(process: Process) -> Answer:
+def _begin(process: Placed) -> Answer:
     try:
         return process.ask({"do": "begin"})
     except WorkerError as error:
@@ -140,7 +134,7 @@ def _begin(process: Process) -> Answer:
 class _Work:
     """The turns of a round: its prepared processes by role, and what `measure_round` was given and fills in."""
 
-    processes: Mapping[str, Process]
+    processes: Mapping[str, Placed]
     counts: dict[str, int]
     found: Round
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.commands.runtimes.prepare import EXPECTED
 from bench.commands.runtimes.worker import MeasureRequest
-from bench.host.process import Worker, WorkerError, on_cpus, own_cpus, side_environment
+from bench.host.process import Process, Worker, WorkerError, on_cpus, own_cpus, side_environment
 from bench.host.resources import free_memory_bytes
-from bench.inference.visits import Plan, Process, make_rows, visit_in_turns
+from bench.inference.visits import Plan, make_rows, visit_in_turns
 from bench.records.cases import BATCH_SIZES
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from bench.commands.arguments import add_common, command_line
 from bench.commands.trainers.variants import BACKENDS, COMPARED, LIMITS, VARIANTS, WIDTHS
@@ -26,7 +26,7 @@ from bench.files import short
 from bench.host.devices import Device, claim_device, parse_device
 from bench.host.machine import machine_name
 from bench.host.metadata import collect_metadata
-from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
+from bench.host.process import Asked, Worker, WorkerError, on_cpus, own_cpus
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
 from bench.records.cases import case_name
@@ -101,13 +101,6 @@ class Case:
     def measurable(self) -> bool:
         """Whether nothing has gone wrong with it so far."""
         return self.unavailable is None and self.failed is None
-
-
-class WorkerProtocol(Protocol):
-    """Protocol of a worker process."""
-
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer. Raises WorkerError."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -232,7 +225,7 @@ def open_workers(
 
 def measure(  # noqa: PLR0913  who takes part, in which order, and what a test replaces
     cases: Sequence[Case],
-    start: Callable[[], AbstractContextManager[Mapping[str, WorkerProtocol]]],
+    start: Callable[[], AbstractContextManager[Mapping[str, Asked]]],
     orders: Sequence[Sequence[int]],
     *,
     dataset: str,
@@ -319,7 +312,7 @@ def _record(case: Case, metadata: Metadata) -> TrainerRecord:
     )
 
 
-def _ask(case: Case, workers: Mapping[str, WorkerProtocol], request: Mapping[str, Any]) -> dict[str, Any] | None:
+def _ask(case: Case, workers: Mapping[str, Asked], request: Mapping[str, Any]) -> dict[str, Any] | None:
     """The answer; ``None`` where the case is out already, or is from now on, with the reason in it."""
     if not case.measurable:
         return None
