@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.commands.ci import add_to_summary
 from bench.commands.suite.latency import Latencies, Wanted
 from bench.commands.suite.model_store import ModelStore
 from bench.commands.suite.options import SuiteOptions, add_options, read_options
@@ -200,15 +201,15 @@ def _write_summary(write: Any, settings: SuiteOptions, recorder: Recorder) -> No
     except RunFileError as error:
         write(str(error), red=True)
         return
-    for paragraph in filter(
-        None, (*notices(run), headline_table(run), same_graph(run, [HEADLINE_BATCH]), caption(run))
-    ):
+    told = [*notices(run), headline_table(run), same_graph(run, [HEADLINE_BATCH]), caption(run)]
+    for paragraph in filter(None, told):
         write(f"\n{paragraph}")
     for line in beside_published(run, reader):
         write(f"\n{line}", yellow=True)
     written = [short(recorder.writer.path), *(short(file) for file in recorder.files)]
     try:
         written += refresh_pages(settings.results, "suite", reader, run)
+        add_to_summary("\n\n".join(["# densebench", *filter(None, told)]))
     except (OSError, DensebenchError) as error:
         write(f"the tables could not be written: {error}", red=True)
     write("\nWrote:")

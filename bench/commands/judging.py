@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,6 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.record import RunFileError, RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
 from bench.records.trials import BASE, CONTROL, HEAD, MARGINS, OVERALL, START, TYPICAL, Pair, StoredTrial, trial_of
-from bench.report.ci import annotation_lines, comment, junit, summary
 from bench.report.pages.trials import counts
 from bench.stats.simultaneous import CANNOT_TELL
 from bench.trials.cases import select_cases
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
 
 
 LARGEST_SEED = 2**31 - 1
-STEP_SUMMARY, ON_GITHUB = "GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"
-"""Variables that GitHub sets: the file of a step's summary, and that it is GitHub."""
 MEMORY_BYTES = 1_100_000_000
 """Of each environment's process."""
 
@@ -100,43 +96,6 @@ def add_trial_options(parser: argparse.ArgumentParser, *, cases: str, budget: st
     add_common(parser, "dataset", "data-dir")
     parser.add_argument("--device", default="cpu:1", help="cpu:N (N threads) (default: cpu:1)")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
-
-
-def add_ci_options(parser: argparse.ArgumentParser) -> None:
-    """The options of what a continuous integration reads."""
-    what = "write what changed as a comment of at most 15 lines; an empty file where nothing did"
-    parser.add_argument("--comment", type=Path, metavar="FILE", help=what)
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the findings as JUnit XML")
-
-
-def tell_ci(arguments: argparse.Namespace, trial: StoredTrial, pairs: Sequence[Pair], progress: Progress) -> list[str]:
-    """Write what was asked for, and what GitHub's variables ask for; the paths that were written.
-
-    Raises:
-        DensebenchError: a file cannot be written; the run file is complete.
-    """
-    written = []
-    for path, content in (
-        (arguments.comment, comment(trial, pairs).encode()),
-        (arguments.junit, junit(trial, pairs)),
-    ):
-        if path is not None:
-            _write(path, content)
-            written.append(short(path))
-    if os.environ.get(STEP_SUMMARY):
-        _write(Path(os.environ[STEP_SUMMARY]), summary(trial).encode(), mode="ab")
-    if os.environ.get(ON_GITHUB) == "true":
-        for line in annotation_lines(trial, pairs):
-            progress.done(line)
-    return written
-
-
-def _write(path: Path, content: bytes, mode: str = "wb") -> None:
-    try:
-        with path.open(mode) as file:
-            file.write(content)
-    except OSError as error:
-        raise DensebenchError(f"{path} could not be written: {error.strerror or error}. The run file is.") from None
 
 
 def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress) -> Trial:

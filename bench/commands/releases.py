@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.arguments import words_of
+from bench.commands.ci import add_ci_options, tell_ci
 from bench.commands.judging import (
     Measured,
     Wanted,
-    add_ci_options,
     add_trial_options,
     exit_status,
     make_trial,
     measure,
     read_trial,
-    tell_ci,
 )
 from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED, UNTOLD, DensebenchError

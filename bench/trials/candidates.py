@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from packaging.version import InvalidVersion, Version
 
@@ -68,8 +68,8 @@ def nightlies_between(good: str, bad: str, *, run: Callable[[Sequence[str]], str
     """
     ends = sorted([Version(_version(good)), Version(_version(bad))])
     try:
-        kept = sorted(map(Version, _listed(run)))
-    except (DensebenchError, InvalidVersion) as error:
+        kept = sorted(listed_versions(NIGHTLY, run=run))
+    except DensebenchError as error:
         return Candidates("nothing between", [good, bad], [_version(good), _version(bad)], f"nightlies: {error}")
     inside = [version for version in kept if ends[0] < version < ends[1]]
     if not inside:
@@ -104,13 +104,18 @@ def _with(parts: Mapping[str, str], name: str, other: Mapping[str, str]) -> dict
     return rest | {name: other[name]} if name in other else rest
 
 
-def _listed(run: Callable[[Sequence[str]], str]) -> list[str]:
-    """The versions of the nightly that the registry has. Raises DensebenchError."""
-    words = [*find_program("uv"), "tool", "run", "--quiet", "pip", "index", "versions", "--pre", NIGHTLY]
+def listed_versions(package: str, *, run: Callable[[Sequence[str]], str] = run_quietly) -> list[Version]:
+    """The versions of a package that the registry has, candidates included. Raises DensebenchError."""
+    words = [*find_program("uv"), "tool", "run", "--quiet", "pip", "index", "versions", "--pre", package]
     match = re.search(r"^Available versions: (.+)$", run(words), re.MULTILINE)
-    if match is None:
-        raise DensebenchError(f"the registry does not tell which versions of {NIGHTLY} it has")
-    return match[1].split(", ")
+    try:
+        return [Version(text) for text in match[1].split(", ")] if match else _none_of(package)
+    except InvalidVersion as error:
+        raise DensebenchError(f"the registry tells a version of {package} that is none: {error}") from error
+
+
+def _none_of(package: str) -> NoReturn:
+    raise DensebenchError(f"the registry does not tell which versions of {package} it has")
 
 
 def _version(word: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.commands.judging import ON_GITHUB, STEP_SUMMARY, tell_ci
+from bench.commands.ci import ON_GITHUB, STEP_SUMMARY, tell_ci
 from bench.errors import DensebenchError
 from bench.progress import Progress
 from bench.records.trials import HEAD, StoredTrial
