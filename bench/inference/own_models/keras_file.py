@@ -84,7 +84,7 @@ class Loaded:
         @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]  # has no types
         def infer(*arrays: Any) -> dict[str, Any]:
             outputs = flat_tensors(self.model(list(arrays) if len(arrays) > 1 else arrays[0], training=False))
-            return {f"output_{number}": one for number, one in enumerate(outputs)}
+            return {f"output_{number:04}": one for number, one in enumerate(outputs)}  # the exporter sorts the names
 
         try:
             proto, _ = tf2onnx.convert.from_function(infer, input_signature=signature, opset=OPSET)
@@ -95,9 +95,16 @@ class Loaded:
         return OnnxModel(proto.SerializeToString(), tuple(node.op_type for node in proto.graph.node))
 
     def answers(self, exported: Sequence[NDArray[Any]]) -> Answers:
-        """Its answers to `SAMPLES` made-up examples, in its own precision and in float64."""
-        batch = self.batch(self.batch_size(SAMPLES))
-        own, inexact = self.answer(batch), ""
+        """Its answers to `SAMPLES` made-up examples, in its own precision and in float64.
+
+        Raises:
+            DensebenchError: it does not answer.
+        """
+        batch, inexact = self.batch(self.batch_size(SAMPLES)), ""
+        try:
+            own = self.answer(batch)
+        except Exception as error:  # noqa: BLE001  whatever Keras raises is why
+            raise DensebenchError(f"does not answer: {one_line(error)}") from None
         try:
             exact = flat(_in_float64(self.model)(_wide(batch), training=False))
         except Exception as error:  # noqa: BLE001  a model that cannot be rebuilt has no exact answer
