@@ -56,7 +56,7 @@ def is_typical_disturbed(record: Record) -> bool:
 
 
 def is_median_disturbed(record: Record) -> bool:
-    """Whether the row's median call tells of its hour: its interval stayed wide, or cores were slow for most calls."""
+    """Whether the row's median call tells of its hour: its interval stayed wide, or slow cores are in it."""
     processes = list(record.by_process.values())
     return visits.is_wide_at(processes, visits.MEDIAN) or visits.is_slowed(processes)
 
