@@ -201,13 +201,14 @@ def exit_status(trial: StoredTrial, pairs: Sequence[Pair]) -> int:
     """The exit status that the findings on some pairs of a trial call for.
 
     Returns:
-        `ALARM` where something got worse; else `FAILED` where an environment could not be measured to the end;
+        `ALARM` where something got worse; else `FAILED` where an environment could not be measured to the end, or lacks
+        a case that the base has;
         `UNTOLD` where a finding on steps, calls or memory is open; `FINE` otherwise.
     """
     rows = [row for pair in pairs for row in trial.rows_of(pair)]
     if counts(rows)["worse"] or any(trial.less_accurate(pair) or trial.broken(pair) for pair in pairs):
         return ALARM
-    if any(one.failed or one.missing for one in trial.heads):
+    if any(one.failed or one.missing.keys() - trial.base.missing.keys() for one in trial.heads):
         return FAILED
     return UNTOLD if any(row.word == CANNOT_TELL and row.finding != START for row in rows) or not rows else FINE
 
