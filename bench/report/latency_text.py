@@ -24,7 +24,7 @@ EXPLANATION = (
 
 SHORT_EXPLANATION = (
     f"Typical: 5 % of the calls are no slower. ±: 95 % interval over the processes that took turns. {SAME}: cannot be "
-    f"told from the fastest; {DISTURBED}: disturbed, of that hour."
+    f"told from the fastest; {DISTURBED}: tells of its hour."
 )
 
 
