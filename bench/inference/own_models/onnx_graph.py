@@ -137,17 +137,18 @@ def _evaluate(proto: Any, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
 
         names = [one.name for one in inputs_of(proto, {})]
         with np.errstate(all="ignore"):
-            evaluator = ReferenceEvaluator(proto, new_ops=[_batch_normalization()])
+            evaluator = ReferenceEvaluator(proto, new_ops=_mended_operators())
             answers = evaluator.run(outputs_of(proto), dict(zip(names, arrays, strict=True)))
         return [np.asarray(one) for one in answers]
     except Exception as error:  # noqa: BLE001  whatever an operator raises is why there is no reference
         raise DensebenchError(f"ONNX's reference evaluator: {one_line(error)}") from None
 
 
-def _batch_normalization() -> Any:
-    """The operator as it is defined for inference.
+def _mended_operators() -> list[Any]:
+    """Operators that ONNX 1.23.2's reference evaluator has wrong, as ONNX defines them.
 
-    Before its version 14, which has a mode for it, the reference evaluator takes it for training (seen in ONNX 1.23.2).
+    Before its version 14, which has a mode for it, it takes `BatchNormalization` for training; of a signal of one
+    dimension `GlobalMaxPool` takes the largest over the channels as well.
     """
     from onnx.reference.op_run import OpRun
 
@@ -163,7 +164,13 @@ def _batch_normalization() -> Any:
             scale, bias, mean, var = (one.reshape(shape) for one in (scale, bias, mean, var))
             return ((x - mean) / np.sqrt(var + x.dtype.type(epsilon)) * scale + bias,)
 
-    return BatchNormalization
+    class GlobalMaxPool(OpRun):  # type: ignore[misc]
+        op_domain = ""
+
+        def _run(self, x: Any) -> Any:
+            return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
+
+    return [BatchNormalization, GlobalMaxPool]
 
 
 def _wide(array: NDArray[Any]) -> NDArray[Any]:

@@ -96,6 +96,16 @@ def test_batch_normalization_is_that_of_inference(opset: int) -> None:
     assert compare(found, Answers(own, exact, [], 6))["faults"] == []
 
 
+@pytest.mark.parametrize("sizes", [(7,), (5, 4), (3, 2, 2)])
+def test_the_largest_of_a_signal_is_that_of_each_channel(sizes: tuple[int, ...]) -> None:
+    ends = [helper.make_tensor_value_info(name, FLOAT, None) for name in "xy"]
+    proto = graph([helper.make_node("GlobalMaxPool", ["x"], ["y"])], ends[:1], ends[1:], {})
+    signal = np.random.default_rng(2).random((2, 3, *sizes)).astype(np.float32)
+    (own,), (exact,) = answer_exactly(proto, [signal])
+    assert own.shape == exact.shape == (2, 3, *[1] * len(sizes))
+    assert np.array_equal(own.ravel(), signal.reshape(6, -1).max(axis=1))
+
+
 def test_what_a_graph_makes_inside_is_widened_too() -> None:
     middle = (
         helper.make_node("Constant", [], ["third"], value_float=1 / 3),
