@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from bench.errors import DensebenchError, Unavailable, one_line
 from bench.inference.export import OPSET, OnnxModel
 from bench.inference.own_models.answers import Answers
 from bench.inference.own_models.inputs import Input, random_inputs, with_shapes
+from bench.inference.own_models.saved_model import ServedModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,8 +132,11 @@ def load(file: ModelFile, seed: int) -> Loaded:
     # Of a model that was compiled and never trained; the file has no more.
     warnings.filterwarnings("ignore", message="Skipping variable loading for optimizer")
     settings = {"safe_mode": not file.trusted} if file.path.endswith(".keras") else {}
+    served = Path(file.path).is_dir() and hasattr(keras.layers, "TFSMLayer")  # Keras 3 has that layer, and loads none
     try:
-        model = keras.models.load_model(file.path, **settings)
+        model = ServedModel(file.path) if served else keras.models.load_model(file.path, **settings)
+    except DensebenchError:
+        raise
     except Exception as error:  # noqa: BLE001  whatever Keras raises is why it does not load
         raise DensebenchError(f"does not load: {one_line(error)}") from None
     return Loaded(model, with_shapes(_inputs(model), file.shapes), seed)

@@ -56,6 +56,26 @@ def test_a_foreign_model_is_trained_on_made_up_data_as_its_loss_takes_it(saved: 
     assert np.isfinite(history["loss"]).all()
 
 
+def test_what_a_saved_model_serves_answers_and_is_not_trained(saved: Path, tf: Any, tmp_path: Path) -> None:
+    model = tf.keras.models.load_model(saved / "two_inputs.keras", compile=False)
+    model.export(str(tmp_path / "served"), verbose=False)
+    file = parse_model(str(tmp_path / "served"), trusted=True, shapes={})
+    told = survey_file(file, 1, tmp_path)
+    assert "failed" not in told
+    assert told["exported"]["faults"] == []
+    assert "a SavedModel has no layers" in told["reference"]
+    assert told["inputs"].count("float32") == 2
+    subject = make_subject("served", {"served": file}, None, 1)  # type: ignore[arg-type]  # no data is read
+    assert len(subject.model(subject.batch(3), training=False)) == 2
+    with pytest.raises(Unavailable, match="no optimizer and loss"):
+        subject.training_data()
+    with pytest.raises(Unavailable, match="only what it serves"):
+        subject.model.predict(subject.batch(3))
+    tf.saved_model.save(tf.Module(), str(tmp_path / "empty"))
+    empty = parse_model(str(tmp_path / "empty"), trusted=True, shapes={})
+    assert "no signature 'serving_default'" in survey_file(empty, 1, tmp_path)["failed"]
+
+
 def test_a_planted_weight_is_found_in_another_environment(saved: Path, tmp_path: Path) -> None:
     file, folders = file_of(saved, "mlp_bn"), {}
     for role in ("BASE", "HEAD"):
