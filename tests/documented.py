@@ -35,7 +35,7 @@ NOT_RUN = {
     "pytest bench/ --benchmark-only --dataset mnist --data-dir": "the folder is the reader's",
     "pytest bench/ --benchmark-only --model": "the model is the reader's",
     "python -m bench runtimes --model": "the model is the reader's",
-    "python -m bench duel onnxruntime": "the model is the reader's",
+    "python -m bench duel onnxruntime==1.20.1": "the model is the reader's",
     "python -m bench duel tensorflow-cpu==2.21.0": "the models are the reader's",
     "python -m bench trainers": "25 minutes",
     "python -m bench releases": "45 minutes, and 20 GB of environments",
