@@ -12,13 +12,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from bench.commands.arguments import duel_device
-from bench.commands.judging import (
-    Wanted,
-    add_trial_options,
-    make_trial,
-    measure,
-    roles_of,
-)
+from bench.commands.judging import Wanted, add_trial_options, make_trial, measure, roles_of
 from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.progress import Progress
@@ -61,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--look-for", choices=FINDINGS, default=TYPICAL, help="a change of which (default: %(default)s)"
     )
     add_trial_options(parser, cases=f"{CASE}; of a model of your own its training, or its single calls", budget="6m")
-    add_model_options(parser)
+    add_model_options(parser.add_argument)
 
 
 @dataclass

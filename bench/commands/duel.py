@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("base", metavar="BASE", help=f"what you have: {what}")
     parser.add_argument("heads", metavar="HEAD", nargs="+", help="what you may upgrade to; any number")
     add_trial_options(parser, cases="those of deep_mlp", budget="8m")
-    add_model_options(parser)
+    add_model_options(parser.add_argument)
     add_ci_options(parser)
     parser.add_argument("--control", action="store_true", help="measure BASE a second time, from a copy of its own")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="add rounds to the duel of this run file")

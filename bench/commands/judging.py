@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from bench.data.datasets import Dataset
 
-
 LARGEST_SEED = 2**31 - 1
 MEMORY_BYTES = 1_100_000_000
 """Of each environment's process."""
@@ -202,8 +201,7 @@ def exit_status(trial: StoredTrial, pairs: Sequence[Pair]) -> int:
 
     Returns:
         `ALARM` where something got worse; else `FAILED` where an environment could not be measured to the end, or lacks
-        a case that the base has;
-        `UNTOLD` where a finding on steps, calls or memory is open; `FINE` otherwise.
+        a case that the base has; `UNTOLD` where a finding on steps, calls or memory is open; `FINE` otherwise.
     """
     rows = [row for pair in pairs for row in trial.rows_of(pair)]
     if counts(rows)["worse"] or any(trial.less_accurate(pair) or trial.broken(pair) for pair in pairs):

@@ -12,18 +12,23 @@ from models import RECIPES
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from bench.data.datasets import Dataset
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """The options that name models of the user's own."""
+def add_model_options(add: Callable[..., object]) -> None:
+    """The options that name models of the user's own.
+
+    Args:
+        add: adds an option as `argparse` does; so does pytest's `addoption`.
+    """
     what = "a model of your own, as FILE or NAME=FILE: a recipe (.py), .keras, .h5, a SavedModel, .onnx; or one of "
-    what += f"{', '.join(RECIPES)}; any number"
-    parser.add_argument("--model", action="append", default=[], metavar="MODEL", help=what)
+    what += f"{', '.join(RECIPES)}; any number, and nothing else is measured"
+    add("--model", action="append", default=[], metavar="MODEL", help=what)
     what = "the sizes that a model leaves open, by input, with N for the batch: image=N,3,48,192; any number"
-    parser.add_argument("--shape", action="append", default=[], metavar="INPUT=SIZES", help=what)
-    parser.add_argument("--trust", action="store_true", help="code in these files may run")
+    add("--shape", action="append", default=[], metavar="INPUT=SIZES", help=what)
+    add("--trust", action="store_true", help="code in these files may run")
 
 
 def named_models(arguments: argparse.Namespace) -> tuple[Models, Dataset | None]:

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "more", metavar="WORD", nargs="*", help="what else follows the newest release: tensorflow-cpu==2.22.0rc0, …"
     )
-    add_model_options(parser)
+    add_model_options(parser.add_argument)
     add_ci_options(parser)
     parser.add_argument("--releases", help=f"with commas between (default: all: {known})")
     add_trial_options(parser, cases="those of deep_mlp and dropout_mlp", budget="45m")

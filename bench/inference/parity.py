@@ -70,16 +70,26 @@ def certify(expected: Expected, answers: NDArray[np.floating[Any]]) -> Certifica
     own, exact = expected.answers, expected.exact
     if own.shape != answers.shape:
         raise ValueError(f"the exported model answers in shape {answers.shape}, the trained one in {own.shape}")
-    predicted, got = own.argmax(axis=1), answers.argmax(axis=1)
-    rows = np.flatnonzero(predicted != got)
-    gaps = own[rows, predicted[rows]] - own[rows, got[rows]]
-    ties = int(np.count_nonzero(gaps <= TIE_WIDTH))
+    changed, ties = count_changed(own, answers)
     own_diff = float(np.max(np.abs(own.astype(np.float64) - exact)))
     return Certificate(
         images=len(own),
         max_abs_diff=float(np.max(np.abs(answers.astype(np.float64) - exact))),
         own_abs_diff=own_diff,
         allowed_abs_diff=ALLOWED * own_diff + expected.rounding,
-        changed_predictions=len(rows) - ties,
+        changed_predictions=changed,
         ties=ties,
     )
+
+
+def count_changed(own: NDArray[np.floating[Any]], answers: NDArray[np.floating[Any]]) -> tuple[int, int]:
+    """How many most probable classes differ, ties left out, and how many ties there are.
+
+    Args:
+        own: probabilities of the model that is believed, (n, classes).
+        answers: a copy's.
+    """
+    predicted, got = own.argmax(axis=1), answers.argmax(axis=1)
+    rows = np.flatnonzero(predicted != got)
+    ties = int(np.count_nonzero(own[rows, predicted[rows]] - own[rows, got[rows]] <= TIE_WIDTH))
+    return len(rows) - ties, ties

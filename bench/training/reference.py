@@ -8,11 +8,11 @@ most about sqrt(n) u times the sum of its terms' absolute values.
 from __future__ import annotations
 
 import contextlib
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.stats.rounding import MATRIX, ROUNDOFF, growth, most_terms
 from bench.trained import Expected, Trained
 from bench.training.backends import BACKENDS, import_keras
 
@@ -21,15 +21,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
-"""Unit roundoff of IEEE 754's formats, rounding to nearest."""
 PASSED_ON = {"softmax": 0.5, "sigmoid": 0.25}
 """Of an error in a score, what can reach the answer, by the last layer's activation: the largest slope, else all."""
 DENSE = {"InputLayer", "Dense", "Dropout", "Flatten", "Activation", "ReLU", "Softmax"}
 """Layers of which `_largest_product` knows all products."""
 BATCH = 1000
-MATRIX = 2
-"""Rank of a Dense layer's kernel."""
 
 
 def expect(trained: Trained, images: NDArray[np.float32]) -> Expected:
@@ -61,9 +57,7 @@ def _uncancelled(model: Any, answers: NDArray[Any]) -> float:
 
     It is the same bound for a product whose terms do not cancel; answers below 1 come from values of about 1.
     """
-    shapes = [weight.shape for weight in model.weights if len(weight.shape) >= MATRIX]
-    terms = max((math.prod(shape[:-1]) for shape in shapes), default=1)
-    return float(terms**0.5 * max(1.0, float(np.max(np.abs(answers)))))
+    return growth(most_terms(weight.shape for weight in model.weights), float(np.max(np.abs(answers))))
 
 
 def _in_float64(model: Any) -> Any:

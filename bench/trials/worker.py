@@ -25,7 +25,6 @@ from bench.records.cases import INJECT, Case
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bench.inference.own_models.file import ModelFile
     from bench.trials.workloads import Workload
 
 SHARES = (0.075, 0.25, 0.5, 0.75, 0.925)
@@ -89,6 +88,7 @@ class EnvironmentWorker:
     def _prepare(self) -> Answer:
         """Prepare all cases: per case its first step's seconds, or why it is not there; and the memory that it took."""
         from bench.data.stored import open_stored
+        from bench.inference.own_models.recipe_file import receive
         from bench.trials.injections import unchanged
         from bench.trials.workloads import FEW, Setting, prepare
 
@@ -96,7 +96,7 @@ class EnvironmentWorker:
         told: dict[str, Any] = {}
         gc.freeze()  # or the garbage of all of TensorFlow is collected before each turn, 0.2 s long
         cases = [Case(**fields) for fields in self._asked.cases]
-        files = self._own_files()
+        files = receive(self._asked.models)
         setting = Setting(dataset, self._asked.seed, Path(self._asked.folder), files)
         for case in cases:
             try:
@@ -117,15 +117,6 @@ class EnvironmentWorker:
                     self._workloads[_of(case.name, role)] = workload
         gc.freeze()
         return {"cases": told, "peak_bytes": peak_bytes}
-
-    def _own_files(self) -> dict[str, ModelFile]:
-        """The user's models by name; the user's recipes are added to the ladder."""
-        from bench.inference.own_models.file import model_from_request
-        from bench.inference.own_models.recipe_file import register
-
-        files = {str(fields["name"]): model_from_request(fields) for fields in self._asked.models}
-        register({name: file for name, file in files.items() if file.kind == "recipe"})
-        return {name: file for name, file in files.items() if file.kind != "recipe"}
 
     def turn(self, case: str, count: int, number: int, model_of: str | None = None) -> Answer:
         """One turn of so many steps or calls, summarized: count, mean, extremes and quantiles, in seconds.
@@ -148,13 +139,14 @@ class EnvironmentWorker:
     def survey(self, recipes: Sequence[str], seeds: Sequence[int]) -> Answer:
         """What this environment is, what it trains to and what it exports."""
         from bench.data.stored import open_stored
+        from bench.inference.own_models.recipe_file import receive
         from bench.inference.own_models.survey import survey_file
         from bench.trials.identity import describe_process
         from bench.trials.injections import parse_injection
         from bench.trials.proofs import survey
 
         dataset, folder = open_stored(Path(self._asked.dataset)), Path(self._asked.folder)
-        files = self._own_files()
+        files = receive(self._asked.models)
         ladder = [name for name in recipes if name not in files]
         found = survey(ladder, dataset, seeds, folder, parse_injection(os.environ.get(INJECT, "")))
         found |= {name: survey_file(file, self._asked.seed, folder) for name, file in files.items() if name in recipes}

@@ -22,7 +22,7 @@ from bench.host.timing import no_garbage_collection
 from bench.inference.export import OnnxModel
 from bench.inference.onnx_session import make_batch, open_session, primed_call
 from bench.inference.own_models.session import made_up_call
-from bench.inference.own_models.survey import WHY, read_inputs
+from bench.inference.own_models.survey import read_inputs, why_missing
 from bench.training.compiled_fit import CompiledFit
 from bench.training.describe import CannotCompile
 from bench.trials.injections import Lengthening, unchanged
@@ -201,8 +201,7 @@ def _infer(case: Case, setting: Setting, stack: ExitStack) -> Workload:
     """Calls of the exported model in ONNX Runtime; of the user's own models with made-up input."""
     path = setting.folder / f"{case.recipe}.onnx"
     if not path.exists():
-        why = path.with_suffix(WHY)
-        raise Unavailable(why.read_text(encoding="utf-8") if why.exists() else f"{case.recipe} was not exported here")
+        raise Unavailable(why_missing(path))
     session = stack.enter_context(
         open_session(OnnxModel(path.read_bytes(), ()), Device("cpu", case.threads), threads=case.threads)
     )

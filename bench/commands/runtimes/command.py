@@ -53,7 +53,7 @@ MEMORY_BYTES = 1_500_000_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--models", help=f"comma-separated, of: {', '.join(RECIPES)} (default: all)")
-    add_model_options(parser)
+    add_model_options(parser.add_argument)
     parser.add_argument("--runtimes", help=f"comma-separated, of: {', '.join(RUNTIMES)} (default: all)")
     rounds_help = f"fresh processes of each (default: {DEFAULT_ROUNDS}, with --quick {QUICK_ROUNDS})"
     parser.add_argument("--rounds", type=int, help=rounds_help)

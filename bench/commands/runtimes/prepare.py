@@ -17,9 +17,9 @@ from bench.errors import DensebenchError
 from bench.host.devices import claim_device, parse_device, start_tensorflow
 from bench.host.worker_side import answer, failure
 from bench.inference.export import PRECISIONS
-from bench.inference.own_models.file import batch_sizes, model_from_request
-from bench.inference.own_models.recipe_file import register
-from bench.inference.own_models.survey import WHY, survey_file
+from bench.inference.own_models.file import batch_sizes
+from bench.inference.own_models.recipe_file import receive
+from bench.inference.own_models.survey import make_graph
 from bench.inference.runtimes.artifacts import ARTIFACTS, OWN_ARTIFACTS
 from models import RECIPES
 
@@ -63,9 +63,7 @@ def prepare(order: PrepareRequest) -> dict[str, Any]:
     """
     device = parse_device(order.device)
     claim_device(device)
-    own = {str(fields["name"]): model_from_request(fields) for fields in order.own}
-    files = {name: one for name, one in own.items() if one.kind != "recipe"}
-    register({name: one for name, one in own.items() if one.kind == "recipe"})
+    files = receive(order.own)
     ladder = [name for name in order.artifacts if name not in files]
     dataset = load_dataset(order.dataset, Path(order.data_dir) if order.data_dir else None) if ladder else MADE_UP
     if "keras" in [*(RECIPES[name].framework for name in ladder), *(one.kind for one in files.values())]:
@@ -107,11 +105,10 @@ def prepare(order: PrepareRequest) -> dict[str, Any]:
 
 def prepare_own(file: ModelFile, artifacts: Collection[str], folder: Path) -> dict[str, Any]:
     """Facts of a user's model: what its runtimes need to be asked, and `artifacts`, or `failed`."""
-    told, graph = survey_file(file, 0, folder), folder / f"{file.name}.onnx"
-    if reason := told.get("failed"):
-        return {"failed": f"{file.name} {reason}"}
-    if not graph.exists():
-        return {"failed": f"{file.name}: {graph.with_suffix(WHY).read_text(encoding='utf-8')}"}
+    try:
+        graph, told = make_graph(file, folder)
+    except DensebenchError as error:
+        return {"failed": str(error)}
     return {
         "expected": f"{file.name}.npz",
         "inputs": graph.name,

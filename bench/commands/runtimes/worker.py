@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from bench.inference.runtimes.runtime import Answer
 
 
-SEED = 0
-"""Of what is made up."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureRequest:
     """Request to measure one runtime on one model; sent as JSON.
@@ -97,10 +93,10 @@ def _first_inputs(settings: MeasureRequest) -> list[Any]:
 
 
 def _made_up(settings: MeasureRequest, size: int) -> list[Any]:
-    from bench.inference.own_models.inputs import random_inputs
+    from bench.inference.own_models.inputs import MADE_UP_SEED, random_inputs
     from bench.inference.own_models.survey import read_inputs
 
-    return random_inputs(read_inputs(Path(settings.inputs)), size, SEED)
+    return random_inputs(read_inputs(Path(settings.inputs)), size, MADE_UP_SEED)
 
 
 def prepare_calls(settings: MeasureRequest, answer: Answer) -> tuple[dict[str, Any], VisitedCalls]:

@@ -14,9 +14,6 @@ from bench.host.devices import claim_device, parse_device
 from bench.host.visited import VisitedCalls
 from bench.host.worker_side import attempt, end_with_parent, open_answers, read_request, serve
 
-SEED = 0
-"""Of what is made up."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyRequest:
@@ -48,6 +45,7 @@ def main() -> None:
 
     from bench.inference.export import OnnxModel
     from bench.inference.onnx_session import batch_call, make_batch, open_session
+    from bench.inference.own_models.inputs import MADE_UP_SEED
     from bench.inference.own_models.session import made_up_call
     from bench.inference.own_models.survey import described_inputs
 
@@ -60,7 +58,7 @@ def main() -> None:
 
             def make_call(session: Any) -> Callable[[], object]:
                 if inputs := described_inputs(Path(path)):
-                    return made_up_call(session, inputs, batch_size, SEED)
+                    return made_up_call(session, inputs, batch_size, MADE_UP_SEED)
                 return batch_call(session, make_batch(images, batch_size))
 
             @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.commands.arguments import OF_THIS_MACHINE, names, unknown_options
-from bench.commands.own_models import named_models
+from bench.commands.own_models import add_model_options, named_models
 from bench.data.datasets import DATASETS
 from bench.errors import DensebenchError, unknown_name
 from bench.files import public_word
@@ -65,12 +65,7 @@ def add_options(parser: pytest.Parser) -> None:
     """Register the suite's options with pytest; they are checked by `read_settings`, not by argparse."""
     group = parser.getgroup(GROUP, "what densebench measures")
     group.addoption("--models", metavar="NAMES", help=f"comma-separated, of: {', '.join(RECIPES)} (default: all)")
-    what = "a model of your own, as FILE or NAME=FILE: .keras, .h5, the folder of a SavedModel, .onnx; any number; "
-    what += "without --models, no model of the ladder"
-    group.addoption("--model", action="append", default=[], metavar="MODEL", help=what)
-    what = "the sizes that a model leaves open, by input, with N for the batch: image=N,3,48,192; any number"
-    group.addoption("--shape", action="append", default=[], metavar="INPUT=SIZES", help=what)
-    group.addoption("--trust", action="store_true", help="code in these files may run")
+    add_model_options(group.addoption)
     group.addoption(
         "--dataset",
         metavar="NAME",

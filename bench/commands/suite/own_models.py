@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import InvalidRow
+from bench.errors import DensebenchError, InvalidRow
 from bench.inference.export import OnnxModel
 from bench.inference.own_models.answers import Answers, compare
-from bench.inference.own_models.inputs import random_inputs
-from bench.inference.own_models.survey import WHY, read_inputs, survey_file
+from bench.inference.own_models.inputs import MADE_UP_SEED, random_inputs
+from bench.inference.own_models.survey import make_graph, read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from bench.inference.own_models.file import ModelFile
     from bench.inference.own_models.inputs import Input
-
-SEED = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +40,7 @@ class OwnModel:
     def arrays(self) -> list[NDArray[Any]]:
         """Made-up inputs, as many as `answers` are of."""
         shape = self.answers.own[0].shape
-        return random_inputs(self.inputs, shape[0] if shape else 1, SEED)
+        return random_inputs(self.inputs, shape[0] if shape else 1, MADE_UP_SEED)
 
     def certify(self, got: Sequence[NDArray[Any]]) -> dict[str, Any]:
         """The fields of a `bench.records.schema.Parity` of a runtime's answers to `arrays`."""
@@ -65,8 +63,8 @@ class OwnModels:
         if name not in self._found:
             try:
                 self._found[name] = self._make(self.files[name])
-            except InvalidRow as error:
-                self._found[name] = error
+            except DensebenchError as error:
+                self._found[name] = InvalidRow([str(error)])
         found = self._found[name]
         if isinstance(found, InvalidRow):
             raise InvalidRow(found.faults)
@@ -77,11 +75,7 @@ class OwnModels:
         return self._folder / f"{name}.onnx"
 
     def _make(self, file: ModelFile) -> OwnModel:
-        told, path = survey_file(file, SEED, self._folder), self.path(file.name)
-        if reason := told.get("failed"):
-            raise InvalidRow([f"{file.name} {reason}"])
-        if not path.exists():
-            raise InvalidRow([f"{file.name}: {path.with_suffix(WHY).read_text(encoding='utf-8')}"])
+        path, told = make_graph(file, self._folder)
         onnx = OnnxModel(path.read_bytes(), tuple(told["operators"]))
         return OwnModel(file, onnx, read_inputs(path), Answers.load(path.with_suffix(".npz")))
 

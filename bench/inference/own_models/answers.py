@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.inference.parity import ALLOWED, TIE_WIDTH
+from bench.inference.parity import ALLOWED, count_changed
+from bench.stats.rounding import ROUNDOFF, growth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ROUNDOFF = 2.0**-24
-"""Unit roundoff of float32, rounding to nearest."""
 ONE = 1e-3
 """How far from 1 the sum of probabilities may be."""
 MATRIX = 2
@@ -74,9 +73,10 @@ def compare(got: Sequence[NDArray[Any]], expected: Answers) -> dict[str, Any]:
     if shapes != wanted:
         return {"images": count, "faults": [f"it answers in the shapes {_told(shapes)}, not {_told(wanted)}"]}
     own, off = _furthest(expected.own, expected.exact), _furthest(got, expected.exact)
-    scale = max([1.0, *(_largest(one) for one in expected.exact if _is_number(one))])
-    allowed = ALLOWED * own + expected.terms**0.5 * ROUNDOFF * scale
-    changed, ties = _changed(got, expected.own)
+    largest = max((_largest(one) for one in expected.exact if _is_number(one)), default=0.0)
+    allowed = ALLOWED * own + ROUNDOFF["float32"] * growth(expected.terms, largest)
+    pairs = [(one, other) for one, other in zip(expected.own, got, strict=True) if _are_probabilities(one)]
+    changed, ties = (sum(counts) for counts in zip((0, 0), *(count_changed(*pair) for pair in pairs), strict=True))
     faults: list[str] = []
     if not off <= allowed:  # also true of NaN
         faults.append(
@@ -113,20 +113,6 @@ def _furthest(some: Sequence[NDArray[Any]], exact: Sequence[NDArray[Any]]) -> fl
         elif not np.array_equal(one, other):
             found.append(float("inf"))
     return float(np.max(found))
-
-
-def _changed(got: Sequence[NDArray[Any]], own: Sequence[NDArray[Any]]) -> tuple[int, int]:
-    """How many most probable classes differ, ties excluded, and how many ties; of outputs that are probabilities."""
-    changed = ties = 0
-    for one, other in zip(got, own, strict=True):
-        if not _are_probabilities(other):
-            continue
-        before, after = other.argmax(axis=1), one.argmax(axis=1)
-        rows = np.flatnonzero(before != after)
-        equal = int(np.count_nonzero(other[rows, before[rows]] - other[rows, after[rows]] <= TIE_WIDTH))
-        ties += equal
-        changed += len(rows) - equal
-    return changed, ties
 
 
 def _are_probabilities(values: NDArray[Any]) -> bool:

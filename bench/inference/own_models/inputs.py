@@ -21,6 +21,8 @@ MOST_INPUT_BYTES = 2**28
 """Of one call's input."""
 BELOW = 2
 """Integers are 0 or 1 where a model does not say how many are right."""
+MADE_UP_SEED = 0
+"""Of what is made up, where no trial has a seed of its own."""
 BATCH = "N"
 """What stands for the batch in a shape that the user gives."""
 SHAPE = re.compile(r"(?P<name>[^=]+)=(?P<sizes>[\dN]+(,[\dN]+)*)")

@@ -5,7 +5,6 @@ A model is asked through `Loaded`, whatever the number and the shapes of its inp
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from bench.inference.export import OPSET, OnnxModel
 from bench.inference.own_models.answers import Answers
 from bench.inference.own_models.inputs import Input, random_inputs, with_shapes
 from bench.inference.own_models.saved_model import ServedModel
+from bench.stats.rounding import most_terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from bench.inference.own_models.file import ModelFile
 
 SAMPLES = 32
-MATRIX = 2
 CLASS_NUMBERS, ONE_HOT = "sparse", "categorical"
 """What a loss's name says of its targets."""
 
@@ -111,7 +110,8 @@ class Loaded:
             exact = flat(_in_float64(self.model)(_wide(batch), training=False))
         except Exception as error:  # noqa: BLE001  a model that cannot be rebuilt has no exact answer
             exact, inexact = own, f"it cannot be rebuilt in float64: {one_line(error)}"
-        return Answers(own, exact, exported, most_terms(self.model), inexact)
+        products = [weight.shape for weight in self.model.weights if "embeddings" not in weight.name]  # rows looked up
+        return Answers(own, exact, exported, most_terms(products), inexact)
 
     def batch_size(self, wanted: int) -> int:
         """The batch size that it takes where it takes only one, and else the one that is wanted."""
@@ -153,12 +153,6 @@ def flat_tensors(output: Any) -> list[Any]:
 
     found: list[Any] = tf.nest.flatten(output)
     return found
-
-
-def most_terms(model: Any) -> int:
-    """Terms of the longest inner product with a weight; an embedding looks its rows up and has none."""
-    shapes = [weight.shape for weight in model.weights if "embeddings" not in weight.name]
-    return max((math.prod(shape[:-1]) for shape in shapes if len(shape) >= MATRIX), default=1)
 
 
 def _inputs(model: Any) -> list[Input]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import numpy as np
 from bench.data.datasets import Dataset
 from bench.errors import DensebenchError, one_line
 from bench.inference.digests import digest
+from bench.inference.own_models.file import model_from_request
 from models import RECIPES, Recipe
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ def register(files: Mapping[str, ModelFile]) -> Dataset | None:
     if len(found) > 1:
         raise DensebenchError(f"{' and '.join(found)} bring data of their own: measure one after the other.")
     return next(iter(found.values()), None)
+
+
+def receive(requested: Iterable[Mapping[str, Any]]) -> dict[str, ModelFile]:
+    """The models that a worker process was sent, by name, without recipes: these are added to the ladder.
+
+    Args:
+        requested: the fields of each, from `ModelFile.as_request`.
+    """
+    files = {file.name: file for file in map(model_from_request, requested)}
+    register({name: file for name, file in files.items() if file.kind == "recipe"})
+    return {name: file for name, file in files.items() if file.kind != "recipe"}
 
 
 def _run(file: ModelFile) -> Any:

@@ -11,7 +11,7 @@ from bench.errors import DensebenchError
 from bench.inference.digests import digest, graph_digest
 from bench.inference.own_models import keras_file, onnx_graph
 from bench.inference.own_models.answers import Answers, compare
-from bench.inference.own_models.inputs import Input, describe_inputs, random_inputs
+from bench.inference.own_models.inputs import MADE_UP_SEED, Input, describe_inputs, random_inputs
 from bench.inference.own_models.session import answer_once
 
 if TYPE_CHECKING:
@@ -35,6 +35,26 @@ def survey_file(file: ModelFile, seed: int, folder: Path) -> dict[str, Any]:
         return _survey_keras(file, seed, folder) if file.kind == "keras" else _survey_onnx(file, seed, folder)
     except DensebenchError as error:
         return {"accuracies": [], "weights": [], "answers": [], "failed": str(error)}
+
+
+def make_graph(file: ModelFile, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The graph of a user's file, in a folder as `survey_file` leaves it, and what that told.
+
+    Raises:
+        DensebenchError: the file does not load, is not exported, or its export does not answer as it does.
+    """
+    told, path = survey_file(file, MADE_UP_SEED, folder), folder / f"{file.name}.onnx"
+    if reason := told.get("failed"):
+        raise DensebenchError(f"{file.name} {reason}")
+    if not path.exists():
+        raise DensebenchError(f"{file.name}: {why_missing(path)}")
+    return path, told
+
+
+def why_missing(path: Path) -> str:
+    """Why a survey has written no graph to this path."""
+    why = path.with_suffix(WHY)
+    return why.read_text(encoding="utf-8") if why.exists() else f"{path.stem} was not exported here"
 
 
 def _survey_keras(file: ModelFile, seed: int, folder: Path) -> dict[str, Any]:

@@ -129,9 +129,10 @@ def copy_onnx(source: OwnGraph, path: Path) -> None:
 def convert_tflite(source: OwnGraph, path: Path) -> None:
     """As `write_tflite`, from a Keras file."""
     from bench.inference.own_models import keras_file
+    from bench.inference.own_models.inputs import MADE_UP_SEED
 
     try:
-        write_converted(keras_file.load(source[0], 0).model, path)
+        write_converted(keras_file.load(source[0], MADE_UP_SEED).model, path)
     except Exception as error:  # noqa: BLE001  that a converter does not know a layer is no fault of the model
         raise Unavailable(f"LiteRT's converter does not take it: {one_line(error)}") from None
 
