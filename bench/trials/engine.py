@@ -105,18 +105,20 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> 
 
 
 def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
-    """Leave out of the next round the pairs and the cases of which no finding is open; False if it is the end.
+    """Leave out of the next round what no open finding needs; False if it is the end.
 
     A series that is left out is judged as it stands: its intervals hold whenever it stops. Until the memory is settled,
-    all cases are prepared, since it depends on them. Findings on the start come last, where the rest of the budget
-    would probably settle them. What the last interim analysis has not settled stays open.
+    all cases are prepared, since it depends on them; turns are taken of what is open alone. Findings on the start come
+    last, where the rest of the budget would probably settle them. What the last interim analysis has not settled stays
+    open.
 
     Args:
-        trial: gets its `open_pairs` and `open_cases`.
+        trial: gets its `open_pairs`, `open_cases` and `open_turns`.
         rows: what is known so far.
         rounds_left: how many more rounds fit into the budget; at least one is measured.
     """
     trial.open_pairs, trial.open_cases = trial.live_pairs, list(trial.cases)
+    trial.open_turns = {(role, case.name) for role in trial.roles for case in trial.cases}
     if {*trial.live_pairs} - {(row.against, row.environment) for row in rows}:
         return rounds_left >= 1 or not trial.rounds
     unsettled = [
@@ -131,6 +133,7 @@ def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
         row for row in unsettled if row.effect.more_rounds is not None and row.effect.more_rounds <= rounds_left
     ]
     open_pairs = {(row.against, row.environment) for row in open_}
+    trial.open_turns &= {(role, row.case) for row in open_ for role in (row.against, row.environment)}
     trial.open_pairs = [pair for pair in trial.live_pairs if pair in open_pairs]
     if not any(row.finding == MEMORY for row in open_):
         names = {row.case for row in open_}
@@ -312,6 +315,7 @@ def _measure(trial: Trial) -> list[Round]:
             trial.counts,
             start=partial(_start, trial, roles),
             seed=trial.seed,
+            turns=trial.open_turns,
             together=[case.name for case in trial.together],
         )
         for number, roles in enumerate(split(trial.open_pairs, at_once))

@@ -49,7 +49,8 @@ class Trial:
         together: cases of exported models whose graphs differ on one runtime: one process takes them all.
         counts: case to the steps or calls of a turn.
         open_pairs: the pairs that are measured in the next round (see `narrow`).
-        open_cases: likewise the cases.
+        open_cases: the cases that each process of the next round prepares, so that all have prepared the same.
+        open_turns: role and case of what is timed in turns in the next round.
         folder: where the data and the exported models lie.
         before: a stored trial that rounds are added to.
         lock: a file descriptor that the measured processes inherit.
@@ -81,6 +82,7 @@ class Trial:
     counts: dict[str, int] = field(default_factory=dict)
     open_pairs: list[Pair] = field(default_factory=list)
     open_cases: list[Case] = field(default_factory=list)
+    open_turns: set[tuple[str, str]] = field(default_factory=set)
     folder: Path = Path()
     before: StoredTrial | None = None
     lock: int | None = None

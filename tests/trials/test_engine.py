@@ -112,6 +112,12 @@ def test_what_is_settled_is_left_out_of_the_next_round(
     run(trial, Machine(), monkeypatch)
     assert narrow(trial, [row(*one) for one in found], rounds_left=5) == bool(roles)
     assert (trial.open_pairs, trial.open_cases) == ([(BASE, role) for role in roles[1:]], cases)
+    if roles:
+        timed = {
+            (one, name) for name, _, word, head in found if word == OPEN and name != "memory" for one in (BASE, head)
+        }
+        everything = {(role, case.name) for role in roles for case in (FIT, CALL)}
+        assert trial.open_turns == (timed if found[1:] else everything)
 
 
 @pytest.mark.parametrize(("more", "goes_on"), [(3, True), (6, False), (None, False)])
