@@ -18,7 +18,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         OSError: it could not be written (a full disk, say), with the path; the old file is untouched and nothing
             half-written is left.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -38,7 +38,7 @@ def comment(trial: StoredTrial, pairs: Sequence[Pair]) -> str:
         if count > 0
     ]
     closing = " ".join([*more, _packages(trial, pairs[0])]).strip()
-    table = _table(changed, several=len(pairs) > 1) if changed else ""
+    table = _table(trial, changed, several=len(pairs) > 1) if changed else ""
     return "\n\n".join(filter(None, [f"{MARK}\n{sentence(trial, told[0])}", table, closing])) + "\n"
 
 
@@ -93,11 +93,17 @@ def _has_news(trial: StoredTrial, pair: Pair) -> bool:
     return bool(changed or unfit(trial, pair))
 
 
-def _table(rows: Sequence[Row], *, several: bool) -> str:
+def _table(trial: StoredTrial, rows: Sequence[Row], *, several: bool) -> str:
     ordered = sorted(rows, key=lambda row: (row.word not in WORSE, -abs(row.effect.value or 0.0)))
     headers = [*(["Environment"] if several else []), "Case", "Finding", "Ratio (simultaneous interval)", "Verdict"]
     cells = [
-        [*([row.environment] if several else []), row.case, LABELS[row.finding], ratio_text(row), row.word]
+        [
+            *([trial.environment(row.environment).word] if several else []),
+            row.case,
+            LABELS[row.finding],
+            ratio_text(row),
+            row.word,
+        ]
         for row in ordered[:MOST_ROWS]
     ]
     return markdown_table(headers, cells, text_columns=range(len(headers)))

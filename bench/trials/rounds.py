@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 TURNS = 15
 """Turns of each environment in a round: turns are disturbed one by one. In 18 rounds of twelve environments, with 10
-turns in each, they made 70 to 99 % of the variance between rounds of means, and 80 % of that of the compiled loop's quick
-steps; of the quick calls and steps of Keras 12 to 32 %: there it is the processes that differ."""
+turns in each, they made 70 to 99 % of the variance between rounds of means, and 80 % of that of the quick steps of the
+compiled loop; of the quick calls and steps of Keras 12 to 32 %: there it is the processes that differ."""
 TURN_S = 0.04
 """What a turn takes about, whatever a step or call costs, where one is not longer."""
 STEPS = {"fit": 60, "compiled": 100}

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from junitparser import Failure, JUnitXml, Skipped
 
 from bench.commands.ci import ON_GITHUB, STEP_SUMMARY, tell_ci
 from bench.errors import DensebenchError
 from bench.progress import Progress
 from bench.records.trials import HEAD, StoredTrial
 from bench.report.ci import MARK, annotation_lines, comment, junit, summary
+from bench.report.pages.trials import counts
 from tests.fake_trial import Machine
 from tests.report.test_trials import UNLOADED, own, stored
 
@@ -63,6 +65,22 @@ def test_many_changes_are_a_comment_of_fifteen_lines_at_most(make: Any) -> None:
     text = comment(trial, trial.pairs)
     assert len(text.splitlines()) <= 15
     assert "3 further changes in the report. 1 further environment in the report." in text
+
+
+def test_a_library_that_reads_junit_finds_the_same(make: Any) -> None:
+    trial = make(Machine(factor=MANY), heads=2)
+    read = JUnitXml.fromstring(junit(trial, trial.pairs))
+    assert [suite.name for suite in read] == [
+        "tensorflow==HEAD against tensorflow==BASE",
+        "tensorflow==HEAD 2 against tensorflow==BASE",
+    ]
+    for suite, pair in zip(read, trial.pairs, strict=True):
+        rows, found = trial.rows_of(pair), [type(one.result[0]) if one.result else None for one in suite]
+        number = counts(rows)
+        assert suite.tests == len(rows) == len(found)
+        assert suite.failures == number["worse"] == found.count(Failure) > 0
+        assert suite.skipped == number["cannot tell"] == found.count(Skipped)
+        assert [one.classname for one in suite] == [row.case for row in rows]
 
 
 def test_what_does_not_load_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.arguments import existing_results
 from bench.commands.report.measure import forget, measure, plan
 from bench.errors import ALARM, FINE
-from bench.files import ROOT, short
+from bench.files import ROOT, short, write_atomically
 from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, PUBLISHED
 from bench.report.check import check
+from bench.report.figures_csv import figures_csv
 from bench.report.html.page import write_report
 from bench.report.html.stored import make_stored
+from bench.report.html.view import YOURS
 from bench.report.own_pages import write_pages
 from bench.report.pages.suite import headline_section
 from bench.report.publish import publish, unpinned, write_published
@@ -43,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--measure", nargs="*", metavar="KIND", help=f"measure anew what is published: all, or of {', '.join(KINDS)}"
     )
     what.add_argument("--prune", action="store_true", help="name run files that nothing published is made from")
+    what.add_argument("--csv", type=Path, metavar="FILE", help="write every figure of your runs and of the published")
     parser.add_argument("--yes", action="store_true", help="with --prune: delete them")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR", help="where your own runs are")
     parser.add_argument("--published", type=Path, default=PUBLISHED, help=argparse.SUPPRESS)
@@ -70,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         forget(arguments.results)
         return _tell_written(written)
     reader = RunReader()
-    return _show(read_shown(arguments.results, reader), read_shown(published, reader), html=arguments.html)
+    own, theirs = read_shown(arguments.results, reader), read_shown(published, reader)
+    return _write_csv(arguments.csv, own, theirs) if arguments.csv else _show(own, theirs, html=arguments.html)
 
 
 def readmes_of(published: Path) -> list[Path]:
@@ -96,6 +101,16 @@ def _show(own: Shown, published: Shown, *, html: bool) -> int:
             print(f"skipped: {warning}", file=sys.stderr)
         written.append(short(page))
     return _tell_written(written)
+
+
+def _write_csv(path: Path, own: Shown, published: Shown) -> int:
+    """Every figure of the user's runs and of the published ones, as CSV. Raises OSError."""
+    for warning in dict.fromkeys([*own.warnings, *published.warnings]):
+        print(f"skipped: {warning}", file=sys.stderr)
+    mine = [replace(run, origin=YOURS) for found in own.stored.values() for run in found]
+    theirs = {run.name: run for found in published.candidates.values() for run in found}
+    write_atomically(path, figures_csv([*mine, *theirs.values()]).encode())
+    return _tell_written([short(path)])
 
 
 def _tell_written(lines: Sequence[str]) -> int:
