@@ -59,6 +59,9 @@ COMMANDS: dict[str, Command] = {
     "bisect": Command(
         "judge", "the release, nightly or package that changed a case (15 minutes)", "bench.commands.bisect"
     ),
+    "compatibility": Command(
+        "judge", "which files, numbers and trainings survive an upgrade (15 minutes)", "bench.commands.compatibility"
+    ),
     "selftest": Command(
         "judge", "how often verdicts are wrong on this machine (--total: 20 minutes)", "bench.commands.selftest"
     ),

@@ -17,6 +17,7 @@ FRAMEWORKS = {
 }
 WORKERS = (
     "bench.trials.worker",
+    "bench.trials.compatibility.worker",
     "bench.commands.trainers.worker",
     "bench.commands.runtimes.prepare",
     "bench.commands.runtimes.worker",

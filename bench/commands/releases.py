@@ -25,12 +25,15 @@ from bench.files import short
 from bench.formats import format_counted
 from bench.locks.make import make
 from bench.progress import Progress
+from bench.records.compatibility import FOLDER as COMPATIBILITY
+from bench.records.compatibility import newest_compatibility
 from bench.records.known_releases import Release, find_release, known_releases
 from bench.records.record import RunFileError, RunReader
 from bench.records.releases import FOLDER, ReleaseTrials, choose_pair, group, plan_pairs, steps
 from bench.records.run_file import PUBLISHED
 from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of
 from bench.report.own_pages import refresh_pages
+from bench.report.pages.compatibility import files_sentence, numbers_sentence
 from bench.report.pages.releases import control_differs, pair_page, releases_page
 from bench.trials.engine import find_unloadable
 from bench.trials.environments import newest_version
@@ -96,7 +99,7 @@ def _wanted(arguments: argparse.Namespace, path: Path | None, progress: Progress
         found = _stored(arguments.results)
         trial, (_, newest) = found.steps[-1]
         last = trial.environment(newest)
-        before_it, new = _role(last.word), _role(arguments.add)
+        before_it, new = environment_name(last.word), environment_name(arguments.add)
         if before_it == new:
             raise DensebenchError(
                 f"--add {arguments.add!r} is the newest stored release; `--resume` adds rounds to it."
@@ -106,7 +109,7 @@ def _wanted(arguments: argparse.Namespace, path: Path | None, progress: Progress
     if arguments.releases is None:
         look_for_newer(progress)
     words = {release.name: release.requirement for release in select_releases(arguments.releases)}
-    words |= {_role(word): word for word in arguments.more}
+    words |= {environment_name(word): word for word in arguments.more}
     if len(words) < 2:  # noqa: PLR2004  a comparison
         raise DensebenchError(f"{', '.join(words.values())!r} is one release: two or more are compared.")
     roles = [BASE, *list(words)[1:]]
@@ -126,7 +129,7 @@ def _without(wanted: Wanted, unloadable: Mapping[str, str], progress: Progress) 
     left = [word for role, word in wanted.words.items() if role not in unloadable]
     if len(left) < 2:  # noqa: PLR2004  a comparison
         raise DensebenchError(f"{format_counted(len(left), 'release')} of {len(wanted.words)} load the model.")
-    roles = [BASE, *map(_role, left[1:])]
+    roles = [BASE, *map(environment_name, left[1:])]
     return replace(wanted, words=dict(zip(roles, left, strict=True)), pairs=plan_pairs(roles), unloaded=unloaded)
 
 
@@ -154,7 +157,7 @@ def look_for_newer(progress: Progress) -> None:
     progress.done(f"TensorFlow {version} is out: {made}")
 
 
-def _role(word: str) -> str:
+def environment_name(word: str) -> str:
     """A name for the environment of a word: its version where it has one."""
     version = re.search(r"==([\w.]+)", word)
     return version[1] if version else re.sub(r"[^\w.]+", "-", word)
@@ -200,11 +203,23 @@ def _tell_pair(arguments: argparse.Namespace, progress: Progress) -> int:
     return exit_status(trial, trial.pairs)
 
 
+def _survives(results: Path) -> list[str]:
+    """What the user's own survey of compatibility says, or else the published one."""
+    for folder in (results, PUBLISHED):
+        stored = newest_compatibility(RunReader().read_folder(folder, COMPATIBILITY)[0])
+        if stored:
+            told = " ".join([files_sentence(stored), numbers_sentence(stored)])
+            return [f"{told} (`python -m bench compatibility`, {stored.run.started_at[:10]})\n"]
+    return []
+
+
 def _tell(found: Measured, arguments: argparse.Namespace, progress: Progress) -> int:
     """Print the page and write it; the exit status."""
     trial, results = found.stored, arguments.results
     shown = group([*_read(results), trial], trial.options.models) if found.saved else [ReleaseTrials(trial)]
     progress.done(f"\n{releases_page(shown[0])}")
+    for line in _survives(results):
+        progress.done(line)
     written = [short(found.path), *(refresh_pages(results, "releases", RunReader()) if found.saved else [])]
     written += tell_ci(arguments, trial, steps(trial), progress)
     progress.done("\n  ".join(["Wrote:", *written]))

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from bench.records.schema import AnyRecord, Machine, Metadata, Versions
+    from bench.records.schema import AnyRecord, Machine, Metadata
+    from bench.records.types import Versions
 
 SHAPE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What a page ends in whose code does not foresee something that the schema allows."""

@@ -21,32 +21,25 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bench.records.cases import DEFAULT_BACKEND
+from bench.records.compatibility_types import Compatibility  # noqa: TC001  msgspec reads the annotations
+from bench.records.types import (
+    Count,
+    Date,
+    Elapsed,
+    Integer,
+    Name,
+    Number,
+    Part,
+    Positive,
+    Seconds,
+    Share,
+    Size,
+    Text,
+    Versions,
+)
 
 SCHEMA = 2
 OLDEST_SCHEMA = 1
-LARGEST = 2**53
-"""Beyond this number readers of JSON disagree."""
-
-Integer = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
-Number = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
-Count = Annotated[int, Meta(ge=1, le=LARGEST)]
-Size = Annotated[int, Meta(ge=0, le=LARGEST)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Seconds = Annotated[float, Meta(ge=1e-9, le=1e8)]
-"""A duration: from the nanosecond that the clock resolves to three years."""
-Positive = Annotated[float, Meta(ge=1e-9, le=LARGEST)]
-Elapsed = Annotated[float, Meta(ge=0, le=1e8)]
-"""A duration that may be rounded to 0."""
-Text = Annotated[str, Meta(max_length=1_000_000)]
-Name = Annotated[str, Meta(min_length=1, max_length=10_000)]
-Date = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d", max_length=40)]
-"""ISO 8601, in UTC."""
-Versions = Mapping[Name, Text | None]
-"""Version by package; ``None`` for one that is not installed."""
-
-
-class Part(Struct, frozen=True, kw_only=True):
-    """A part of a row or of a run."""
 
 
 class Machine(Part, frozen=True, kw_only=True):
@@ -536,7 +529,7 @@ class EnvironmentFacts(Part, frozen=True, kw_only=True):
     word: Text
     python: Text
     packages: Versions
-    build: Versions = {}
+    build: Mapping[Name, Text | None] = {}
     variables: Mapping[Name, Text] = {}
     surveys: Mapping[Name, Survey] = {}
     missing: Mapping[Name, Text] = {}
@@ -614,6 +607,8 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         invalid: rows that are no result.
         orders: the order of the rows in each round.
         gallery: data set to its sample images (reproduction).
+        trial: what a trial was asked for.
+        compatibility: what survives from one environment to another.
     """
 
     schema: Annotated[int, Meta(ge=OLDEST_SCHEMA, le=SCHEMA)] = SCHEMA
@@ -641,6 +636,7 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     seeds: tuple[Integer, ...] = ()
     gallery: Mapping[Name, Gallery] = {}
     trial: TrialOptions | None = None
+    compatibility: Compatibility | None = None
 
 
 class Stats(Struct, frozen=True):

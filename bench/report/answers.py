@@ -13,6 +13,7 @@ from bench.records.releases import release_name
 from bench.records.schema import InferRecord, TrainRecord
 from bench.records.selftests import false_alarms
 from bench.report.markdown import escape
+from bench.report.pages.compatibility import files_sentence, numbers_sentence
 from bench.report.pages.releases import changed_rows, control_differs, named, narrow_table
 from bench.report.pages.runtimes import rows_of
 from bench.report.pages.selftest import OURS, rates
@@ -25,6 +26,7 @@ from models import HEADLINE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bench.records.compatibility import StoredCompatibility
     from bench.records.record import Run
     from bench.records.releases import ReleaseTrials
     from bench.records.schema import Record
@@ -59,6 +61,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "unfit": "**A second copy of {old}, measured alongside, differs from it: that machine was not fit to judge.**",
         "no releases": "No table of releases is published now.",
         "withdrawn": "The table of all releases is withdrawn: {reason}",
+        "survives": "{files} {numbers} [Which file loads where](results/tables/compatibility.md).",
         "trust": "Of {equal} trials of two copies of one environment, all cases at once, {alarms} raised a false alarm "
         "(true share {alarms_interval}); of {slowed} cases that were really 5 % slower, {caught} were called `slower` "
         "({caught_interval}). On the same timings, {rules}.",
@@ -84,6 +87,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "unfit": "**함께 잰 {old}의 두 번째 복사본이 원본과 다릅니다. 그 기계는 판정에 알맞지 않았습니다.**",
         "no releases": "지금 공개된 릴리스 표는 없습니다.",
         "withdrawn": "전체 릴리스 표는 철회했습니다: {reason}",
+        "survives": "파일과 수치(영어): {files} {numbers} [어디서 열리는지](results/tables/compatibility.md).",
         "trust": "한 환경의 두 복사본을 모든 경우에 대해 비교한 {equal}번 가운데 {alarms}번이 잘못된 경보였고"
         "(참 비율 {alarms_interval}), 실제로 5 % 느리게 만든 {slowed}건 가운데 {caught}건을 `slower`로 잡았습니다"
         "({caught_interval}). 같은 측정값에서 {rules}.",
@@ -130,6 +134,15 @@ def upgrade_answer(found: ReleaseTrials | None, withdrawn: str | None, language:
     control = words["unfit" if control_differs(found) else "control"].format(old=old)
     marks = f"{words['marks']} {control}"
     return "\n\n".join(part for part in (escape(f"{answer} {sure}"), narrow_table(found), marks) if part)
+
+
+def survival_answer(surveys: Sequence[StoredCompatibility], language: str = "en") -> str:
+    """Answer which files and numbers survive; nothing where no survey is stored."""
+    stored = max(surveys, key=lambda one: one.run.started_at, default=None)
+    if stored is None:
+        return ""
+    told = {"files": files_sentence(stored), "numbers": numbers_sentence(stored)}
+    return TEXTS[language]["survives"].format(**{name: escape(text) for name, text in told.items()})
 
 
 def _changes(trial: StoredTrial, pair: Pair, words: Mapping[str, str]) -> str:

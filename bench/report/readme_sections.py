@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.data.datasets import PUBLISHED_DATASET
-from bench.report.answers import ship_answer, trust_answer, upgrade_answer
+from bench.report.answers import ship_answer, survival_answer, trust_answer, upgrade_answer
 from bench.report.pages.runtimes import runtimes_section
 from bench.report.pages.selftest import narrow_rules_table
 from bench.report.pages.suite import readme_section
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.report.registry import Shown
 
 RESULTS_TABLE = "results table"
-README_KINDS = ("suite", "devices", "runtimes", "trainers", "releases", "selftest")
+README_KINDS = ("suite", "devices", "runtimes", "trainers", "releases", "selftest", "compatibility")
 """Kinds of runs that READMEs speak of, all of which must come from one kind of machine."""
 
 
@@ -65,9 +65,11 @@ def _ship_in(language: str) -> Callable[[Shown], str]:
 
 
 def _upgrade_in(language: str) -> Callable[[Shown], str]:
-    return lambda shown: upgrade_answer(
-        next(iter(shown.kinds["releases"]), None), shown.withdrawn("releases"), language
-    )
+    def make(shown: Shown) -> str:
+        speed = upgrade_answer(next(iter(shown.kinds["releases"]), None), shown.withdrawn("releases"), language)
+        return "\n\n".join(filter(None, [speed, survival_answer(shown.kinds["compatibility"], language)]))
+
+    return make
 
 
 def _trust_in(language: str) -> Callable[[Shown], str]:

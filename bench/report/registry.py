@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from bench.data.datasets import DATASETS, PUBLISHED_DATASET
 from bench.records.bisections import FOLDER as BISECTIONS
 from bench.records.bisections import bisection_step, bisections
+from bench.records.compatibility import FOLDER as COMPATIBILITY
+from bench.records.compatibility import compatibility_of
 from bench.records.record import SHAPE_ERRORS, Run, RunFileError, RunReader
 from bench.records.releases import FOLDER as RELEASES
 from bench.records.releases import ReleaseTrials, group_own
@@ -27,6 +29,7 @@ from bench.records.selftests import newest_selftest, selftest_trial
 from bench.records.trials import FOLDER as TRIALS
 from bench.records.trials import trial_of
 from bench.report.pages.bisection import bisections_page
+from bench.report.pages.compatibility import compatibility_page
 from bench.report.pages.devices import devices_pages, select_device_runs
 from bench.report.pages.releases import releases_page
 from bench.report.pages.reproduction import reproduction_pages
@@ -152,6 +155,13 @@ KINDS: dict[str, Kind] = {
         group_own,
         _releases_pages,
         ("releases", "Releases of TensorFlow"),
+        whole=False,
+    ),
+    "compatibility": Kind(
+        COMPATIBILITY,
+        compatibility_of,
+        list,
+        partial(_page_of_all, "compatibility", compatibility_page),
         whole=False,
     ),
     "trials": Kind(TRIALS, trial_of, list, partial(_page_of_all, "trials", trials_page), whole=False),

@@ -26,7 +26,7 @@ from bench.records.cases import INJECT
 from bench.records.schema import EnvironmentFacts, Parity, Survey, convert
 from bench.records.trials import MEMORY, START, Row, StoredTrial
 from bench.stats.simultaneous import LOOKS
-from bench.trials.identity import check_identity
+from bench.trials.identity import build_facts, check_identity, owners_text
 from bench.trials.injections import parse_injection
 from bench.trials.rounds import SIDE_BY_SIDE, Placed, Round, measure_round
 from bench.trials.trial import SURVEY_SEEDS, first_step
@@ -280,26 +280,11 @@ def _facts(role: str, environment: Environment, answer: Mapping[str, Any]) -> En
         role=role,
         word=public_word(environment.word),
         python=identity["python"],
-        packages={name: _owners(told) for name, told in identity["packages"].items()},
-        build=_build(identity["packages"].get("tensorflow", {})),
+        packages={name: owners_text(told) for name, told in identity["packages"].items()},
+        build=build_facts(identity["packages"].get("tensorflow", {})),
         variables=dict(environment.variables),
         surveys={name: convert(found, Survey) for name, found in answer["recipes"].items()},
     )
-
-
-def _owners(told: Mapping[str, Any]) -> str:
-    """The distributions that an import package comes from, with their versions."""
-    return ", ".join(f"{name} {version}" for name, version in told["owners"].items()) or f"none {told['version']}"
-
-
-def _build(tensorflow: Mapping[str, Any]) -> dict[str, str | None]:
-    """What TensorFlow says that it was built from and with, and which Keras it has."""
-    keras = tensorflow.get("keras") or {}
-    return {
-        "TensorFlow's source": tensorflow.get("git_version"),
-        "TensorFlow's compiler": tensorflow.get("compiler_version"),
-        "tf.keras": f"{keras.get('name')} {keras.get('version')}",
-    }
 
 
 def _measure(trial: Trial) -> list[Round]:

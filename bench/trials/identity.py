@@ -110,6 +110,21 @@ def differing(facts_a: Facts, facts_b: Facts) -> dict[str, tuple[str | None, str
     return {name: (a, b) for name, (a, b) in pairs.items() if a != b}
 
 
+def owners_text(told: Facts) -> str:
+    """The distributions that an import package comes from, with their versions."""
+    return ", ".join(f"{name} {version}" for name, version in told["owners"].items()) or f"none {told['version']}"
+
+
+def build_facts(tensorflow: Facts) -> dict[str, str | None]:
+    """What TensorFlow says that it was built from and with, and which Keras it has."""
+    keras = tensorflow.get("keras") or {}
+    return {
+        "TensorFlow's source": tensorflow.get("git_version"),
+        "TensorFlow's compiler": tensorflow.get("compiler_version"),
+        "tf.keras": f"{keras.get('name')} {keras.get('version')}",
+    }
+
+
 def canonical(name: str) -> str:
     """A distribution's name as registries spell it."""
     return re.sub(r"[-_.]+", "-", name).lower()

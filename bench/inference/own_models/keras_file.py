@@ -107,7 +107,7 @@ class Loaded:
         except Exception as error:  # noqa: BLE001  whatever Keras raises is why
             raise DensebenchError(f"does not answer: {one_line(error)}") from None
         try:
-            exact = flat(_in_float64(self.model)(_wide(batch), training=False))
+            exact = flat(in_float64(self.model)(wide(batch), training=False))
         except Exception as error:  # noqa: BLE001  a model that cannot be rebuilt has no exact answer
             exact, inexact = own, f"it cannot be rebuilt in float64: {one_line(error)}"
         products = [weight.shape for weight in self.model.weights if "embeddings" not in weight.name]  # rows looked up
@@ -139,7 +139,7 @@ def load(file: ModelFile, seed: int) -> Loaded:
         raise
     except Exception as error:  # noqa: BLE001  whatever Keras raises is why it does not load
         raise DensebenchError(f"does not load: {one_line(error)}") from None
-    return Loaded(model, with_shapes(_inputs(model), file.shapes), seed)
+    return Loaded(model, with_shapes(declared_inputs(model), file.shapes), seed)
 
 
 def flat(output: Any) -> list[NDArray[Any]]:
@@ -155,7 +155,8 @@ def flat_tensors(output: Any) -> list[Any]:
     return found
 
 
-def _inputs(model: Any) -> list[Input]:
+def declared_inputs(model: Any) -> list[Input]:
+    """What a model says that it takes. Raises DensebenchError where it says nothing."""
     try:
         declared = list(model.inputs or [])
     except (AttributeError, ValueError):
@@ -209,7 +210,7 @@ def _targets(shape: Any, loss: str, count: int, source: np.random.Generator) -> 
     return source.random(sizes).astype(np.float32)
 
 
-def _in_float64(model: Any) -> Any:
+def in_float64(model: Any) -> Any:
     """The same model with all its layers in float64."""
     import tensorflow as tf
 
@@ -218,7 +219,8 @@ def _in_float64(model: Any) -> Any:
     return copy
 
 
-def _wide(batch: Any) -> Any:
+def wide(batch: Any) -> Any:
+    """A batch with float64 for float32."""
     if isinstance(batch, list):
-        return [_wide(one) for one in batch]
+        return [wide(one) for one in batch]
     return batch.astype(np.float64) if batch.dtype == np.float32 else batch

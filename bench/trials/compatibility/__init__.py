@@ -1,0 +1,1 @@
+"""What survives an upgrade: files, numbers, trainings and exports between environments, and what each costs."""

@@ -1,0 +1,365 @@
+"""A survey of compatibility: every environment saves, every environment loads what each has saved, and trains alike.
+
+Two processes work side by side, but for the imports, which are timed alone. An environment whose process dies loses
+what it was asked, which is noted, and goes on in a new one.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.data.stored import store
+from bench.errors import DensebenchError
+from bench.files import ROOT, public_word
+from bench.host.process import Process, Worker, WorkerError, on_cpus, own_cpus
+from bench.inference.own_models.answers import Answers
+from bench.inference.parity import count_changed
+from bench.records.compatibility_types import (
+    Compatibility,
+    Environment,
+)
+from bench.records.outcomes import FAILS
+from bench.records.schema import convert
+from bench.trials.compatibility.costs import IMPORT, import_parts
+from bench.trials.compatibility.formats import FORMATS
+from bench.trials.compatibility.worker import GIVEN, Request
+from bench.trials.engine import DATA, PASSED_ON
+from bench.trials.identity import build_facts, check_identity, owners_text
+from bench.trials.rounds import SIDE_BY_SIDE
+
+if TYPE_CHECKING:
+    from bench.data.datasets import Dataset
+    from bench.inference.own_models.file import ModelFile
+    from bench.progress import Progress
+    from bench.trials.environments import Environment as Installed
+
+STARTS = 5
+"""Timed imports of each environment, in turns."""
+MOST_PARTS = 12
+"""Packages whose part of an import is stored."""
+IMPORT_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a survey is of.
+
+    Attributes:
+        environments: by role, the oldest first: the others' numbers are compared with its own.
+        models: names of recipes, and keys of `files`.
+        files: the user's own Keras files.
+        seed: of weights and trainings.
+        costs: whether to look at memory and imports, too, which takes most of the time.
+        lock: a file descriptor that the processes inherit.
+    """
+
+    environments: Mapping[str, Installed]
+    models: Sequence[str]
+    dataset: Dataset
+    files: Mapping[str, ModelFile]
+    seed: int
+    costs: bool = True
+    lock: int | None = None
+
+
+@dataclass
+class Side:
+    """An environment under survey: its process, which is started anew where it has died."""
+
+    role: str
+    installed: Installed
+    start: Callable[[], Process]
+    process: Process | None = None
+    found: dict[str, Any] = field(default_factory=dict)
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """The answer to a request; where the process dies of it, that is what ``failed`` says."""
+        try:
+            if self.process is None:
+                self.process = self.start()
+            return self.process.ask(request)
+        except WorkerError as error:
+            self.close()
+            return {"failed": str(error)}
+
+    def close(self) -> None:
+        """End its process; the next request starts another."""
+        if self.process:
+            self.process.close()
+        self.process = None
+
+
+def survey(asked: Asked, progress: Progress, *, start: Callable[..., Process] | None = None) -> Compatibility:
+    """Find out what survives.
+
+    Args:
+        asked: what it is of.
+        progress: says how far it is.
+        start: starts a process with a request; for tests.
+
+    Raises:
+        DensebenchError: an environment is not what it was asked to be.
+    """
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store(asked.dataset, folder / DATA)
+        sides = [
+            Side(role, one, _starter(asked, folder, role, number % SIDE_BY_SIDE, start or _start))
+            for number, (role, one) in enumerate(asked.environments.items())
+        ]
+        try:
+            _each(sides, "saving", lambda side: _save(side, asked), progress)
+            base = sides[0]
+            for side in sides:
+                side.found["answers"] = _compared(side, base, folder, asked.models)
+            _each(sides, "loading", lambda side: _load(side, sides, folder), progress)
+            if asked.costs:
+                _each(sides, "memory over cycles of training", lambda side: _grow(side, asked.models[0]), progress)
+                _time_imports(sides, asked, progress)
+        finally:
+            for side in sides:
+                side.close()
+    return Compatibility(
+        environments=tuple(convert(_told(side), Environment) for side in sides),
+        seed=asked.seed,
+        models={name: f"{Path(one.path).name} {one.sha256}" for name, one in asked.files.items()},
+        elapsed_s=round(time.monotonic() - began_s, 1),
+    )
+
+
+def show(asked: Asked, model: str, form: str, *, start: Callable[..., Process] | None = None) -> list[str]:
+    """What happens when the first environment saves a model in a format and the second loads it, in lines.
+
+    Raises:
+        DensebenchError: an environment is not what it was asked to be.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store(asked.dataset, folder / DATA)
+        saver, loader = (
+            Side(role, one, _starter(asked, folder, role, 0, start or _start))
+            for role, one in asked.environments.items()
+        )
+        try:
+            for side in (saver, loader):
+                told = side.ask(do="begin")
+                if reason := _reason(told):
+                    return [f"{side.installed.word}: {reason}"]
+                check_identity(side.installed, told["identity"])
+            told = saver.ask(do="save", model=model)
+            saved = next((one for one in told.get("saved", []) if one["format"] == form), told)
+            if reason := _reason(saved):
+                return [f"{saver.installed.word} does not save {model}: {reason}"]
+            told = loader.ask(do="show", model=model, form=form, folder=str(folder / saver.role))
+        finally:
+            saver.close()
+            loader.close()
+    what = f"{model} as {form}, saved by {saver.installed.word}, loaded by {loader.installed.word}"
+    if text := told.get("traceback") or _reason(told):
+        return [f"{what}: fails", str(text)]
+    return [f"{what}: {told['outcome']}, off by {told.get('max_abs_diff')}", *filter(None, [told.get("reason")])]
+
+
+def _each(sides: Sequence[Side], what: str, do: Callable[[Side], None], progress: Progress) -> None:
+    """Do something in every environment, `SIDE_BY_SIDE` at a time; their processes end."""
+    progress.update(what)
+
+    def one(side: Side) -> None:
+        if "failed" not in side.found:
+            do(side)
+            side.close()
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        for number, _ in enumerate(pool.map(one, sides), start=1):
+            progress.update(f"{what}: {number} of {len(sides)} environments")
+
+
+def _save(side: Side, asked: Asked) -> None:
+    """What the environment is; its files; and its trainings for the first time."""
+    told = side.ask(do="begin")
+    if reason := _reason(told):
+        side.found["failed"] = reason
+        return
+    check_identity(side.installed, told["identity"])
+    identity = told["identity"]
+    side.found |= {
+        "python": identity["python"],
+        "packages": {name: owners_text(one) for name, one in identity["packages"].items()},
+        "build": build_facts(identity["packages"].get("tensorflow", {})),
+        "sizes": told["sizes"],
+        "saved": [],
+        "digests": {},
+    }
+    for model in asked.models:
+        told = side.ask(do="save", model=model)
+        if reason := _reason(told):
+            side.found["saved"] += [{"model": model, "format": form, "failed": reason} for form in FORMATS]
+            continue
+        side.found["saved"] += [{"model": model, **one} for one in told["saved"]]
+        side.found["digests"][model] = told["digest"], told["inputs"]
+    side.found["trainings"] = {model: {"runs": [], "deterministic": []} for model in asked.models}
+    _train(side)
+
+
+def _load(side: Side, sides: Sequence[Side], folder: Path) -> None:
+    """What every environment saved; and its own trainings once more."""
+    side.found["loaded"] = [
+        _one_loading(side, saver, one["model"], one["format"], folder)
+        for saver in sides
+        for one in saver.found.get("saved", [])
+        if not one.get("failed")
+    ]
+    _train(side)
+
+
+def _one_loading(side: Side, saver: Side, model: str, form: str, folder: Path) -> dict[str, Any]:
+    told = side.ask(do="load", model=model, form=form, folder=str(folder / saver.role))
+    if reason := _reason(told):
+        told = {"format": form, "outcome": FAILS, "reason": reason}
+    if told.get("reason"):
+        told["reason"] = told["reason"].replace(f"{folder / saver.role / model}/", "")
+    return {"saver": saver.role, "model": model, **told}
+
+
+def _train(side: Side) -> None:
+    """Each model once as it is, and once with deterministic operators, from the same seed."""
+    for kind in ("runs", "deterministic"):
+        if kind == "deterministic":
+            side.ask(do="determine")
+        for model, found in side.found["trainings"].items():
+            told = side.ask(do="train", model=model)
+            if reason := _reason(told):
+                found["failed"] = reason
+            else:
+                found[kind].append(told["digests"])
+
+
+def _grow(side: Side, model: str) -> None:
+    told = side.ask(do="grow", model=model)
+    side.found["cycles_bytes"] = told.get("cycles_bytes", [])
+
+
+def _compared(side: Side, base: Side, folder: Path, models: Sequence[str]) -> list[dict[str, Any]]:
+    """What models of given weights answer, against those of the base."""
+    found = []
+    for model in models:
+        if model not in side.found.get("digests", {}):
+            continue
+        digest, inputs = side.found["digests"][model]
+        told: dict[str, Any] = {"model": model, "digest": digest, "inputs": inputs}
+        if model in base.found.get("digests", {}):
+            own, expected = (Answers.load(folder / one.role / model / GIVEN).own for one in (side, base))
+            pairs = list(zip(expected, own, strict=True))
+            told["max_abs_diff"] = max(float(np.max(np.abs(one - other), initial=0.0)) for one, other in pairs)
+            told["changed_predictions"] = sum(count_changed(*pair)[0] for pair in pairs if pair[0].ndim > 1)
+        found.append(told)
+    return found
+
+
+def _time_imports(sides: Sequence[Side], asked: Asked, progress: Progress) -> None:
+    """Import TensorFlow in fresh processes, one at a time, the environments in drawn order."""
+    source = random.Random(asked.seed)
+    live = [side for side in sides if "failed" not in side.found]
+    for number in range(STARTS + 1):
+        progress.update(f"imports: {number} of {STARTS}")
+        for side in source.sample(live, len(live)):
+            taken_s, resident, parts = time_import(side.installed)
+            if number:  # the first one finds the files
+                side.found.setdefault("imports_s", []).append(taken_s)
+                side.found.setdefault("resident_bytes", []).append(resident)
+                side.found.setdefault("parts", []).append(parts)
+
+
+def time_import(installed: Installed) -> tuple[float, int, dict[str, float]]:
+    """Import TensorFlow and Keras in a fresh process: seconds, resident bytes, and seconds by top-level package.
+
+    Raises:
+        DensebenchError: it cannot be imported.
+    """
+    command = [str(installed.python), "-X", "importtime", "-c", IMPORT]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=_variables(installed),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=IMPORT_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise DensebenchError(f"{installed.word} cannot import TensorFlow: {last}")
+    taken_s, resident = done.stdout.split()[-2:]
+    return float(taken_s), int(resident), import_parts(done.stderr)
+
+
+def _told(side: Side) -> dict[str, Any]:
+    """The fields of an `Environment`."""
+    found, installed = side.found, side.installed
+    parts: list[dict[str, float]] = found.get("parts", [])
+    totals = {name: sum(one.get(name, 0.0) for one in parts) for one in parts for name in one}
+    longest = sorted(totals, key=lambda name: -totals[name])[:MOST_PARTS]
+    timed = {name: found[name] for name in ("imports_s", "resident_bytes", "cycles_bytes") if name in found}
+    told: dict[str, Any] = {
+        "role": side.role,
+        "word": public_word(installed.word),
+        "variables": dict(installed.variables),
+        "trainings": [{"model": model, **one} for model, one in found.get("trainings", {}).items()],
+        "costs": {
+            "sizes": found.get("sizes", {}),
+            "parts_s": {name: [one.get(name, 0.0) for one in parts] for name in longest},
+            **timed,
+        },
+    }
+    names = ("python", "packages", "build", "saved", "loaded", "answers", "failed")
+    return told | {name: found[name] for name in names if name in found}
+
+
+def _starter(asked: Asked, folder: Path, role: str, core: int, start: Callable[..., Process]) -> Callable[[], Process]:
+    """Starts the process of an environment."""
+    installed = asked.environments[role]
+    request = Request(
+        dataset=str(folder / DATA),
+        folder=str(folder / role),
+        seed=asked.seed,
+        variables=list(installed.variables),
+        files=[file.as_request() for file in asked.files.values()],
+    )
+    (folder / role).mkdir()
+    return lambda: start(installed, request, core, asked.lock)
+
+
+def _start(installed: Installed, request: Request, core: int, lock: int | None) -> Process:
+    """A process on one core."""
+    command = [
+        str(installed.python),
+        "-m",
+        "bench.trials.compatibility.worker",
+        request.to_json(),
+    ]
+    inherited = [] if lock is None else [lock]
+    with on_cpus(own_cpus()[core : core + 1]):
+        return Worker(command, environment=_variables(installed), inherited=inherited)
+
+
+def _variables(installed: Installed) -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | dict(installed.variables)
+
+
+def _reason(told: Mapping[str, Any]) -> str | None:
+    """Why a process has nothing else to tell."""
+    found = told.get("failed") or told.get("unavailable")
+    return str(found) if found else None
