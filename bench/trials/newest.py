@@ -1,6 +1,6 @@
 """The newest of what may come after the newest known release of TensorFlow, as lines for a CI: ``base=`` and ``head=``.
 
-`python -m bench.trials.newest nightly`, or ``candidate``; the head is empty where there is none.
+`python -m bench.trials.newest nightly`, ``candidate`` or ``release``; the head is empty where there is none.
 """
 
 from __future__ import annotations
@@ -19,26 +19,39 @@ from bench.trials.environments import run_quietly
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-PACKAGES = {"nightly": NIGHTLY, "candidate": RELEASE}
+FULL_NIGHTLY, FULL_RELEASE = "tf-nightly", "tensorflow"
+"""The builds with GPU support: nightlies of them go on where those for the CPU alone have ended."""
+CPU = {RELEASE: RELEASE}
+PACKAGES = {"release": CPU, "candidate": CPU, "nightly": {NIGHTLY: RELEASE, FULL_NIGHTLY: FULL_RELEASE}}
+"""What is looked for, to the packages that may have it, and to each that of the release which it is held against."""
 
 
 def newest(which: str, *, run: Callable[[Sequence[str]], str] = run_quietly) -> tuple[str, str]:
-    """The newest known release, and the nightly or the candidate after it; empty where there is none.
+    """The newest known release, and the release, candidate or nightly after it; empty where there is none.
+
+    Of two packages that of the newer version is taken, and the release in the same build.
 
     Args:
-        which: ``nightly`` or ``candidate``.
+        which: a key of `PACKAGES`.
         run: runs a command and returns what it prints.
 
     Raises:
-        DensebenchError: `which` is neither, or the registry cannot be asked.
+        DensebenchError: `which` is none, or the registry cannot be asked.
     """
     if which not in PACKAGES:
         raise unknown_name("kind of version", which, PACKAGES)
-    base, package = known_releases()[-1].requirement, PACKAGES[which]
-    (pin,) = Requirement(base).specifier
-    later = [version for version in listed_versions(package, run=run) if version > Version(pin.version)]
-    head = max((version for version in later if version.is_prerelease), default=None)
-    return base, f"{package}=={head}" if head else ""
+    (pin,) = Requirement(known_releases()[-1].requirement).specifier
+    known = Version(pin.version)
+    found = []
+    for package, release in PACKAGES[which].items():
+        later = [
+            one
+            for one in listed_versions(package, run=run)
+            if one > known and one.is_prerelease == (which != "release")
+        ]
+        found += [(max(later), f"{release}=={known}", f"{package}=={max(later)}")] if later else []
+    _, base, head = max(found, key=lambda one: one[0], default=(known, known_releases()[-1].requirement, ""))
+    return base, head
 
 
 def main(words: Sequence[str]) -> int:

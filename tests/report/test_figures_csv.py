@@ -58,6 +58,8 @@ def test_a_trials_word_stands_beside_its_interval(tmp_path: Path, monkeypatch: p
 
 
 def test_where_it_cannot_be_written_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "no" / "figures.csv"
-    assert main(["report", "--csv", str(path)]) != 0
-    assert capsys.readouterr().err == f"error: {path}: No such file or directory\n"
+    (tmp_path / "figures.csv").mkdir()
+    assert main(["report", "--csv", str(tmp_path / "figures.csv")]) != 0
+    assert capsys.readouterr().err == f"error: {tmp_path / 'figures.csv'}: Is a directory\n"
+    assert main(["report", "--csv", str(tmp_path / "new" / "figures.csv")]) == 0
+    assert (tmp_path / "new" / "figures.csv").is_file()

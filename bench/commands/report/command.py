@@ -109,6 +109,7 @@ def _write_csv(path: Path, own: Shown, published: Shown) -> int:
         print(f"skipped: {warning}", file=sys.stderr)
     mine = [replace(run, origin=YOURS) for found in own.stored.values() for run in found]
     theirs = {run.name: run for found in published.candidates.values() for run in found}
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, figures_csv([*mine, *theirs.values()]).encode())
     return _tell_written([short(path)])
 
