@@ -201,10 +201,10 @@ def test_the_newest_nightly_and_candidate_are_those_after_the_newest_release(
     assert (
         newest("nightly", run=listed("9.0.0.dev20270101, 9.0.0.dev20261231"))[1] == "tf-nightly-cpu==9.0.0.dev20270101"
     )
-    full = newest(
-        "nightly",
-        run=lambda words: listed("9.1.0.dev20270301" if words[-1] == "tf-nightly" else "9.0.0.dev20270101")(words),
-    )
+    assert newest("release", run=listed("9.1.0rc1, 9.0.1, 9.0.0"))[1] == "tensorflow-cpu==9.0.1"
+    assert newest("release", run=listed("9.1.0rc1"))[1] == ""
+    of_package = {"tf-nightly": "9.1.0.dev20270301", "tf-nightly-cpu": "9.0.0.dev20270101"}
+    full = newest("nightly", run=lambda words: str(listed(of_package[words[-1]])(words)))
     assert full == (base.replace("tensorflow-cpu", "tensorflow"), "tf-nightly==9.1.0.dev20270301")
     assert main(["stable"]) == 4
     assert "unknown kind of version 'stable'" in capsys.readouterr().err
