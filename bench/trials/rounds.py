@@ -14,10 +14,10 @@ from bench.host.process import Process, WorkerError
 if TYPE_CHECKING:
     from bench.records.cases import Case
 
-TURNS = 15
-"""Turns of each environment in a round: turns are disturbed one by one. In 18 rounds of twelve environments, with 10
-turns in each, they made 70 to 99 % of the variance between rounds of means, and 80 % of that of the quick steps of the
-compiled loop; of the quick calls and steps of Keras 12 to 32 %: there it is the processes that differ."""
+TURNS = 10
+"""Turns of each environment in a round: turns are disturbed one by one. In a noisy hour they made 70 to 99 % of the
+variance between rounds of means, and 80 % of that of the quick steps of the compiled loop; in a quiet one, with 15
+turns, 20 to 40 %. Of the quick calls and steps of Keras it is 3 to 32 % in both: there it is processes that differ."""
 TURN_S = 0.04
 """What a turn takes about, whatever a step or call costs, where one is not longer."""
 STEPS = {"fit": 60, "compiled": 100}
