@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from bench.formats import format_counted
 from bench.report.markdown import escape, markdown_table
-from bench.report.pages.trials import BETTER, LABELS, WORSE, counts, ratio_text, sentence, trial_page, unfit
+from bench.report.pages.trials import (
+    BETTER,
+    LABELS,
+    WORSE,
+    accuracy_words,
+    counts,
+    ratio_text,
+    sentence,
+    trial_page,
+    unfit,
+)
 from bench.stats.simultaneous import CANNOT_TELL
 
 if TYPE_CHECKING:
@@ -17,7 +27,7 @@ if TYPE_CHECKING:
 
 MARK = "<!-- densebench -->"
 """First line of a comment, by which the one of an earlier run is found and replaced."""
-MOST_ROWS, MOST_PACKAGES = 5, 4
+MOST_ROWS, MOST_PACKAGES, MOST_LOST = 5, 4, 3
 """In a comment, which has at most 15 lines."""
 
 
@@ -37,24 +47,30 @@ def comment(trial: StoredTrial, pairs: Sequence[Pair]) -> str:
         for count, noun in ((len(changed) - MOST_ROWS, "further change"), (len(told) - 1, "further environment"))
         if count > 0
     ]
-    closing = " ".join([*more, _packages(trial, pairs[0])]).strip()
+    lost = [
+        f"{name}: {accuracy_words(trial.accuracies(pair)[name])}."
+        for pair in pairs
+        for name in trial.less_accurate(pair)
+    ]
+    closing = " ".join([*map(escape, lost[:MOST_LOST]), *more, _packages(trial, pairs[0])]).strip()
     table = _table(trial, changed, several=len(pairs) > 1) if changed else ""
     return "\n\n".join(filter(None, [f"{MARK}\n{sentence(trial, told[0])}", table, closing])) + "\n"
 
 
 def junit(trial: StoredTrial, pairs: Sequence[Pair]) -> bytes:
-    """JUnit XML: a suite per environment, a test per finding; worse is a failure, what cannot be told is skipped."""
+    """JUnit XML: a suite per environment, a test per finding and accuracy; worse is a failure, what is open skipped."""
     root = ET.Element("testsuites", name="densebench")
     for pair in pairs:
         rows, reason = trial.rows_of(pair), unfit(trial, pair)
-        number = counts(rows)
+        number, lost = counts(rows), trial.less_accurate(pair)
+        accuracies = trial.accuracies(pair)
         head = trial.environment(pair[1])
         suite = ET.SubElement(
             root,
             "testsuite",
             name=f"{head.word} against {trial.environment(pair[0]).word}",
-            tests=str(len(rows) + bool(reason)),
-            failures=str(number["worse"]),
+            tests=str(len(rows) + len(accuracies) + bool(reason)),
+            failures=str(number["worse"] + len(lost)),
             errors=str(int(bool(reason))),
             skipped=str(number[CANNOT_TELL]),
             time=f"{trial.options.elapsed_s:.1f}",
@@ -72,6 +88,12 @@ def junit(trial: StoredTrial, pairs: Sequence[Pair]) -> bytes:
                 ET.SubElement(test, "skipped", message=told)
             else:
                 ET.SubElement(test, "system-out").text = told
+        for name, found in accuracies.items():
+            test = ET.SubElement(suite, "testcase", classname=name, name="accuracy")
+            if name in lost:
+                ET.SubElement(test, "failure", message=accuracy_words(found))
+            else:
+                ET.SubElement(test, "system-out").text = accuracy_words(found)
     ET.indent(root)
     content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return content + b"\n"

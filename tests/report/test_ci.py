@@ -16,7 +16,7 @@ from bench.progress import Progress
 from bench.records.trials import HEAD, StoredTrial
 from bench.report.ci import MARK, annotation_lines, comment, junit, summary
 from bench.report.pages.trials import counts
-from tests.fake_trial import Machine
+from tests.fake_trial import Machine, Process
 from tests.report.test_trials import UNLOADED, own, stored
 
 SLOWER = {(HEAD, "call"): 1.2}
@@ -43,7 +43,7 @@ def test_nothing_changed_makes_no_comment_and_no_failure(make: Any) -> None:
         assert comment(trial, trial.pairs) == ""
         assert all(line.startswith("::notice title=densebench::") for line in annotation_lines(trial, trial.pairs))
         assert not [one for one in cases(trial) if one.find("failure") is not None]
-        assert len(cases(trial)) == len(trial.rows)
+        assert len(cases(trial)) == len(trial.rows) + 1, "and one of accuracy"
     assert [one for one in cases(trial) if one.find("skipped") is not None], "after one round nothing can be told"
 
 
@@ -67,6 +67,22 @@ def test_many_changes_are_a_comment_of_fifteen_lines_at_most(make: Any) -> None:
     assert "3 further changes in the report. 1 further environment in the report." in text
 
 
+def test_less_accuracy_is_a_failure_with_its_figures(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    survey = Process.survey
+
+    def worse(self: Process, recipes: list[str], seeds: list[int]) -> dict[str, Any]:
+        told = survey(self, recipes, seeds)
+        lost = {"accuracies": [0.55] * len(seeds), "weights": ["x"] * len(seeds), "answers": ["y"] * len(seeds)}
+        changed = {name: {**one, **lost} for name, one in told["recipes"].items()}
+        return {**told, "recipes": changed} if self.role == HEAD else told
+
+    monkeypatch.setattr(Process, "survey", worse)
+    trial = make(Machine())
+    assert "deep_mlp: less accurate, 0.9000 → 0.5500" in comment(trial, trial.pairs)
+    (failed,) = [one for one in cases(trial) if one.find("failure") is not None]
+    assert (failed.get("classname"), failed.get("name")) == ("deep_mlp", "accuracy")
+
+
 def test_a_library_that_reads_junit_finds_the_same(make: Any) -> None:
     trial = make(Machine(factor=MANY), heads=2)
     read = JUnitXml.fromstring(junit(trial, trial.pairs))
@@ -77,10 +93,10 @@ def test_a_library_that_reads_junit_finds_the_same(make: Any) -> None:
     for suite, pair in zip(read, trial.pairs, strict=True):
         rows, found = trial.rows_of(pair), [type(one.result[0]) if one.result else None for one in suite]
         number = counts(rows)
-        assert suite.tests == len(rows) == len(found)
+        assert suite.tests == len(rows) + 1 == len(found)
         assert suite.failures == number["worse"] == found.count(Failure) > 0
         assert suite.skipped == number["cannot tell"] == found.count(Skipped)
-        assert [one.classname for one in suite] == [row.case for row in rows]
+        assert [one.classname for one in suite] == [*(row.case for row in rows), "deep_mlp"]
 
 
 def test_what_does_not_load_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

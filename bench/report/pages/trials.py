@@ -12,7 +12,7 @@ from bench.records.schema import TrialRecord
 from bench.records.trials import CONTROL, MEMORY, OVERALL, PRIVATE, START, TYPICAL
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.own_models import own_models
-from bench.stats.accuracy import IDENTICAL
+from bench.stats.accuracy import IDENTICAL, LESS
 from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, CLEARANCE, ERROR, FASTER, SAME, SLOWER
 
 if TYPE_CHECKING:
@@ -206,7 +206,8 @@ def _accuracy(trial: StoredTrial, pair: Pair) -> str:
 def accuracy_words(found: AccuracyFinding) -> str:
     """What the seeds tell, and what they cannot exclude."""
     seeds = f"in {format_counted(found.seeds, 'seed')}"
-    seeds += f", which cannot exclude a loss in fewer than {found.unseen:.0%} of seeds"
+    if found.word != LESS:
+        seeds += f", which cannot exclude a loss in fewer than {found.unseen:.0%} of seeds"
     if found.word == IDENTICAL:
         return f"{IDENTICAL}, bit for bit, {seeds}"
     parts = [found.word]
