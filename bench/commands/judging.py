@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.arguments import add_common, command_line, duel_device, duration_s, share
+from bench.commands.live import LiveTable
 from bench.data.datasets import MADE_UP, load_dataset
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
 from bench.files import short
@@ -185,8 +188,13 @@ def measure(  # noqa: PLR0913  what is measured, and where it goes
         done = format_counted(len(trial.rounds), "round")
         return f"Kept: {done} in {writer.path}; the same command {go_on or f'goes on with `--resume {writer.path}`'}."
 
-    with kept_on_interrupt(progress, kept), measuring_alone() as trial.lock:
-        run_trial(trial, save=lambda: writer.save(trial.content(complete=False)), progress=progress)
+    with kept_on_interrupt(progress, kept), measuring_alone() as trial.lock, closing(LiveTable(sys.stdout)) as table:
+        run_trial(
+            trial,
+            save=lambda: writer.save(trial.content(complete=False)),
+            progress=progress,
+            watch=table.show if table else None,
+        )
     saved = writer.finish(trial.content(complete=True))
     return None if writer.error else Measured(trial_of(RunReader().read(writer.path)), writer.path, saved)
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from bench.trials.environments import Environment
     from bench.trials.trial import Trial
 
+Watch = Callable[[Sequence[Row], int, float], None]
+"""Takes the findings, how many rounds are done, and the seconds that are left."""
 ANSWER_TIMEOUT_S = 180.0
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "DENSEBENCH_DATA")
 """Environment variables that a measured process gets, beside those that its environment asks for."""
@@ -78,8 +80,14 @@ class EnvironmentProcess:
         self._worker.close()
 
 
-def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> None:
+def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress, watch: Watch | None = None) -> None:
     """Survey the environments, then measure rounds until all findings are settled or the budget has run out.
+
+    Args:
+        trial: what is measured.
+        save: stores what is known so far.
+        progress: says how far it is.
+        watch: is shown the findings after each round, instead of a line of progress.
 
     Raises:
         DensebenchError: an environment is not what it was asked to be, or cannot be measured at all.
@@ -101,11 +109,13 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress) -> 
             rounds_left = (start_s + trial.budget_s - now_s) / max(now_s - began_s, 1e-3)
             save()
             rows = trial.rows()
-            done = format_counted(len(trial.rounds), "round")
-            spent = format_duration(time.monotonic() - start_s)
-            progress.update(
-                f"{done} in {spent}, {sum(row.effect.settled for row in rows)} of {len(rows)} findings settled"
-            )
+            spent_s = time.monotonic() - start_s
+            if watch:
+                progress.clear()
+                watch(rows, len(trial.rounds), trial.budget_s - spent_s)
+                continue
+            done, settled = format_counted(len(trial.rounds), "round"), sum(row.effect.settled for row in rows)
+            progress.update(f"{done} in {format_duration(spent_s)}, {settled} of {len(rows)} findings settled")
 
 
 def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
