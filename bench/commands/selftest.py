@@ -15,7 +15,7 @@ from bench.formats import format_counted, format_duration
 from bench.progress import Progress
 from bench.records.cases import INJECT
 from bench.records.record import RunFileError, RunReader
-from bench.records.selftests import FOLDER, false_alarms, newest_selftest, selftest_trial, to_go_on_with
+from bench.records.selftests import FOLDER, alike, false_alarms, selftest_trial, to_go_on_with
 from bench.records.trials import BASE, CONTROL, StoredTrial
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.selftest import selftest_page
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             progress.done(f"[{done} of {arguments.trials}, {spent}] {_words(found.stored)}")
     left = arguments.trials - done
     progress.done(f"{format_counted(left, 'trial')} left; --resume goes on." if left else "All trials are done.")
-    known = newest_selftest(_read(arguments.results))
+    known = alike(_read(arguments.results))
     if not known:
         return FAILED
     progress.done(f"\n{selftest_page(known)}")

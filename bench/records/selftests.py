@@ -79,6 +79,24 @@ def newest_selftest(trials: Sequence[StoredTrial]) -> list[StoredTrial]:
     return sorted((one for one in trials if one.options.series == newest), key=lambda one: one.options.number)
 
 
+def alike(trials: Sequence[StoredTrial]) -> list[StoredTrial]:
+    """The trials of the newest self-test, and all others of the same settings, whatever machine they ran on: a machine
+    may be gone before there are many. Oldest first.
+    """
+    newest = newest_selftest(trials)
+    if not newest:
+        return []
+    wanted = _without_machine(newest[-1])
+    return sorted(
+        (one for one in trials if _without_machine(one) == wanted),
+        key=lambda one: (one.options.series, one.options.number),
+    )
+
+
+def _without_machine(trial: StoredTrial) -> dict[str, Any]:
+    return {name: value for name, value in settings(trial).items() if name != "machine"}
+
+
 def to_go_on_with(trials: Sequence[StoredTrial], wanted: dict[str, Any]) -> list[StoredTrial]:
     """The trials of the newest self-test, which `--resume` adds to.
 

@@ -25,7 +25,7 @@ from bench.records.schema import (
 )
 from bench.records.selection import fullest, has_own_models, narrowed_by
 from bench.records.selftests import FOLDER as SELFTEST
-from bench.records.selftests import newest_selftest, selftest_trial
+from bench.records.selftests import alike, selftest_trial
 from bench.records.trials import FOLDER as TRIALS
 from bench.records.trials import trial_of
 from bench.report.pages.bisection import bisections_page
@@ -168,9 +168,7 @@ KINDS: dict[str, Kind] = {
     "bisections": Kind(
         BISECTIONS, bisection_step, bisections, partial(_page_of_all, "bisections", bisections_page), whole=False
     ),
-    "selftest": Kind(
-        SELFTEST, selftest_trial, newest_selftest, partial(_page_of_all, "selftest", selftest_page), whole=False
-    ),
+    "selftest": Kind(SELFTEST, selftest_trial, alike, partial(_page_of_all, "selftest", selftest_page), whole=False),
 }
 """By the name that `published.toml` knows them by, in the order in which they are told."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.__main__ import main
@@ -14,7 +15,15 @@ from bench.host.lock import measuring_alone
 from bench.records.cases import INJECT
 from bench.records.other_rules import RULES
 from bench.records.record import read_run
-from bench.records.selftests import NOTHING, by_injection, false_alarms, newest_selftest, resampled, selftest_trial
+from bench.records.selftests import (
+    NOTHING,
+    alike,
+    by_injection,
+    false_alarms,
+    newest_selftest,
+    resampled,
+    selftest_trial,
+)
 from bench.records.trials import BASE, CONTROL, HEAD, StoredTrial
 from bench.report.answers import trust_answer
 from bench.report.pages.selftest import OURS, rates, selftest_page
@@ -78,6 +87,31 @@ def test_a_self_test_goes_on_until_there_are_enough(
     capsys.readouterr()
     assert run(SLOW, tmp_path, monkeypatch, ["--trials", "3", "--resume", "--inject", "stall:20%"]) == 4
     assert "--resume: the newest self-test was another one: its injections" in capsys.readouterr().err
+
+
+def test_trials_of_another_machine_are_told_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for series, node in (("20260101T000000Z", "one"), ("20260102T000000Z", "other")):
+        monkeypatch.setattr("bench.commands.selftest.node_identity", lambda node=node: node)
+        monkeypatch.setattr("bench.trials.trial.node_identity", lambda node=node: node)
+        run(SLOW, tmp_path / series, monkeypatch, ["--trials", "2"])
+    paths = sorted(tmp_path.glob("*/raw/*/selftest/*.json"))
+    trials = [selftest_trial(read_run(path)) for path in paths]
+    known = [
+        StoredTrial(one.run, msgspec.structs.replace(one.options, series=path.relative_to(tmp_path).parts[0]), one.rows)
+        for path, one in zip(paths, trials, strict=True)
+    ]
+    assert [(one.options.series[7], one.options.number) for one in alike(known)] == [
+        ("1", 0),
+        ("1", 1),
+        ("2", 0),
+        ("2", 1),
+    ]
+    assert len(newest_selftest(known)) == 2
+    assert "(2 machines)" in selftest_page(alike(known))
+    other = StoredTrial(
+        trials[0].run, msgspec.structs.replace(trials[0].options, budget_s=1.0, series="20260101"), trials[0].rows
+    )
+    assert len(alike([*known, other])) == 4
 
 
 def test_copies_that_differ_are_an_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bench.records.trials import StoredTrial
 
 OURS = "this trial"
+NO_DIFFERENCE = "in equal copies"
 EXPLANATION = (
     "Each trial is of an environment against itself: a head per injection, which is real work inside the clock, and "
     "the control, a copy of the base that was installed separately, in a folder of its own. The table has how often a "
@@ -91,13 +92,15 @@ def rules_table(trials: Sequence[StoredTrial]) -> str:
 
 
 def narrow_rules_table(trials: Sequence[StoredTrial]) -> str:
-    """The same for READMEs: of what was injected alone, without how much it added."""
+    """The same for READMEs: a row per case and injection, without how much it added, and one for all equal copies."""
     rows = [
         [case, injection, *(rate_text(rate) for rate in said(some, case).values())]
         for injection, some in timed(trials)
         for case in timed_cases(some)
         if injection
     ]
+    equal = [rate_text(rate) for rate in rates(trials, NOTHING).values()]
+    rows.append([f"all of these, {NO_DIFFERENCE}", "nothing", *equal])
     return markdown_table(["Case", "Injected", OURS, *RULES], rows, text_columns=(0, 1))
 
 
@@ -176,17 +179,19 @@ def noise(trials: Sequence[StoredTrial]) -> Iterator[tuple[str, str, float, floa
 def selftest_caption(trials: Sequence[StoredTrial]) -> str:
     """Caption: environment, data, machine, dates, commits, commands."""
     run, base = trials[0].run, trials[0].base
+    machines = dict.fromkeys(f"{one.run.machine.cpu}, {one.run.machine.cpus} CPUs" for one in trials)
+    nodes, series = ({getattr(one.options, name) for one in trials} for name in ("node", "series"))
     days = sorted({one.run.started_at[:10] for one in trials})
     rounds = statistics.median(max((row.effect.rounds for row in one.rows), default=0) for one in trials)
     parts = [
         f"{base.word} against itself",
         f"{run.dataset}, {run.device} ({format_counted(run.threads, 'thread')})",
-        f"{run.machine.cpu}, {run.machine.cpus} CPUs",
+        "; ".join(machines) + (f" ({len(nodes)} machines)" if len(nodes) > 1 else ""),
         f"at most {format_duration(trials[0].options.budget_s)} a trial, {rounds:.0f} rounds in the middle one",
         " to ".join(dict.fromkeys([days[0], days[-1]])),
         f"commit {', '.join(dict.fromkeys(one.run.commit for one in trials))}",
         *(f"`{command}`" for command in dict.fromkeys(one.run.command for one in trials)),
-        f"{format_counted(len(trials), 'run file')} of {trials[0].options.series}",
+        f"{format_counted(len(trials), 'run file')} of {', '.join(sorted(series))}",
     ]
     return escape("; ".join(parts))
 
