@@ -45,6 +45,7 @@ NOT_RUN = {
     "python -m bench duel tensorflow-cpu==2.20.0": "installs 4 GB, and takes 8 minutes",
     "tox exec -e bench -- python -m bench duel tensorflow-cpu==2.20.0": "installs 4 GB, and takes 8 minutes",
     "python -m bench bisect": "10 minutes, and 4 GB of environments",
+    "python -m bench explain": "15 minutes, and 4 GB of environments",
     "python -m bench compatibility": "installs 4 to 20 GB, and takes up to 15 minutes",
     "python -m bench selftest": "20 minutes",
     "python -m bench report --publish RUN": "changes what is published",

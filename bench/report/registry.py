@@ -11,6 +11,8 @@ from bench.records.bisections import FOLDER as BISECTIONS
 from bench.records.bisections import bisection_step, bisections
 from bench.records.compatibility import FOLDER as COMPATIBILITY
 from bench.records.compatibility import compatibility_of
+from bench.records.explanations import FOLDER as EXPLANATIONS
+from bench.records.explanations import explanation_of
 from bench.records.record import SHAPE_ERRORS, Run, RunFileError, RunReader
 from bench.records.releases import FOLDER as RELEASES
 from bench.records.releases import ReleaseTrials, group_own
@@ -31,6 +33,7 @@ from bench.records.trials import trial_of
 from bench.report.pages.bisection import bisections_page
 from bench.report.pages.compatibility import compatibility_page
 from bench.report.pages.devices import devices_pages, select_device_runs
+from bench.report.pages.explanation import explanations_page
 from bench.report.pages.releases import releases_page
 from bench.report.pages.reproduction import reproduction_pages
 from bench.report.pages.runtimes import FOLDER as RUNTIMES
@@ -167,6 +170,13 @@ KINDS: dict[str, Kind] = {
     "trials": Kind(TRIALS, trial_of, list, partial(_page_of_all, "trials", trials_page), whole=False),
     "bisections": Kind(
         BISECTIONS, bisection_step, bisections, partial(_page_of_all, "bisections", bisections_page), whole=False
+    ),
+    "explanations": Kind(
+        EXPLANATIONS,
+        explanation_of,
+        list,
+        partial(_page_of_all, "explanations", explanations_page),
+        whole=False,
     ),
     "selftest": Kind(SELFTEST, selftest_trial, alike, partial(_page_of_all, "selftest", selftest_page), whole=False),
 }

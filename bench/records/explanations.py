@@ -1,0 +1,80 @@
+"""Stored explanations: trials of two environments, and of the second one with one thing swapped at a time."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.records.record import RunFileError
+from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
+from bench.stats.simultaneous import FASTER, SLOWER
+
+if TYPE_CHECKING:
+    from bench.records.record import Run
+    from bench.records.trials import Row
+
+FOLDER = "explanations"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a change a swap undoes: 1 is all of it, 0 nothing; below 0 it adds to it.
+
+    Attributes:
+        what: what was swapped.
+        low: lower end of its interval, from the simultaneous intervals of both ratios.
+        high: upper end.
+        row: the finding on the swap, against the environment that it was put into.
+    """
+
+    what: str
+    value: float
+    low: float
+    high: float
+    row: Row
+
+    @property
+    def helps(self) -> bool:
+        """Whether it is certain that it undoes some of it."""
+        return self.low > 0
+
+
+def explanation_of(run: Run) -> StoredTrial:
+    """The trial of an explanation. Raises RunFileError where a run is none."""
+    trial = trial_of(run)
+    if (BASE, HEAD) not in trial.pairs or any(pair[0] not in {BASE, HEAD} for pair in trial.pairs):
+        raise RunFileError(f"{run.file}: not the run file of an explanation")
+    return trial
+
+
+def changed(trial: StoredTrial) -> list[Row]:
+    """The findings that are slower or faster in the second environment, the largest change first."""
+    rows = [row for row in trial.rows_of((BASE, HEAD)) if row.effect.word in {SLOWER, FASTER}]
+    return sorted(rows, key=lambda row: -abs(row.effect.value or 0.0))
+
+
+def shares(trial: StoredTrial, row: Row) -> list[Share]:
+    """What each swap does to a change, the most first; without those that nothing is known of yet."""
+    change, found = row.effect, []
+    for pair in trial.pairs:
+        if pair[0] != HEAD:
+            continue
+        for other in trial.rows_of(pair):
+            if (other.case, other.finding) != (row.case, row.finding) or other.effect.low is None:
+                continue
+            what = swapped(trial, pair[1])
+            ends = [
+                -one / all_ for one in (other.effect.low, other.effect.high) for all_ in (change.low, change.high)
+                if one is not None and all_
+            ]  # fmt: skip
+            if other.effect.value is not None and change.value and all(map(math.isfinite, ends)):
+                found.append(Share(what, -other.effect.value / change.value, min(ends), max(ends), other))
+    return sorted(found, key=lambda one: -one.value)
+
+
+def swapped(trial: StoredTrial, role: str) -> str:
+    """What was swapped in an environment: the parts of its word that the second environment's lacks."""
+    head, word = (trial.environment(one).word for one in (HEAD, role))
+    return " ".join(part for part in shlex.split(word) if part not in shlex.split(head)) or word

@@ -1,0 +1,70 @@
+"""The page of explanations: which package or flag carries a change between two environments, and how much of it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from bench.records.explanations import changed, shares, swapped
+from bench.records.trials import BASE, HEAD, MEMORY
+from bench.report.markdown import escape, markdown_table
+from bench.report.pages.trials import EXPLANATION, LABELS, caption, packages, ratio_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records.explanations import Share
+    from bench.records.trials import Row, StoredTrial
+
+NOT_SEEN = (
+    "*Undone*: how much of the change a swap takes back, all of it being 100 %; its interval follows from the "
+    "simultaneous ones of both ratios. What was not swapped is not seen: TensorFlow's own code, its compiler, and "
+    "whatever two swaps do together."
+)
+
+
+def explanations_page(trials: Sequence[StoredTrial]) -> str:
+    """The page of all stored explanations, newest first."""
+    newest = sorted(trials, key=lambda one: one.run.started_at, reverse=True)
+    return "\n\n".join(["# What carries a change", *map(explanation_page, newest)]).rstrip() + "\n"
+
+
+def explanation_page(trial: StoredTrial) -> str:
+    """An explanation as Markdown."""
+    base, head = (trial.environment(role).word for role in (BASE, HEAD))
+    rows = changed(trial)
+    tried = [swapped(trial, pair[1]) for pair in trial.pairs if pair[0] == HEAD]
+    parts = [f"## {escape(f'{base} to {head}')}"]
+    if not rows:
+        told = f"No change that can be told, so there is nothing to explain. Swapped: {', '.join(tried)}."
+        parts.append(escape(told))
+    for row in rows:
+        found = shares(trial, row)
+        parts += [f"**{escape(sentence(trial, row, found))}**", _table(found)]
+    parts += [packages(trial), NOT_SEEN if rows else "", EXPLANATION, caption(trial)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def sentence(trial: StoredTrial, row: Row, found: Sequence[Share]) -> str:
+    """What changed, by how much, and what gives it back."""
+    slower = row.effect.word == "slower"
+    percent = 100 * abs(math.expm1(row.effect.value or 0.0))
+    noun = (
+        {"slower": "longer", "faster": "less time"} if row.finding != MEMORY else {"slower": "more", "faster": "less"}
+    )
+    head = trial.environment(HEAD).word
+    told = f"{row.case} {LABELS[row.finding]}: {head} takes {percent:.0f} % {noun[row.effect.word]}"
+    helping = [one for one in found if one.helps]
+    if not helping:
+        return f"{told}, and nothing that was swapped {'takes it back' if slower else 'undoes that'}."
+    return f"{told}; {helping[0].what} undoes {_undone(helping[0])} of that."
+
+
+def _table(found: Sequence[Share]) -> str:
+    rows = [[one.what, ratio_text(one.row), one.row.word, _undone(one)] for one in found]
+    headers = ["Swapped in", "Ratio to the second environment", "Verdict", "Undone"]
+    return markdown_table(headers, rows, text_columns=(0, 2)) if rows else ""
+
+
+def _undone(one: Share) -> str:
+    return f"{100 * one.value:.0f} % ({100 * one.low:.0f} to {100 * one.high:.0f} %)"

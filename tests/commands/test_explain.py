@@ -1,0 +1,144 @@
+"""`explain`: which swap carries a change, and how much of it, without processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import main
+from bench.commands import explain, judging
+from bench.errors import ALARM, FINE, DensebenchError
+from bench.host.lock import measuring_alone
+from bench.records.explanations import changed, explanation_of, shares
+from bench.records.record import RunFileError, read_run
+from bench.records.run_file import PUBLISHED
+from bench.records.trials import HEAD
+from bench.trials import engine, swaps
+from bench.trials.environments import Environment
+from bench.trials.swaps import FLAGS, Swap, installed_versions, possible_swaps, usable
+from tests.fake_trial import CALL, FIT, Machine
+
+ENDS = ("tensorflow==2.17.0", "tensorflow==2.18.0")
+
+
+def packages(folder: Path, **versions: str) -> Path:
+    """An interpreter with these packages beside it."""
+    for name, version in versions.items():
+        (folder / "lib" / "python3.11" / "site-packages" / f"{name}-{version}.dist-info").mkdir(parents=True)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    old = packages(tmp_path / "old", keras="3.4.0", numpy="1.26.4", tensorflow="2.17.0")
+    new = packages(tmp_path / "new", keras_nightly="3.5.0.dev1", numpy="1.26.4", tensorflow="2.18.0")
+
+    def find(word: str, **_options: object) -> Environment:
+        return Environment(word, old if word == ENDS[0] else new)
+
+    monkeypatch.setattr(judging, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
+    for module in (judging, explain):
+        monkeypatch.setattr(module, "choose_python", lambda _words: {})
+        monkeypatch.setattr(module, "find_environment", find)
+    monkeypatch.setattr(judging, "missing_environments", lambda _words, **_options: [])
+    monkeypatch.setattr(explain, "usable", lambda wanted, *_words: wanted)
+    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+
+
+def run(machine: Machine, results: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(engine, "_start", machine.start)
+    options = ["--cases", f"{FIT.name},{CALL.name}", "--dataset", "digits", "--seed", "1", "--results", str(results)]
+    return main(["explain", *ENDS, *words, *options])
+
+
+def test_what_carries_a_change_is_named_with_its_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    factor = {(HEAD, "call"): 1.44, ("HEAD 2", "call"): 1.2}  # the first swap is Keras: half of the logarithm
+    factor |= {(f"HEAD {number}", "call"): 1.44 for number in range(3, 8)}
+    assert run(Machine(factor=factor, noise=0.002), tmp_path, monkeypatch) == ALARM
+    printed = capsys.readouterr().out
+    (path,) = tmp_path.glob("raw/*/explanations/*.json")
+    trial = explanation_of(read_run(path))
+    rows = changed(trial)
+    assert {row.case for row in rows} == {CALL.name}
+    first, *others = shares(trial, rows[0])
+    assert (first.what, len(others)) == ("keras==3.4.0", len(FLAGS))
+    assert first.low < 0.5 < first.high
+    assert first.helps
+    assert not any(one.helps for one in others)
+    assert "tensorflow==2.18.0 takes 44 % longer; keras==3.4.0 undoes 50 % (" in printed
+    assert (tmp_path / "tables" / "explanations.md").is_file()
+
+
+def test_a_change_that_no_swap_carries_is_said_to_be_unexplained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    factor = {(role, "train"): 0.8 for role in [HEAD, *(f"HEAD {number}" for number in range(2, 8))]}
+    assert run(Machine(factor=factor), tmp_path, monkeypatch) == FINE
+    assert "takes 20 % less time, and nothing that was swapped undoes that." in capsys.readouterr().out
+
+
+def test_no_change_needs_no_explanation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(Machine(), tmp_path, monkeypatch, "--swap", "numpy==1.26.0") == FINE
+    printed = capsys.readouterr().out
+    assert "there is nothing to explain. Swapped: keras==3.4.0, " in printed
+    assert "numpy==1.26.0" in printed
+
+
+def test_swaps_are_of_packages_that_differ_and_of_flags_that_are_not_set(tmp_path: Path) -> None:
+    old = Environment(ENDS[0], packages(tmp_path / "a", keras="3.4.0", numpy="1.26.4"))
+    new = Environment(
+        f"{ENDS[1]} keras==3.6.0 TF_ENABLE_ONEDNN_OPTS=0", packages(tmp_path / "b", keras="3.6.0", numpy="1.26.4")
+    )
+    found = possible_swaps(old, new)
+    assert [one.what for one in found] == ["keras==3.4.0", *FLAGS[1:]]
+    assert found[0].word == "tensorflow==2.18.0 TF_ENABLE_ONEDNN_OPTS=0 keras==3.4.0"
+    assert installed_versions(old.python) == {"keras": "3.4.0", "numpy": "1.26.4"}
+    with pytest.raises(DensebenchError, match="cannot be taken apart"):
+        possible_swaps(old, Environment("tf218", old.python))
+
+
+def test_what_cannot_be_installed_or_run_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(word: str, **_options: object) -> Environment:
+        if "numpy" in word:
+            raise DensebenchError("no such version")
+        return Environment(word, Path("/python"))
+
+    def probe(_command: Sequence[str], name: str, **_options: object) -> str:
+        if "XLA" in name:
+            raise DensebenchError("Unknown flag in XLA_FLAGS")
+        return ""
+
+    monkeypatch.setattr(swaps, "run_to_end", probe)
+    told: list[str] = []
+    wanted = [Swap(what, f"tensorflow==1 {what}") for what in ("keras==3", "numpy==9", "XLA_FLAGS=--x")]
+    assert [one.what for one in usable(wanted, None, told.append, find)] == ["keras==3"]
+    assert told == ["left out: numpy==9: no such version", "left out: XLA_FLAGS=--x: Unknown flag in XLA_FLAGS"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["tensorflow==1", "tensorflow==1"], "are the same environment"),
+        (["a", "b"], "a"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(
+    words: list[str], complaint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.undo()
+    assert main(["explain", *words, "--dataset", "digits"]) == 4
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+
+
+def test_a_trial_of_releases_is_no_explanation() -> None:
+    path = next(iter(PUBLISHED.glob("raw/*/releases/*.json")))
+    with pytest.raises(RunFileError, match="not the run file of an explanation"):
+        explanation_of(read_run(path))
