@@ -56,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show", metavar="FORMAT", help=f"of one file, what fails in full: {', '.join(FORMATS)}")
     parser.add_argument("--from", dest="first", metavar="WORD", help="with --show: what saves it")
     parser.add_argument("--to", dest="last", metavar="WORD", help="with --show: what loads it")
-    parser.add_argument("--seed", type=int, help="of weights and trainings (default: drawn, and recorded)")
+    what = "of weights and trainings (default: %(default)s everywhere, so that machines can be compared)"
+    parser.add_argument("--seed", type=int, default=0, help=what)
     add_common(parser, "dataset", "data-dir")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
 

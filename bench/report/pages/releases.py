@@ -38,6 +38,8 @@ Key = tuple[str, str]
 MARKS = {**dict.fromkeys(WORSE, "▲"), **dict.fromkeys(BETTER, "▼"), SAME: "=", CANNOT_TELL: "?"}
 LEGEND = "▲ slower, or more memory; ▼ faster, or less; = the same; ? cannot tell yet; – not measured."
 SHOWN_IN_SENTENCE = 3
+NARROW = {TYPICAL, MEMORY}
+"""Findings of the READMEs' table, and of the sentence above it."""
 
 
 def releases_page(found: ReleaseTrials) -> str:
@@ -124,7 +126,7 @@ def narrow_table(found: ReleaseTrials) -> str:
     lines = [
         [key[0], *(_cell(rows.get((trial.run.file, pair))) for trial, pair in columns)]
         for key, rows in by_key.items()
-        if key[1] in {TYPICAL, MEMORY} and any(row.word in WORSE | BETTER for row in rows.values())
+        if key[1] in NARROW and any(row.word in WORSE | BETTER for row in rows.values())
     ]
     case, _, *names, _ = _headers(found)
     headers = [case, *names, f"from {release_name(found.main.base)}"]
