@@ -28,7 +28,6 @@ MARKS = ".scatterlayer .trace, .barlayer .point, .heatmaplayer image"
 
 if not REQUIRED:
     pytest.importorskip("playwright")
-    pytest.importorskip("plotly")
     if not CHROMIUM:
         pytest.skip("no Chromium is installed", allow_module_level=True)
 

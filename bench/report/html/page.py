@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench.errors import DensebenchError
 from bench.files import write_atomically
 from bench.records.record import SHAPE_ERRORS
 from bench.report.html.sections import (
@@ -48,6 +47,7 @@ SECTIONS: dict[str, Callable[[Stored], Section]] = {
 """The chapters in their order."""
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 """Content security: the page can load nothing from anywhere."""
+PLOTLY = HERE / "plotly" / "plotly-cartesian.min.js"
 LICENCE = "Charts: plotly.js (MIT licence). Fashion-MNIST: Zalando SE (MIT licence). MNIST: LeCun, Cortes, Burges."
 
 
@@ -55,7 +55,6 @@ def write_report(stored: Stored, folder: Path) -> tuple[Path, list[str]]:
     """Write `index.html` into a folder; return its path and a warning for each chapter that could not be made.
 
     Raises:
-        DensebenchError: Plotly is not installed.
         OSError: the page could not be written; the old one is kept.
     """
     sections, warnings = make_sections(stored)
@@ -80,17 +79,12 @@ def make_sections(stored: Stored) -> tuple[list[Section], list[str]]:
 
 
 def plotly_script() -> str:
-    """The source of plotly.js from the Python package.
+    """The source of plotly.js: the bundle for charts with two axes, a third of the whole.
 
-    Raises:
-        DensebenchError: the package is not installed.
+    It is the npm package `plotly.js-cartesian-dist-min`, unchanged, with its licence beside it. The whole bundle comes
+    in the Python package; this one does not.
     """
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise DensebenchError("the HTML report needs plotly: `pip install plotly` brings it.") from error
-    script: str = get_plotlyjs()
-    return script
+    return PLOTLY.read_text(encoding="utf-8")
 
 
 def build_page(stored: Stored, sections: Sequence[Section], plotly: str) -> str:
