@@ -59,3 +59,8 @@ def named_with_trainer(name: str, trainer: str | None) -> str:
     if stage != "train" or not bracket or "," in rest or trainer is None:
         return name
     return case_name(stage, rest.removesuffix("]"), trainer=trainer)
+
+
+def case_recipe(name: str) -> str:
+    """What a case is of, by its name: ``deep_mlp`` of ``train[deep_mlp,trainer=fit]``."""
+    return name.partition("[")[2].removesuffix("]").partition(",")[0]

@@ -6,7 +6,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.formats import format_duration
+from bench.formats import format_counted, format_duration
 from bench.records import latency
 from bench.records.other_rules import RULES
 from bench.records.releases import release_name
@@ -14,7 +14,7 @@ from bench.records.schema import InferRecord, TrainRecord
 from bench.records.selftests import false_alarms
 from bench.report.markdown import escape
 from bench.report.pages.compatibility import files_sentence, numbers_sentence
-from bench.report.pages.releases import NARROW, changed_rows, control_differs, named, narrow_table
+from bench.report.pages.releases import changed_rows, control_differs, is_narrow, named, narrow_table
 from bench.report.pages.runtimes import rows_of
 from bench.report.pages.selftest import OURS, rates
 from bench.report.pages.suite import HEADLINE_BATCH
@@ -50,11 +50,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "runtimes": " The runtime costs more than the model: for `{model}`, ONNX Runtime is {runtimes}.",
         "fast": " `{name}` gives up {points} points for {time}.",
         "runtime": "{times} times as fast as {other} and ready {starts} times as soon",
-        "upgrade": "From TensorFlow {old} to {new}, in typical times and memory: {changes}.",
-        "sure": "A false alarm comes in at most {alarm} of 100 such tables, anything wrong in at most {error}.",
+        "upgrade": "From TensorFlow {old} to {new}: {changes}.",
+        "sure": "That is typical times of `{model}`, and memory. A false alarm comes in at most {alarm} of 100 such "
+        "tables, anything wrong in at most {error}.",
         "marks": "▲ slower or larger, ▼ faster or smaller, = the same, ? cannot tell yet, each against the one before.",
-        "worse": "**slower or larger in {count} cases** ({cases})",
-        "better": "**faster or smaller in {count} cases** ({cases})",
+        "worse": "**slower or larger in {counted}** ({cases})",
+        "better": "**faster or smaller in {counted}** ({cases})",
         "and": "; ",
         "unchanged": "no change as far as can be told",
         "control": "A second copy of {old}, measured alongside, raised no alarm.",
@@ -76,8 +77,9 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "runtimes": " 모델보다 런타임의 차이가 더 큽니다. `{model}`에서 ONNX Runtime은 {runtimes} 빠릅니다.",
         "fast": " `{name}`는 {points} 포인트를 내주고 {time}로 줄입니다.",
         "runtime": "{other}보다 답이 {times}배, 준비가 {starts}배",
-        "upgrade": "TensorFlow {old}에서 {new}까지 전형적인 시간과 메모리: {changes}.",
-        "sure": "이런 표 100개 가운데 잘못된 경보는 많아야 {alarm}개, 하나라도 틀린 것은 많아야 {error}개입니다.",
+        "upgrade": "TensorFlow {old}에서 {new}까지: {changes}.",
+        "sure": "`{model}`의 전형적인 시간과 메모리입니다. 이런 표 100개 가운데 잘못된 경보는 많아야 {alarm}개, "
+        "하나라도 틀린 것은 많아야 {error}개입니다.",
         "marks": "바로 앞 릴리스와 견주어 ▲ 느려지거나 커짐, ▼ 빨라지거나 작아짐, = 같음, ? 아직 모름.",
         "worse": "**{count}건에서 느려지거나 커짐** ({cases})",
         "better": "**{count}건에서 빨라지거나 작아짐** ({cases})",
@@ -130,7 +132,7 @@ def upgrade_answer(found: ReleaseTrials | None, withdrawn: str | None, language:
     old = release_name(found.main.base)
     shown = [found.ends, *([found.steps[-1]] if len(found.steps) > 1 else [])]
     answer = " ".join(_changes(trial, pair, words) for trial, pair in shown)
-    sure = words["sure"].format(alarm=f"{100 * ALARM_ERROR:.0f}", error=f"{100 * TRIAL_ERROR:.0f}")
+    sure = words["sure"].format(model=HEADLINE, alarm=f"{100 * ALARM_ERROR:.0f}", error=f"{100 * TRIAL_ERROR:.0f}")
     control = words["unfit" if control_differs(found) else "control"].format(old=old)
     marks = f"{words['marks']} {control}"
     return "\n\n".join(part for part in (escape(f"{answer} {sure}"), narrow_table(found), marks) if part)
@@ -149,9 +151,9 @@ def _changes(trial: StoredTrial, pair: Pair, words: Mapping[str, str]) -> str:
     """What got worse and better from one release to another, in a sentence."""
     old, new = (release_name(trial.environment(role)) for role in pair)
     changes = [
-        words[name].format(count=len(some), cases=named(some))
+        words[name].format(count=len(some), counted=format_counted(len(some), "case"), cases=named(some, labels=False))
         for name, every in zip(("worse", "better"), changed_rows(trial, pair), strict=True)
-        if (some := [row for row in every if row.finding in NARROW])
+        if (some := [row for row in every if is_narrow(row.case, row.finding)])
     ]
     return words["upgrade"].format(old=old, new=new, changes=words["and"].join(changes) or words["unchanged"])
 

@@ -7,6 +7,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_duration
+from bench.records.cases import case_recipe
 from bench.records.releases import release_name
 from bench.records.trials import BASE, CONTROL, MEMORY, OVERALL, PRIVATE, TYPICAL
 from bench.report.markdown import escape, markdown_table
@@ -26,6 +27,7 @@ from bench.report.pages.trials import (
 )
 from bench.stats.accuracy import IDENTICAL, NO_DIFFERENCE
 from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, ERROR, SAME
+from models import HEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +41,7 @@ MARKS = {**dict.fromkeys(WORSE, "▲"), **dict.fromkeys(BETTER, "▼"), SAME: "=
 LEGEND = "▲ slower, or more memory; ▼ faster, or less; = the same; ? cannot tell yet; – not measured."
 SHOWN_IN_SENTENCE = 3
 NARROW = {TYPICAL, MEMORY}
-"""Findings of the READMEs' table, and of the sentence above it."""
+"""Findings of the READMEs' table, and of the sentence above it: those of one model (`is_narrow`)."""
 
 
 def releases_page(found: ReleaseTrials) -> str:
@@ -121,16 +123,21 @@ def table(found: ReleaseTrials) -> str:
 
 
 def narrow_table(found: ReleaseTrials) -> str:
-    """The same for READMEs: typical times and memory alone, which the case's name tells apart."""
+    """The same for READMEs: typical times of one model and memory, which the case's name tells apart."""
     by_key, columns = _by_key(found), [*found.steps, found.ends]
     lines = [
         [key[0], *(_cell(rows.get((trial.run.file, pair))) for trial, pair in columns)]
         for key, rows in by_key.items()
-        if key[1] in NARROW and any(row.word in WORSE | BETTER for row in rows.values())
+        if is_narrow(*key) and any(row.word in WORSE | BETTER for row in rows.values())
     ]
     case, _, *names, _ = _headers(found)
     headers = [case, *names, f"from {release_name(found.main.base)}"]
     return markdown_table(headers, lines, text_columns=(0,)) if lines else ""
+
+
+def is_narrow(case: str, finding: str) -> bool:
+    """Whether a finding is shown in READMEs: typical times of the headline model, and memory."""
+    return finding in NARROW and (finding == MEMORY or case_recipe(case) == HEADLINE)
 
 
 def unchanged(found: ReleaseTrials) -> str:
@@ -276,9 +283,9 @@ def _one_per_case(rows: Iterable[Row]) -> list[Row]:
     return sorted(found.values(), key=_size, reverse=True)
 
 
-def named(rows: Sequence[Row]) -> str:
-    """The largest changes by name and size, and how many more there are."""
-    shown = [f"{_name(row)} {ratio_text(row)}" for row in rows[:SHOWN_IN_SENTENCE]]
+def named(rows: Sequence[Row], *, labels: bool = True) -> str:
+    """The largest changes by name and size, and how many more there are; without `labels` the case alone is named."""
+    shown = [f"{_name(row) if labels else row.case} {ratio_text(row)}" for row in rows[:SHOWN_IN_SENTENCE]]
     more = len(rows) - len(shown)
     return ", ".join(shown) + (f", +{more}" if more else "")
 
