@@ -100,8 +100,8 @@ def stored(tmp_path: Path, *environments: Environment, machine: str = "test-cpu-
 def test_the_sentences_name_what_does_not_survive(tmp_path: Path) -> None:
     found = stored(tmp_path)
     assert files_sentence(found) == (
-        "Files: ONNX loads everywhere with the same answers; .keras: what 2.16 saved does not load in 2.12–2.15; .h5: "
-        "what 2.12 saved does not answer the same in 2.16."
+        "Files: ONNX loads everywhere with the same answers; .keras: all in later ones, those of 2.16 not in all "
+        "earlier ones; .h5: those of 2.12 not in all later ones, all in earlier ones."
     )
     assert numbers_sentence(found) == (
         "Numbers: the same weights answer bit for bit alike within each of 2.12–2.13, 2.15–2.16; between these they "

@@ -22,7 +22,6 @@ LEGEND = (
     "= loads, and answers bit for bit what the saved model did; ≈ as nearly as rounding allows, and no prediction is "
     "another; ≠ it answers otherwise; ✗ it does not load; – it was not saved. Of several models the worst is shown."
 )
-VERBS = {frozenset({FAILS}): "load", frozenset({OTHERWISE}): "answer the same"}
 ERROR = 0.05
 """Of each interval on the page."""
 MOST_PARTS = 6
@@ -43,18 +42,18 @@ def compatibility_page(surveys: Sequence[StoredCompatibility]) -> str:
 
 
 def files_sentence(stored: StoredCompatibility) -> str:
-    """Which formats load everywhere, and which do not load where."""
+    """Which formats load everywhere, and whose files some later or earlier environment does not load as they are."""
     fine, told = [], []
     for form in stored.formats:
         bad = [(saver, loader) for saver, loader, one in _loadings(stored, form) if one.outcome in {FAILS, OTHERWISE}]
         if bad:
-            told.append(f"{form}: {_blocks(stored, form, bad)}")
+            told.append(f"{form}: {_directions(stored, bad)}")
         elif any(True for _ in _loadings(stored, form)):
             fine.append(form)
-    parts = (
-        [f"{', '.join(fine)} {'load' if len(fine) > 1 else 'loads'} everywhere with the same answers"] if fine else []
-    )
-    return f"Files: {'; '.join([*parts, *told])}."
+    if fine:
+        verb = "load" if len(fine) > 1 else "loads"
+        told = [f"{', '.join(fine)} {verb} everywhere with the same answers", *told]
+    return f"Files: {'; '.join(told)}."
 
 
 def numbers_sentence(stored: StoredCompatibility) -> str:
@@ -123,22 +122,18 @@ def _loadings(stored: StoredCompatibility, form: str) -> Iterable[tuple[str, str
                 yield saver, loader, one
 
 
-def _blocks(stored: StoredCompatibility, form: str, bad: Sequence[tuple[str, str]]) -> str:
-    """Which environments' files do not load, or mean something else, in which."""
+def _directions(stored: StoredCompatibility, bad: Sequence[tuple[str, str]]) -> str:
+    """Whose files are lost to a later environment, and whose to an earlier one."""
     order = stored.roles
-    by_loaders: dict[tuple[str, ...], list[str]] = {}
-    for saver in order:
-        if loaders := tuple(loader for one, loader in bad if one == saver):
-            by_loaders.setdefault(loaders, []).append(saver)
-    savers_known = {saver for saver, _, _ in _loadings(stored, form)}
-    told = []
-    for loaders, savers in by_loaders.items():
-        whose = "any" if savers_known <= set(savers) else ranges(savers, order)
-        where = "anywhere" if len(loaders) == len(order) else f"in {ranges(loaders, order)}"
-        outcomes = {stored.worst[saver, loader, form].outcome for saver in savers for loader in loaders}
-        verb = VERBS.get(frozenset(outcomes), "load or not answer the same")
-        told.append(f"what {whose} saved does not {verb} {where}")
-    return ", ".join(told)
+    parts = []
+    for which, sign in (("later", 1), ("earlier", -1)):
+        savers = {saver for saver, loader in bad if sign * (order.index(loader) - order.index(saver)) > 0}
+        if savers:
+            parts.append(f"those of {ranges(savers, order)} not in all {which} ones")
+        else:
+            parts.append(f"all in {which} ones")
+    own = [saver for saver, loader in bad if saver == loader]
+    return ", ".join([*parts, *([f"those of {ranges(own, order)} not where they were saved"] if own else [])])
 
 
 def _grids(stored: StoredCompatibility) -> list[str]:

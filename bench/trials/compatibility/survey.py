@@ -158,8 +158,8 @@ def show(asked: Asked, model: str, form: str, *, start: Callable[..., Process] |
                 if reason := _reason(told):
                     return [f"{side.installed.word}: {reason}"]
                 check_identity(side.installed, told["identity"])
-            told = saver.ask(do="save", model=model)
-            saved = next((one for one in told.get("saved", []) if one["format"] == form), told)
+            told = saver.ask(do="answer", model=model)
+            saved = told if _reason(told) else saver.ask(do="save", model=model, form=form)
             if reason := _reason(saved):
                 return [f"{saver.installed.word} does not save {model}: {reason}"]
             told = loader.ask(do="show", model=model, form=form, folder=str(folder / saver.role))
@@ -203,14 +203,19 @@ def _save(side: Side, asked: Asked) -> None:
         "digests": {},
     }
     for model in asked.models:
-        told = side.ask(do="save", model=model)
+        told = side.ask(do="answer", model=model)
         if reason := _reason(told):
             side.found["saved"] += [{"model": model, "format": form, "failed": reason} for form in FORMATS]
             continue
-        side.found["saved"] += [{"model": model, **one} for one in told["saved"]]
         side.found["digests"][model] = told["digest"], told["inputs"]
+        side.found["saved"] += [_one_saving(side, model, form) for form in FORMATS]
     side.found["trainings"] = {model: {"runs": [], "deterministic": []} for model in asked.models}
     _train(side)
+
+
+def _one_saving(side: Side, model: str, form: str) -> dict[str, Any]:
+    told = side.ask(do="save", model=model, form=form)
+    return {"model": model, **({"format": form, "failed": _reason(told)} if "format" not in told else told)}
 
 
 def _load(side: Side, sides: Sequence[Side], folder: Path) -> None:

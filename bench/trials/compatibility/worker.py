@@ -51,6 +51,7 @@ class Actions:
     def __init__(self, asked: Request) -> None:
         self._asked = asked
         self._batches: dict[str, Any] = {}
+        self._trained: dict[str, Any] = {}
 
     def begin(self) -> Answer:
         """Import TensorFlow, and tell what the environment is."""
@@ -72,10 +73,9 @@ class Actions:
 
         return Subjects(open_stored(Path(self._asked.dataset)), self._asked.seed, receive(self._asked.files))
 
-    def save(self, model: str) -> Answer:
-        """Save a model in each format, with what it answers."""
+    def answer(self, model: str) -> Answer:
+        """Store what a model of given weights answers, and what it does after a few steps of training."""
         from bench.inference.digests import digest
-        from bench.trials.compatibility.formats import FORMATS, save
         from bench.trials.compatibility.subjects import ask
 
         subject = self._subjects.make(model)
@@ -86,8 +86,18 @@ class Actions:
         given.save(folder / GIVEN)
         self._subjects.train_a_little(subject)
         ask(subject.model, batch).save(folder / ANSWERS)
-        saved = [save(name, subject.model, folder) for name in FORMATS]
-        return {"saved": saved, "digest": digest(given.own), "inputs": len(given.own[0])}
+        self._trained[model] = subject.model
+        return {"digest": digest(given.own), "inputs": len(given.own[0])}
+
+    def save(self, model: str, form: str) -> Answer:
+        """Save a model in a format; in a process that has not made it yet, it is made anew, from the same seed."""
+        from bench.trials.compatibility.formats import save
+
+        if model not in self._trained:
+            subject = self._subjects.make(model)
+            self._subjects.train_a_little(subject)
+            self._trained[model] = subject.model
+        return save(form, self._trained[model], Path(self._asked.folder) / model)
 
     def load(self, model: str, form: str, folder: str) -> Answer:
         """Load a model that an environment saved into a folder, in a format, and compare what it answers."""
@@ -143,7 +153,7 @@ def main() -> None:
     told = attempt(worker.begin)
     actions: dict[str, Callable[..., Answer]] = {
         "begin": lambda: told,
-        **{name: getattr(worker, name) for name in ("save", "load", "show", "train", "determine", "grow")},
+        **{name: getattr(worker, name) for name in ("answer", "save", "load", "show", "train", "determine", "grow")},
     }
     serve(actions, sys.stdin, send)
 

@@ -43,10 +43,9 @@ class Planting:
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         told: dict[str, Any] = self._real.ask(request)
-        if request["do"] == "save" and self._folder.name == "old":
-            change_weight(self._folder / MODEL / "model.weights.h5")
-            rename_layer(self._folder / MODEL / "model.keras")
-            rename_operator(self._folder / MODEL / "model.onnx")
+        if request["do"] == "save" and self._folder.name == "old" and request["form"] in PLANTS:
+            name, plant = PLANTS[request["form"]]
+            plant(self._folder / MODEL / name)
         return told
 
     def close(self) -> None:
@@ -86,6 +85,13 @@ def rename_operator(path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
+PLANTS = {
+    "weights": ("model.weights.h5", change_weight),
+    ".keras": ("model.keras", rename_layer),
+    "ONNX": ("model.onnx", rename_operator),
+}
+
+
 def test_what_is_planted_is_in_its_cells_alone() -> None:
     def start(installed: Environment, request: Request, *words: Any) -> Planting:
         return Planting(surveyed._start(installed, request, *words), Path(request.folder))
@@ -98,7 +104,7 @@ def test_what_is_planted_is_in_its_cells_alone() -> None:
     }
     assert {key[0] for key in cells} == {*FORMATS}, [one.failed for one in found.environments[0].saved]
     for (form, saver, _), (outcome, reason) in cells.items():
-        planted = saver == "old" and form in {".keras", "weights", "ONNX"}
+        planted = saver == "old" and form in PLANTS
         if not planted:
             assert outcome in {IDENTICAL, ROUNDED}, (form, saver, reason)
         elif form == "weights":

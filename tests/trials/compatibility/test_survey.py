@@ -57,13 +57,16 @@ class Process:
     def _begin(self) -> dict[str, Any]:
         return {"identity": IDENTITY, "sizes": {"tensorflow-cpu": 100, "numpy": 20}}
 
-    def _save(self, model: str) -> dict[str, Any]:
+    def _answer(self, model: str) -> dict[str, Any]:
         folder = Path(self.request.folder) / model
         folder.mkdir(parents=True)
         answers = [np.full((4, 2), 0.5 + self.off, np.float32)]
         Answers(answers, answers, (), 4).save(folder / GIVEN)
-        saved = [{"format": form, "size_bytes": 10, "warnings": []} for form in FORMATS]
-        return {"saved": saved, "digest": str(self.off), "inputs": 4}
+        return {"digest": str(self.off), "inputs": 4}
+
+    def _save(self, model: str, form: str) -> dict[str, Any]:
+        assert Path(self.request.folder, model).is_dir()
+        return {"format": form, "size_bytes": 10, "warnings": []}
 
     def _load(self, model: str, form: str, folder: str) -> dict[str, Any]:
         assert Path(folder, model).is_dir()
@@ -156,11 +159,23 @@ def test_an_environment_that_does_not_start_is_left_out_and_said(run: Any) -> No
 
 def test_what_cannot_be_saved_is_not_loaded(run: Any) -> None:
     def fails(_word: str, request: Mapping[str, Any]) -> dict[str, str] | None:
-        return {"unavailable": "no such layer"} if request["do"] == "save" else None
+        return {"unavailable": "no such layer"} if request["do"] == "answer" else None
 
     for one in run(fails).environments:
         assert {each.failed for each in one.saved} == {"no such layer"}
         assert not one.loaded
+
+
+def test_a_process_that_dies_while_it_saves_loses_that_file_alone(run: Any) -> None:
+    def dies(word: str, request: Mapping[str, Any]) -> Exception | None:
+        here = request["do"] == "save" and word.endswith("old") and request["form"] == "TFLite"
+        return WorkerError("the worker was killed by signal 6") if here else None
+
+    old, new = run(dies).environments
+    assert [(one.format, one.failed) for one in old.saved if one.failed] == [
+        ("TFLite", "the worker was killed by signal 6")
+    ]
+    assert {one.format for one in new.loaded if one.saver == "old"} == {*FORMATS} - {"TFLite"}
 
 
 def test_costs_may_be_left_out(run: Any) -> None:
