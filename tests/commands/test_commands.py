@@ -13,7 +13,7 @@ from bench.__main__ import COMMANDS, GROUPS, main, parse
 
 ROOT = Path(__file__).parents[2]
 NEEDED = {"bisect": ["--good", "2.15", "--bad", "2.21"], "duel": ["a", "b"]}
-NEEDED |= {"predict": ["deep_mlp", "test:0"]}
+NEEDED |= {"predict": ["deep_mlp", "test:0"], "explain": ["2.17", "2.18"]}
 
 
 def modules_after(words: list[str]) -> set[str]:

@@ -430,10 +430,19 @@ const densebench = (() => {
   buildControls();
   buildSections();
   update();
-  function goToPanel() {
-    const target = state.panel && document.getElementById(state.panel);
-    if (target) target.scrollIntoView();
+  // Plots are drawn as they come into view, and push down what lies below them: a permalink's panel is kept in place
+  // until the page has settled, or its reader does something.
+  let arrivesUntil = 0;
+  function stay() {
+    const target = performance.now() < arrivesUntil && document.getElementById(state.panel);
+    if (target) target.scrollIntoView({ behavior: "instant" });
   }
+  function goToPanel() {
+    arrivesUntil = state.panel ? performance.now() + 2000 : 0;
+    stay();
+  }
+  for (const kind of ["wheel", "keydown", "pointerdown"]) addEventListener(kind, () => { arrivesUntil = 0; });
+  new ResizeObserver(stay).observe(document.getElementById("main"));
   goToPanel();
   addEventListener("hashchange", () => { readAddress(); update(); goToPanel(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { showTheme(); update(); });
