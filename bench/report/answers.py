@@ -11,7 +11,8 @@ from bench.records import latency
 from bench.records.other_rules import RULES
 from bench.records.releases import release_name
 from bench.records.schema import InferRecord, TrainRecord
-from bench.records.selftests import false_alarms
+from bench.records.selftests import by_injection, false_alarms
+from bench.records.trials import TYPICAL
 from bench.report.markdown import escape
 from bench.report.pages.compatibility import files_sentence, numbers_sentence
 from bench.report.pages.releases import changed_rows, control_differs, is_narrow, named, narrow_table
@@ -19,7 +20,7 @@ from bench.report.pages.runtimes import rows_of
 from bench.report.pages.selftest import OURS, rates
 from bench.report.pages.suite import HEADLINE_BATCH
 from bench.stats.estimate import student_quantile
-from bench.stats.simultaneous import ALARM_ERROR
+from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, SAME
 from bench.stats.simultaneous import ERROR as TRIAL_ERROR
 from models import HEADLINE
 
@@ -65,7 +66,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "survives": "{files} {numbers} [Which file loads where](results/tables/compatibility.md).",
         "trust": "Of {equal} trials of two copies of one environment, all cases at once, {alarms} raised a false alarm "
         "(true share {alarms_interval}); of {slowed} cases that were really 5 % slower, {caught} were called `slower` "
-        "({caught_interval}). On the same timings, {rules}.",
+        "({caught_interval}){missed}. On the same timings, {rules}.",
+        "missed": "; of the other {missed}, {open} were left open, {same} called the same",
         "rule": "{name} calls {count} of {of}",
     },
     "ko": {
@@ -92,7 +94,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "survives": "파일과 수치(영어): {files} {numbers} [어디서 열리는지](results/tables/compatibility.md).",
         "trust": "한 환경의 두 복사본을 모든 경우에 대해 비교한 {equal}번 가운데 {alarms}번이 잘못된 경보였고"
         "(참 비율 {alarms_interval}), 실제로 5 % 느리게 만든 {slowed}건 가운데 {caught}건을 `slower`로 잡았습니다"
-        "({caught_interval}). 같은 측정값에서 {rules}.",
+        "({caught_interval}){missed}. 같은 측정값에서 {rules}.",
+        "missed": "; 나머지 {missed}건 가운데 {open}건은 미정, {same}건은 `same`이었습니다",
         "rule": "{name}: {of}번 가운데 {count}번",
     },
 }
@@ -173,8 +176,23 @@ def trust_answer(trials: Sequence[StoredTrial], language: str = "en") -> str:
         slowed=ours.of,
         caught=ours.count,
         caught_interval=_interval(ours),
+        missed=_missed(trials, words),
         rules=escape(rules),
     )
+
+
+def _missed(trials: Sequence[StoredTrial], words: Mapping[str, str]) -> str:
+    """What was said of the typical time of the slowed cases that were not called slower."""
+    some = by_injection(trials).get(SLOWDOWN, [])
+    said = [
+        row.word
+        for one in some
+        for row in one.trial.rows_of(one.pair)
+        if row.finding == TYPICAL and not one.called(row.case)
+    ]
+    if not said:
+        return ""
+    return words["missed"].format(missed=len(said), open=said.count(CANNOT_TELL), same=said.count(SAME))
 
 
 def _told_apart(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -57,7 +57,9 @@ def test_a_change_is_told_at_its_release_and_from_end_to_end(
     assert "- **2.20** (against BASE): slower or larger: call[deep_mlp,batch=1] typical 1." in printed
     assert "- no change seen: 2.21" in printed
     assert "The control, a copy of the base, raised no alarm" in printed
-    assert "Files: " in printed.rpartition("## What ran")[2], "and ends with which files survive"
+    assert "Files load in every later one: " in printed.rpartition("## What ran")[2], (
+        "and ends with which files survive"
+    )
     (line,) = [one for one in printed.splitlines() if one.startswith("| call[deep_mlp,batch=1] | typical   | ▲")]
     assert [cell.strip()[:1] for cell in line.split("|")[3:-1]] == ["▲", "=", "▲"]
     page = (tmp_path / "tables" / "releases.md").read_text(encoding="utf-8")

@@ -100,12 +100,12 @@ def stored(tmp_path: Path, *environments: Environment, machine: str = "test-cpu-
 def test_the_sentences_name_what_does_not_survive(tmp_path: Path) -> None:
     found = stored(tmp_path)
     assert files_sentence(found) == (
-        "Files: ONNX loads everywhere with the same answers; .keras: all in later ones, those of 2.16 not in all "
-        "earlier ones; .h5: those of 2.12 not in all later ones, all in earlier ones."
+        "Files load in every later one: .keras, ONNX; not always .h5 of 2.12. "
+        "In every earlier one: .h5, ONNX; not always .keras of 2.16."
     )
     assert numbers_sentence(found) == (
         "Numbers: the same weights answer bit for bit alike within each of 2.12–2.13, 2.15–2.16; between these they "
-        "differ by 3.0e-08 at most, with no other prediction."
+        "differ by 3.0e-08 at most, and no prediction changes."
     )
 
 

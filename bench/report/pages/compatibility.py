@@ -22,6 +22,8 @@ LEGEND = (
     "= loads, and answers bit for bit what the saved model did; ≈ as nearly as rounding allows, and no prediction is "
     "another; ≠ it answers otherwise; ✗ it does not load; – it was not saved. Of several models the worst is shown."
 )
+LABELS = {"weights": ".weights.h5"}
+"""Formats as sentences call them, where they are not called by their file's ending."""
 ERROR = 0.05
 """Of each interval on the page."""
 MOST_PARTS = 6
@@ -42,18 +44,33 @@ def compatibility_page(surveys: Sequence[StoredCompatibility]) -> str:
 
 
 def files_sentence(stored: StoredCompatibility) -> str:
-    """Which formats load everywhere, and whose files some later or earlier environment does not load as they are."""
-    fine, told = [], []
+    """Which files load in every later and in every earlier environment, and whose do not load in some."""
+    parts = [_direction(stored, "Files load in every later one", 1), _direction(stored, "In every earlier one", -1)]
+    own = [form for form in stored.formats for saver, loader, _ in _bad(stored, form) if saver == loader]
+    parts += [f"Not even where they were saved: {', '.join(dict.fromkeys(map(_label, own)))}."] if own else []
+    return " ".join(parts)
+
+
+def _direction(stored: StoredCompatibility, told: str, sign: int) -> str:
+    """Which formats load in all environments to one side of the one that saved them, and whose files do not."""
+    order = stored.roles
+    fine, lost = [], []
     for form in stored.formats:
-        bad = [(saver, loader) for saver, loader, one in _loadings(stored, form) if one.outcome in {FAILS, OTHERWISE}]
-        if bad:
-            told.append(f"{form}: {_directions(stored, bad)}")
+        savers = {one for one, loader, _ in _bad(stored, form) if sign * (order.index(loader) - order.index(one)) > 0}
+        if savers:
+            lost.append(f"{_label(form)} of {ranges(savers, order)}")
         elif any(True for _ in _loadings(stored, form)):
-            fine.append(form)
-    if fine:
-        verb = "load" if len(fine) > 1 else "loads"
-        told = [f"{', '.join(fine)} {verb} everywhere with the same answers", *told]
-    return f"Files: {'; '.join(told)}."
+            fine.append(_label(form))
+    return f"{told}: {', '.join(fine) or 'none'}{'; not always ' + ', '.join(lost) if lost else ''}."
+
+
+def _bad(stored: StoredCompatibility, form: str) -> list[tuple[str, str, Loading]]:
+    """What does not load, or answers otherwise."""
+    return [each for each in _loadings(stored, form) if each[2].outcome in {FAILS, OTHERWISE}]
+
+
+def _label(form: str) -> str:
+    return LABELS.get(form, form)
 
 
 def numbers_sentence(stored: StoredCompatibility) -> str:
@@ -67,10 +84,10 @@ def numbers_sentence(stored: StoredCompatibility) -> str:
     if len(groups) == 1:
         return "Numbers: the same weights answer bit for bit alike everywhere."
     told = ", ".join(ranges(roles, stored.roles) for roles in groups.values())
-    other = format_counted(changed, "other prediction") if changed else "no other prediction"
+    other = f"{format_counted(changed, 'prediction')} changed" if changed else "no prediction changes"
     return (
         f"Numbers: the same weights answer bit for bit alike within each of {told}; between these they differ by "
-        f"{format_difference(most)} at most, with {other}."
+        f"{format_difference(most)} at most, and {other}."
     )
 
 
@@ -120,20 +137,6 @@ def _loadings(stored: StoredCompatibility, form: str) -> Iterable[tuple[str, str
         for loader in stored.roles:
             if one := stored.worst.get((saver, loader, form)):
                 yield saver, loader, one
-
-
-def _directions(stored: StoredCompatibility, bad: Sequence[tuple[str, str]]) -> str:
-    """Whose files are lost to a later environment, and whose to an earlier one."""
-    order = stored.roles
-    parts = []
-    for which, sign in (("later", 1), ("earlier", -1)):
-        savers = {saver for saver, loader in bad if sign * (order.index(loader) - order.index(saver)) > 0}
-        if savers:
-            parts.append(f"those of {ranges(savers, order)} not in all {which} ones")
-        else:
-            parts.append(f"all in {which} ones")
-    own = [saver for saver, loader in bad if saver == loader]
-    return ", ".join([*parts, *([f"those of {ranges(own, order)} not where they were saved"] if own else [])])
 
 
 def _grids(stored: StoredCompatibility) -> list[str]:
