@@ -23,8 +23,8 @@ EXPLANATION = (
 )
 
 SHORT_EXPLANATION = (
-    f"Typical: 5 % of the calls are no slower. ±: 95 % interval over the processes that took turns. {SAME}: cannot be "
-    f"told from the fastest; {DISTURBED}: tells of its hour."
+    f"Typical: an undisturbed call (5 % are no slower). ±: 95 % interval over the processes that took turns. {SAME}: "
+    f"cannot be told from the fastest; {DISTURBED}: differs from hour to hour."
 )
 
 
