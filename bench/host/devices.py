@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,20 +72,26 @@ def parse_device(text: str) -> Device:
     return Device("cpu", threads)
 
 
-def claim_device(device: Device) -> None:
+def claim_device(device: Device, asked: Iterable[str] = ()) -> None:
     """Restrict TensorFlow, BLAS and OpenMP to the threads and the GPU of `device`, by environment variables.
 
     Must run before TensorFlow, OpenMP or BLAS are loaded.
+
+    Args:
+        device: what is claimed.
+        asked: names of variables that were asked for: where they are set, they keep their values.
 
     Raises:
         DensebenchError: a GPU is asked for and none is visible; nothing falls back to the CPU.
     """
     if device.kind == "gpu" and (lack := find_missing(device.index or 0)):
         raise DensebenchError(f"device {device.name!r}: {lack}")
+    kept = {name: os.environ[name] for name in asked if name in os.environ}
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if device.kind == "cpu" else str(device.index)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(device.threads)
     os.environ.pop("TF_USE_LEGACY_KERAS", None)  # without tf_keras it breaks the import of TensorFlow's own Keras
+    os.environ.update(kept)
 
 
 def start_tensorflow(device: Device) -> Any:

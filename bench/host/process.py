@@ -137,13 +137,14 @@ class Worker:
         return f"the worker was killed by signal {-status}" if status < 0 else f"the worker ended with status {status}"
 
 
-def run_to_end(
+def run_to_end(  # noqa: PLR0913  what runs, and how its end is told
     command: Sequence[str],
     name: str,
     *,
     timeout_s: float,
     environment: Mapping[str, str] | None = None,
     fine: Collection[int] = (0,),
+    merged: bool = False,
 ) -> str:
     """Run a process to its end; its standard output.
 
@@ -153,20 +154,28 @@ def run_to_end(
         timeout_s: after which it is ended.
         environment: its environment variables; this process's where not given.
         fine: the exit statuses that are no failure.
+        merged: whether what it writes to standard error is returned as well, where it was written.
 
     Raises:
         DensebenchError: it is not installed, took too long, was killed or failed; with the last lines that it wrote.
     """
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+            text=True,
+            timeout=timeout_s,
+            check=False,
         )
     except FileNotFoundError as error:
         raise DensebenchError(f"{command[0]} is not installed ({error.strerror})") from error
     except subprocess.TimeoutExpired as error:
         raise DensebenchError(f"{name} did not end within {format_duration(timeout_s)}") from error
     if done.returncode not in fine:
-        lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
+        lines = [line.strip() for line in f"{done.stdout}\n{done.stderr or ''}".splitlines() if line.strip()]
         status = done.returncode
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         raise DensebenchError(f"{name} {how}: {' / '.join(lines[-LAST_LINES:]) or 'it says nothing'}")

@@ -336,6 +336,11 @@ def split(pairs: Sequence[Pair], at_once: int) -> list[list[str]]:
     return groups
 
 
+def passed_variables(environment: Environment) -> dict[str, str]:
+    """The environment variables of a measured process: those of `PASSED_ON`, and what its environment asks for."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | dict(environment.variables)
+
+
 def _start(  # noqa: PLR0913  which process, of which group, and what for
     trial: Trial, group: Sequence[str], role: str, seed: int, core: int, *, survey: bool = False
 ) -> Placed:
@@ -359,8 +364,7 @@ def _start(  # noqa: PLR0913  which process, of which group, and what for
     cpus = own_cpus()
     home, away = cpus[: trial.threads], cpus[core * trial.threads : (core + 1) * trial.threads]
     hashes = {HASH_SEED: str(seed % MOST_HASH_SEED)}
-    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    variables = hashes | passed_on | dict(environment.variables)
+    variables = hashes | passed_variables(environment)
     with on_cpus(away or home):
         inherited = [] if trial.lock is None else [trial.lock]
         worker = Worker(command, timeout_s=ANSWER_TIMEOUT_S, environment=variables, inherited=inherited)

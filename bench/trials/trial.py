@@ -153,9 +153,7 @@ class Trial:
             series=self.series,
             number=self.number,
             sought=self.sought,
-            models={
-                name: f"{Path(one.path).name} {one.sha256}" for name, one in {**self.files, **self.recipes}.items()
-            },
+            models={name: one.label for name, one in {**self.files, **self.recipes}.items()},
             unloaded=dict(self.unloaded),
             lost=tuple(f"round {one.number}, {role}: {why}" for one in self.rounds for role, why in one.lost.items()),
         )

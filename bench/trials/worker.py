@@ -76,9 +76,7 @@ class EnvironmentWorker:
     def begin(self) -> Answer:
         """Import TensorFlow, and prepare all cases unless this is a survey."""
         device = parse_device(self._asked.device)
-        asked = {name: os.environ[name] for name in self._asked.variables if name in os.environ}
-        claim_device(device)
-        os.environ.update(asked)  # what was asked for counts, TF_USE_LEGACY_KERAS and numbers of threads included
+        claim_device(device, self._asked.variables)  # TF_USE_LEGACY_KERAS and numbers of threads may be among them
         began_s = time.perf_counter()
         tf = start_tensorflow(device)
         tf.keras.Sequential  # noqa: B018  releases that load Keras late load it now

@@ -61,6 +61,11 @@ class ModelFile:
     inputs: Sequence[str] = ()
     shapes: Mapping[str, Sequence[int | str]] = field(default_factory=dict)
 
+    @property
+    def label(self) -> str:
+        """The file's name and SHA-256, as run files have it."""
+        return f"{Path(self.path).name} {self.sha256}"
+
     def as_request(self) -> dict[str, object]:
         """Its fields, as a worker process is sent them."""
         return asdict(self)

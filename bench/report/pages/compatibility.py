@@ -164,7 +164,7 @@ def _reasons(stored: StoredCompatibility) -> str:
     for each in stored.found.environments:
         for one in each.loaded:
             if one.outcome in {FAILS, OTHERWISE}:
-                found.setdefault((one.format, _plain(one.reason)), []).append((each.role, one))
+                found.setdefault((one.format, one.reason or ""), []).append((each.role, one))
     if not found:
         return ""
     words = {each.role: each.word for each in stored.found.environments}
@@ -179,11 +179,6 @@ def _reasons(stored: StoredCompatibility) -> str:
     return "What does not load, or answers otherwise:\n\n" + markdown_table(headers, rows, text_columns=range(5))
 
 
-def _plain(reason: str | None) -> str:
-    """A message as a cell holds it."""
-    return reason or ""
-
-
 def _quoted(word: str) -> str:
     return f"'{word}'" if " " in word else word
 
@@ -194,7 +189,7 @@ def _unsaved(stored: StoredCompatibility) -> str:
     for each in stored.found.environments:
         for one in each.saved:
             if one.failed:
-                found.setdefault((one.format, _plain(one.failed)), []).append(each.role)
+                found.setdefault((one.format, one.failed or ""), []).append(each.role)
     lines = [f"- {form}: {ranges(roles, stored.roles)}: {reason}" for (form, reason), roles in found.items()]
     return "\n".join(["Not saved:", "", *map(escape, lines)]) if lines else ""
 
@@ -283,7 +278,7 @@ def _trainings_table(stored: StoredCompatibility) -> str:
 
 def _repeats(one: Training | None) -> str:
     if one is None or one.failed or not one.runs:
-        return f"fails: {_plain(one.failed)}" if one and one.failed else NOT_MEASURED
+        return f"fails: {one.failed}" if one and one.failed else NOT_MEASURED
     told = "yes" if len({*one.runs}) == 1 else "no"
     if not one.deterministic:
         return told

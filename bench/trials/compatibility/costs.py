@@ -11,7 +11,7 @@ from bench.host.machine import RESIDENT, process_memory
 from bench.trials.identity import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from bench.trials.compatibility.subjects import Subjects
 
@@ -25,9 +25,10 @@ import tensorflow
 tensorflow.keras.Sequential
 taken_s = time.perf_counter() - began_s
 resident = next(line for line in open("/proc/self/status") if line.startswith("VmRSS:"))
-print(taken_s, int(resident.split()[1]) * 1024)
+print("imported:", taken_s, int(resident.split()[1]) * 1024)
 """
-"""A program that imports TensorFlow and its Keras: prints seconds, and bytes of resident memory."""
+"""A program that imports TensorFlow and its Keras: prints `IMPORTED`: seconds, and bytes of resident memory."""
+IMPORTED = re.compile(r"^imported: (\S+) (\d+)$", re.MULTILINE)
 LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s*([\w.]+)")
 
 
@@ -72,12 +73,6 @@ def grow(name: str, subjects: Subjects, cycles: int = CYCLES) -> list[int]:
         gc.collect()
         found.append(process_memory(RESIDENT) or 0)
     return found
-
-
-def largest(parts: Mapping[str, float], count: int) -> dict[str, float]:
-    """The parts that take longest."""
-    ordered = sorted(parts.items(), key=lambda one: one[1], reverse=True)
-    return dict(ordered[:count])
 
 
 def _size(file: metadata.PackagePath) -> int:

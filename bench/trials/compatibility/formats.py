@@ -9,7 +9,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,28 +35,17 @@ SHOWN = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """What saving told, beside the file.
-
-    Attributes:
-        graph: fields of an `Artifact` on an exported graph.
-    """
-
-    graph: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Format:
     """A kind of file.
 
     Attributes:
         file: its name, or that of its folder.
-        save: writes a Keras model there.
+        save: writes a Keras model there; of an exported graph it tells fields of an `Artifact`.
         load: takes the path, and what makes an untrained twin of the model; what answers batches.
     """
 
     file: str
-    save: Callable[[Any, Path], Saved]
+    save: Callable[[Any, Path], Mapping[str, Any] | None]
     load: Callable[[Path, Callable[[], Any]], Ask]
 
 
@@ -66,10 +55,10 @@ def save(name: str, model: Any, folder: Path) -> dict[str, Any]:
     path = folder / form.file
     try:
         with _noted(said):
-            saved = form.save(model, path)
+            told = form.save(model, path)
     except Exception as error:  # noqa: BLE001  whatever a framework raises is what becomes of the file
         return {"format": name, "failed": _reason(error), "warnings": said}
-    return {"format": name, "size_bytes": size_of(path), "warnings": said, **saved.graph}
+    return {"format": name, "size_bytes": size_of(path), "warnings": said, **(told or {})}
 
 
 def load(name: str, folder: Path, twin: Callable[[], Any], batch: Batch, expected: Answers) -> dict[str, Any]:
@@ -114,9 +103,8 @@ def size_of(path: Path) -> int:
     return sum(one.stat().st_size for one in files)
 
 
-def _save_whole(model: Any, path: Path) -> Saved:
+def _save_whole(model: Any, path: Path) -> None:
     model.save(str(path))
-    return Saved()
 
 
 def _load_whole(path: Path, _twin: Callable[[], Any]) -> Ask:
@@ -125,9 +113,8 @@ def _load_whole(path: Path, _twin: Callable[[], Any]) -> Ask:
     return _asked(tf.keras.models.load_model(str(path)))
 
 
-def _save_weights(model: Any, path: Path) -> Saved:
+def _save_weights(model: Any, path: Path) -> None:
     model.save_weights(str(path))
-    return Saved()
 
 
 def _load_weights(path: Path, twin: Callable[[], Any]) -> Ask:
@@ -136,7 +123,7 @@ def _load_weights(path: Path, twin: Callable[[], Any]) -> Ask:
     return _asked(model)
 
 
-def _save_served(model: Any, path: Path) -> Saved:
+def _save_served(model: Any, path: Path) -> None:
     """As Keras 2 saves a folder, and as Keras 3 exports one."""
     import tensorflow as tf
 
@@ -144,21 +131,20 @@ def _save_served(model: Any, path: Path) -> Saved:
         model.save(str(path))
     else:
         model.export(str(path), verbose=False)
-    return Saved()
 
 
 def _load_served(path: Path, _twin: Callable[[], Any]) -> Ask:
     return _asked(ServedModel(str(path)))
 
 
-def _save_onnx(model: Any, path: Path) -> Saved:
+def _save_onnx(model: Any, path: Path) -> dict[str, Any]:
     import onnx
 
     exported = Loaded(model, declared_inputs(model), 0).export()
     path.write_bytes(exported.content)
     opsets = {one.domain: one.version for one in onnx.load_from_string(exported.content).opset_import}
     graph = graph_digest(exported.content)
-    return Saved({"operators": list(exported.operators), "opset": opsets.get(""), "graph": graph})
+    return {"operators": list(exported.operators), "opset": opsets.get(""), "graph": graph}
 
 
 def _load_onnx(path: Path, _twin: Callable[[], Any]) -> Ask:
@@ -169,11 +155,10 @@ def _load_onnx(path: Path, _twin: Callable[[], Any]) -> Ask:
     return lambda batch: list(session.run(None, dict(zip(names, _arrays(batch), strict=True))))
 
 
-def _save_tflite(model: Any, path: Path) -> Saved:
+def _save_tflite(model: Any, path: Path) -> None:
     import tensorflow as tf
 
     path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
-    return Saved()
 
 
 def _load_tflite(path: Path, _twin: Callable[[], Any]) -> Ask:

@@ -6,9 +6,7 @@ what it was asked, which is noted, and goes on in a new one.
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,8 +19,8 @@ import numpy as np
 
 from bench.data.stored import store
 from bench.errors import DensebenchError
-from bench.files import ROOT, public_word
-from bench.host.process import Process, Worker, WorkerError, on_cpus, own_cpus
+from bench.files import public_word
+from bench.host.process import Process, Worker, WorkerError, on_cpus, own_cpus, run_to_end
 from bench.inference.own_models.answers import Answers
 from bench.inference.parity import count_changed
 from bench.records.compatibility_types import (
@@ -31,10 +29,10 @@ from bench.records.compatibility_types import (
 )
 from bench.records.outcomes import FAILS
 from bench.records.schema import convert
-from bench.trials.compatibility.costs import IMPORT, import_parts
+from bench.trials.compatibility.costs import IMPORT, IMPORTED, import_parts
 from bench.trials.compatibility.formats import FORMATS
 from bench.trials.compatibility.worker import GIVEN, Request
-from bench.trials.engine import DATA, PASSED_ON
+from bench.trials.engine import DATA, passed_variables
 from bench.trials.identity import build_facts, check_identity, owners_text
 from bench.trials.rounds import SIDE_BY_SIDE
 
@@ -134,7 +132,7 @@ def survey(asked: Asked, progress: Progress, *, start: Callable[..., Process] | 
     return Compatibility(
         environments=tuple(convert(_told(side), Environment) for side in sides),
         seed=asked.seed,
-        models={name: f"{Path(one.path).name} {one.sha256}" for name, one in asked.files.items()},
+        models={name: one.label for name, one in asked.files.items()},
         elapsed_s=round(time.monotonic() - began_s, 1),
     )
 
@@ -293,22 +291,17 @@ def time_import(installed: Installed) -> tuple[float, int, dict[str, float]]:
     Raises:
         DensebenchError: it cannot be imported.
     """
-    command = [str(installed.python), "-X", "importtime", "-c", IMPORT]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=_variables(installed),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=IMPORT_TIMEOUT_S,
-        check=False,
+    report = run_to_end(
+        [str(installed.python), "-X", "importtime", "-c", IMPORT],
+        f"{installed.word}: import tensorflow",
+        timeout_s=IMPORT_TIMEOUT_S,
+        environment=passed_variables(installed),
+        merged=True,
     )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise DensebenchError(f"{installed.word} cannot import TensorFlow: {last}")
-    taken_s, resident = done.stdout.split()[-2:]
-    return float(taken_s), int(resident), import_parts(done.stderr)
+    found = IMPORTED.search(report)
+    if found is None:
+        raise DensebenchError(f"{installed.word}: import tensorflow: it does not say how long it took")
+    return float(found[1]), int(found[2]), import_parts(report)
 
 
 def _told(side: Side) -> dict[str, Any]:
@@ -357,11 +350,7 @@ def _start(installed: Installed, request: Request, core: int, lock: int | None) 
     ]
     inherited = [] if lock is None else [lock]
     with on_cpus(own_cpus()[core : core + 1]):
-        return Worker(command, environment=_variables(installed), inherited=inherited)
-
-
-def _variables(installed: Installed) -> dict[str, str]:
-    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | dict(installed.variables)
+        return Worker(command, environment=passed_variables(installed), inherited=inherited)
 
 
 def _reason(told: Mapping[str, Any]) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -56,9 +55,7 @@ class Actions:
     def begin(self) -> Answer:
         """Import TensorFlow, and tell what the environment is."""
         device = parse_device("cpu:1")
-        claimed = {name: os.environ[name] for name in self._asked.variables if name in os.environ}
-        claim_device(device)
-        os.environ.update(claimed)
+        claim_device(device, self._asked.variables)
         start_tensorflow(device)
         from bench.trials.compatibility.costs import installed_sizes
         from bench.trials.identity import describe_process
