@@ -55,6 +55,7 @@ class Wanted:
         before: a stored trial that rounds are added to.
         models: those that the user named.
         data: what one of them brings.
+        choice: how many pairs may be asked for later.
         unloaded: what was left out to the reason.
     """
 
@@ -65,6 +66,7 @@ class Wanted:
     before: StoredTrial | None = None
     models: Models = NONE
     data: Dataset | None = None
+    choice: int = 0
     unloaded: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -148,6 +150,7 @@ def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress
         files=wanted.models.files,
         recipes=wanted.models.recipes,
         unloaded=wanted.unloaded,
+        choice=wanted.choice,
     )
 
 

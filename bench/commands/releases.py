@@ -31,7 +31,7 @@ from bench.records.known_releases import Release, find_release, known_releases
 from bench.records.record import RunFileError, RunReader
 from bench.records.releases import FOLDER, ReleaseTrials, choose_pair, group, plan_pairs, steps
 from bench.records.run_file import PUBLISHED
-from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of
+from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of, upgrades
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.compatibility import files_sentence, numbers_sentence
 from bench.report.pages.releases import control_differs, pair_page, releases_page
@@ -94,7 +94,8 @@ def _wanted(arguments: argparse.Namespace, path: Path | None, progress: Progress
         before = read_trial(path)
         words = {one.role: one.word for one in before.options.environments if one.role != CONTROL}
         pairs = [pair for pair in before.pairs if pair[1] != CONTROL]
-        return Wanted(words=words, control=True, pairs=pairs, cases=CASES, before=before)
+        choice = len(upgrades(list(words)))
+        return Wanted(words=words, control=True, pairs=pairs, cases=CASES, before=before, choice=choice)
     if arguments.add:
         found = _stored(arguments.results)
         trial, (_, newest) = found.steps[-1]
@@ -105,7 +106,8 @@ def _wanted(arguments: argparse.Namespace, path: Path | None, progress: Progress
                 f"--add {arguments.add!r} is the newest stored release; `--resume` adds rounds to it."
             )
         words = {BASE: found.main.base.word, before_it: last.word, new: arguments.add}
-        return Wanted(words=words, control=True, pairs=[(before_it, new), (BASE, new)], cases=CASES)
+        pairs = [(before_it, new), (BASE, new)]
+        return Wanted(words=words, control=True, pairs=pairs, cases=CASES, choice=len(upgrades(list(words))))
     if arguments.releases is None:
         look_for_newer(progress)
     words = {release.name: release.requirement for release in select_releases(arguments.releases)}
@@ -114,7 +116,8 @@ def _wanted(arguments: argparse.Namespace, path: Path | None, progress: Progress
         raise DensebenchError(f"{', '.join(words.values())!r} is one release: two or more are compared.")
     roles = [BASE, *list(words)[1:]]
     named = dict(zip(roles, words.values(), strict=True))
-    return Wanted(words=named, control=True, pairs=plan_pairs(roles), cases=CASES)
+    choice = len(upgrades(roles))
+    return Wanted(words=named, control=True, pairs=plan_pairs(roles), cases=CASES, choice=choice)
 
 
 def _without(wanted: Wanted, unloadable: Mapping[str, str], progress: Progress) -> Wanted:
@@ -130,7 +133,8 @@ def _without(wanted: Wanted, unloadable: Mapping[str, str], progress: Progress) 
     if len(left) < 2:  # noqa: PLR2004  a comparison
         raise DensebenchError(f"{format_counted(len(left), 'release')} of {len(wanted.words)} load the model.")
     roles = [BASE, *map(environment_name, left[1:])]
-    return replace(wanted, words=dict(zip(roles, left, strict=True)), pairs=plan_pairs(roles), unloaded=unloaded)
+    words, choice = dict(zip(roles, left, strict=True)), len(upgrades(roles))
+    return replace(wanted, words=words, pairs=plan_pairs(roles), unloaded=unloaded, choice=choice)
 
 
 def select_releases(text: str | None) -> list[Release]:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
-from bench.records.trials import BASE, CONTROL, StoredTrial
+from bench.records.trials import BASE, CONTROL, StoredTrial, upgrades
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,11 +104,16 @@ def group_own(trials: Sequence[StoredTrial]) -> list[ReleaseTrials]:
     return [*group(trials), *(group(trials, own.options.models) if own else [])]
 
 
+def freely_judged(trial: StoredTrial) -> StoredTrial:
+    """The same rounds with every release against every one before it: the family of who may ask for any two."""
+    return trial.judged(upgrades([one.role for one in trial.options.environments if one.role != CONTROL]))
+
+
 def choose_pair(trials: Sequence[StoredTrial], first: str, last: str) -> StoredTrial:
-    """The newest trial that has both releases, judged on this pair alone.
+    """What the newest trial that has both releases says of these two, out of all that might have been asked for.
 
     Raises:
-        DensebenchError: a release is in none, or the two are in different ones.
+        DensebenchError: a release is in none, the two are in different ones, or the second is the earlier one.
     """
     known: dict[str, None] = {}
     ladder = [one for one in trials if not one.options.models]
@@ -116,7 +121,10 @@ def choose_pair(trials: Sequence[StoredTrial], first: str, last: str) -> StoredT
         roles = {release_name(one): one.role for one in trial.options.environments}
         known |= dict.fromkeys(roles)
         if {first, last} <= roles.keys() and first != last:
-            return trial.judged([(roles[first], roles[last])])
+            free, pair = freely_judged(trial), (roles[first], roles[last])
+            if pair not in free.pairs:
+                raise DensebenchError(f"--from {first} --to {last}: {last} is the earlier one; exchange them.")
+            return free.showing(pair)
     for word in (first, last):
         if word not in known:
             raise DensebenchError(f"{word!r} was not measured. Stored: {', '.join(known) or 'nothing'}.")

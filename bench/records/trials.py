@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -76,11 +76,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class StoredTrial:
-    """A trial that is stored in a run."""
+    """A trial that is stored in a run.
+
+    Attributes:
+        rows: the findings on every pair that was judged.
+        shown: the pairs that are told of, where they are not all that were judged together.
+    """
 
     run: Run
     options: TrialOptions
     rows: Sequence[Row]
+    shown: Sequence[Pair] = ()
 
     @property
     def base(self) -> EnvironmentFacts:
@@ -94,7 +100,12 @@ class StoredTrial:
 
     @property
     def pairs(self) -> Sequence[Pair]:
-        """What is compared."""
+        """What is told of."""
+        return self.shown or self.family
+
+    @property
+    def family(self) -> Sequence[Pair]:
+        """What is compared, and judged together."""
         return self.options.pairs or pairs_of([one.role for one in self.options.environments])
 
     def environment(self, role: str) -> EnvironmentFacts:
@@ -114,7 +125,7 @@ class StoredTrial:
                 one.accuracies,
                 other.accuracies,
                 floor=QUICK_FLOOR,
-                family=len(pairs) * len(self.pairs),
+                family=len(pairs) * len(self.family),
                 identical=(one.weights, one.answers) == (other.weights, other.answers),
             )
             for name, (one, other) in sorted(pairs.items())
@@ -145,10 +156,19 @@ class StoredTrial:
         rows = judge_records(self.run.of(TrialRecord), options.margins, pairs)
         return StoredTrial(self.run, options, rows)
 
+    def showing(self, pair: Pair) -> StoredTrial:
+        """The same, of which one pair is told; it was judged together with the others."""
+        return replace(self, rows=self.rows_of(pair), shown=(pair,))
+
 
 def pairs_of(roles: Sequence[str]) -> list[Pair]:
     """Every environment against the first one."""
     return [(roles[0], role) for role in roles[1:]]
+
+
+def upgrades(roles: Sequence[str]) -> list[Pair]:
+    """Every environment against every one before it: what somebody may ask who chooses both."""
+    return [(old, new) for place, new in enumerate(roles) for old in roles[:place]]
 
 
 def trial_of(run: Run) -> StoredTrial:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from typing import TYPE_CHECKING
 
-from bench.formats import format_counted, format_duration
-from bench.records import latency
+from bench.formats import format_counted
 from bench.records.other_rules import RULES
 from bench.records.releases import release_name
-from bench.records.schema import InferRecord, TrainRecord
 from bench.records.selftests import by_injection, false_alarms
 from bench.records.trials import TYPICAL
 from bench.report.markdown import escape
 from bench.report.pages.compatibility import files_sentence, numbers_sentence
 from bench.report.pages.releases import changed_rows, control_differs, is_narrow, named, narrow_table
-from bench.report.pages.runtimes import rows_of
 from bench.report.pages.selftest import OURS, rates
-from bench.report.pages.suite import HEADLINE_BATCH
-from bench.stats.estimate import student_quantile
+from bench.report.shipping import (
+    BULK,
+    COLD,
+    RUNTIME,
+    SINGLE,
+    SITUATIONS,
+    choices,
+    close_to,
+    fitting,
+    front,
+    runtime_of,
+    seconds,
+    time_text,
+)
 from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, SAME
 from bench.stats.simultaneous import ERROR as TRIAL_ERROR
 from models import HEADLINE
@@ -30,26 +37,28 @@ if TYPE_CHECKING:
     from bench.records.compatibility import StoredCompatibility
     from bench.records.record import Run
     from bench.records.releases import ReleaseTrials
-    from bench.records.schema import Record
     from bench.records.trials import Pair, StoredTrial
-    from bench.report.pages.runtimes import RuntimeRow
     from bench.stats.rates import Rate
 
-RUNTIME, SLOWER_RUNTIMES = "ONNX Runtime", ("tf.function", "Keras predict")
-SEED_ERROR = 0.05
-"""Probability that two models of equal accuracy are told apart."""
+SLOWER_RUNTIMES = ("tf.function", "Keras predict")
 SLOWDOWN = "slow:5%"
 """The injection of which an answer tells how often it is called."""
 
+TITLES: Mapping[str, Mapping[str, str]] = {
+    "en": SITUATIONS,
+    "ko": {SINGLE: "한 장씩은", BULK: "한꺼번에는", COLD: "처음 시작할 때는"},
+}
+"""Language to what the ways of being asked are called."""
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {
-        "ship": "**`{best}` with ONNX Runtime**: {best_accuracy} of the test images right, {best_time} for one image "
-        "on one thread.{close}{fast}",
+        "ship": "**`{best}` in {runtime}**: {accuracy} of the test images right, {time}.{close}{fast}",
+        "single": "{time} for one image on one thread",
+        "bulk": "{time} on one thread, 1,000 at a time",
+        "cold": "{time} from the start of a process to its first answer",
+        "short": "{situation}: `{best}` in {runtime} ({time})",
         "close": " These seeds do not tell its accuracy from that of {names}.",
-        "moment": " The runtimes' times below are of one moment each.",
-        "quickest": " The quickest of the runtimes below is {name} ({time}).",
         "runtimes": " The runtime costs more than the model: for `{model}`, ONNX Runtime is {runtimes}.",
-        "fast": " `{name}` gives up {points} points for {time}.",
+        "fast": " `{name}` in {runtime} gives up {points} points for {time}.",
         "runtime": "{times} times as fast as {other} and ready {starts} times as soon",
         "upgrade": "From TensorFlow {old} to {new}: {changes}.",
         "sure": "That is typical times of `{model}`, and memory. A false alarm comes in at most {alarm} of 100 such "
@@ -71,13 +80,14 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "rule": "{name} calls {count} of {of}",
     },
     "ko": {
-        "ship": "**`{best}`와 ONNX Runtime**: 테스트 이미지의 {best_accuracy}를 맞히고, 스레드 하나로 이미지 한 장에 "
-        "{best_time}가 걸립니다.{close}{fast}",
+        "ship": "**{runtime}에서 `{best}`**: 테스트 이미지의 {accuracy}를 맞히고, {time}.{close}{fast}",
+        "single": "스레드 하나로 이미지 한 장에 {time}가 걸립니다",
+        "bulk": "스레드 하나로 1,000장씩 {time}입니다",
+        "cold": "프로세스 시작부터 첫 답까지 {time}가 걸립니다",
+        "short": "{situation} {runtime}에서 `{best}`({time})",
         "close": " 이 시드들로는 {names}의 정확도와 구별되지 않습니다.",
-        "moment": " 아래 런타임의 시간은 각각 한 순간에 잰 것입니다.",
-        "quickest": " 아래 런타임 가운데 가장 빠른 것은 {name}입니다({time}).",
         "runtimes": " 모델보다 런타임의 차이가 더 큽니다. `{model}`에서 ONNX Runtime은 {runtimes} 빠릅니다.",
-        "fast": " `{name}`는 {points} 포인트를 내주고 {time}로 줄입니다.",
+        "fast": " {runtime}에서 `{name}`는 {points} 포인트를 내주고 {time}입니다.",
         "runtime": "{other}보다 답이 {times}배, 준비가 {starts}배",
         "upgrade": "TensorFlow {old}에서 {new}까지: {changes}.",
         "sure": "`{model}`의 전형적인 시간과 메모리입니다. 이런 표 100개 가운데 잘못된 경보는 많아야 {alarm}개, "
@@ -103,28 +113,41 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 
 
 def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -> str:
-    """The answer on what to ship: the most accurate model, the fastest model, and the cost of other runtimes."""
-    models = _models(suite) if suite else {}
-    if not models:
-        return ""
-    best = max(models, key=lambda name: models[name][0])
-    fast = min(models, key=lambda name: models[name][1])
+    """The answer on what to ship: for one image at a time, then in bulk and from a cold start, and what others cost."""
     words = TEXTS[language]
-    points = f"{100 * (models[best][0] - models[fast][0]):.1f}"
-    time = format_duration(models[fast][1])
-    other = words["fast"].format(name=fast, points=points, time=time) if fast != best else ""
+    first = ship_sentence(suite, runtimes, SINGLE, language)
+    if not first:
+        return ""
+    told = list[str]()
+    for situation in (BULK, COLD):
+        if kept := front(choices(suite, runtimes, situation)):
+            time = time_text(kept[0], situation)
+            name = TITLES[language][situation] if not told else TITLES[language][situation].lower()
+            told.append(words["short"].format(situation=name, best=kept[0].model, runtime=kept[0].runtime, time=time))
     found = [words["runtime"].format(**one) for one in (_against(runtimes, name) for name in SLOWER_RUNTIMES) if one]
     joined = {"en": ", and ", "ko": ", "}[language].join(found)
-    close = [name for name in models if name != best and not _told_apart(models[best][2], models[name][2])]
-    text = words["ship"].format(
-        best=best,
+    parts = [first, f" {'; '.join(told)}." if told else ""]
+    parts += [words["runtimes"].format(model=HEADLINE, runtimes=joined)] if joined else []
+    return "".join(parts)
+
+
+def ship_sentence(suite: Run | None, runtimes: Run | None, situation: str, language: str = "en") -> str:
+    """What to ship for one way of being asked, and what the quickest model gives up; empty where nothing is stored."""
+    found = choices(suite, runtimes, situation)
+    if not found:
+        return ""
+    words, kept = TEXTS[language], front(found)
+    best, fast, close = kept[0], kept[-1], close_to(kept[0], found)
+    points = f"{100 * (best.accuracy - fast.accuracy):.1f}"
+    other = words["fast"].format(name=fast.model, runtime=fast.runtime, points=points, time=time_text(fast, situation))
+    return words["ship"].format(
+        best=best.model,
+        runtime=best.runtime,
+        accuracy=f"{100 * best.accuracy:.1f} %",
+        time=words[situation].format(time=time_text(best, situation)),
         close=words["close"].format(names=", ".join(f"`{name}`" for name in close)) if close else "",
-        best_accuracy=f"{100 * models[best][0]:.1f} %",
-        best_time=format_duration(models[best][1]),
-        fast=other,
+        fast=other if fast is not best else "",
     )
-    text += words["runtimes"].format(model=HEADLINE, runtimes=joined) if joined else ""
-    return text + (_quickest(runtimes, words) if runtimes else "")
 
 
 def upgrade_answer(found: ReleaseTrials | None, withdrawn: str | None, language: str = "en") -> str:
@@ -195,44 +218,6 @@ def _missed(trials: Sequence[StoredTrial], words: Mapping[str, str]) -> str:
     return words["missed"].format(missed=len(said), open=said.count(CANNOT_TELL), same=said.count(SAME))
 
 
-def _told_apart(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two models' accuracies over the seeds differ by more than chance (Welch's t, 5 %)."""
-    parts = [statistics.variance(side) / len(side) if len(side) > 1 else math.inf for side in (one, other)]
-    freedom = min(len(one), len(other)) - 1
-    if math.isinf(sum(parts)):
-        return False
-    gap = abs(statistics.fmean(one) - statistics.fmean(other))
-    return gap > student_quantile(SEED_ERROR, freedom) * math.sqrt(sum(parts))
-
-
-def _quickest(run: Run, words: Mapping[str, str]) -> str:
-    """The runtime that answers one image soonest; empty where ONNX Runtime cannot be told from it.
-
-    Of runs of before 2026-11-28, which did not visit their rows, it says that instead.
-    """
-    rows = [one for one in rows_of(run) if _is_shown(one) and one.stage == "runtime" and not one.faults]
-    best = min(rows, key=_typical_s, default=None)
-    if best and not best.visits:
-        return words["moment"]
-    if best is None or any(one.runtime == RUNTIME for one in [best, *latency.same_as_best(rows)]):
-        return ""
-    return words["quickest"].format(name=best.runtime, time=format_duration(_typical_s(best)))
-
-
-def _models(run: Run) -> dict[str, tuple[float, float, Sequence[float]]]:
-    """Mean accuracy (0-1), typical seconds of one image on one thread, and accuracies by seed, of each valid model."""
-    found: dict[str, tuple[float, float, Sequence[float]]] = {}
-    calls = [one for one in run.of(InferRecord) if one.batch_size == HEADLINE_BATCH and one.values_s]
-    for recipe in dict.fromkeys(record.recipe for record in run.records):
-        train = next((one for one in run.of(TrainRecord) if one.recipe == recipe and one.test_accuracies), None)
-        single = [one for one in calls if one.recipe == recipe]
-        if train and single and not any(one.faults for one in (train, *single)):
-            fewest = min(single, key=lambda record: record.threads)
-            accuracies = train.test_accuracies
-            found[recipe] = (statistics.fmean(accuracies), _typical_s(fewest), accuracies)
-    return found
-
-
 def _against(run: Run | None, other: str) -> dict[str, str] | None:
     """Ratios of another runtime's times to ONNX Runtime's: of an answer and of the start."""
     ours, theirs = (_runtime(run, name) if run else None for name in (RUNTIME, other))
@@ -247,22 +232,14 @@ def _against(run: Run | None, other: str) -> dict[str, str] | None:
 
 
 def _runtime(run: Run, name: str) -> tuple[float, float] | None:
-    """Typical seconds of one image and median ones of the start, on one thread; ``None`` if one was not measured."""
-    rows = {one.stage: one for one in rows_of(run) if one.runtime == name and _is_shown(one) and not one.faults}
-    if not {"runtime", "start"} <= set(rows):
-        return None
-    return _typical_s(rows["runtime"]), statistics.median(rows["start"].values_s)
-
-
-def _is_shown(record: RuntimeRow) -> bool:
-    """Whether a row is one of those in the README: the headline model on one thread, one image at a time."""
-    single = record.stage == "start" or record.batch_size == HEADLINE_BATCH
-    return (record.recipe, record.threads) == (HEADLINE, 1) and single and bool(record.values_s)
-
-
-def _typical_s(record: Record) -> float:
-    found = latency.typical(record)
-    return found.value if found else math.inf
+    """Typical seconds of one image and median ones of the start, of the headline model; ``None`` if one is unknown."""
+    found = []
+    for situation in (SINGLE, COLD):
+        rows = [row for row in fitting(run, HEADLINE, situation) if runtime_of(row) == name]
+        if not rows:
+            return None
+        found.append(seconds(rows[0], situation))
+    return found[0], found[1]
 
 
 def _times(ratio: float) -> str:

@@ -33,6 +33,12 @@ def escape(text: str) -> str:
     return html.escape(one_line, quote=False).replace("|", "\\|")
 
 
+def plain(text: str, *, stars: bool = False) -> str:
+    """A sentence without its Markdown: backticks and what `escape` did are taken away, and stars unless wanted."""
+    found = html.unescape(text.replace("`", "").replace("\\|", "|"))
+    return found if stars else found.replace("**", "")
+
+
 PACKAGE_NAMES = {
     "tensorflow": "TensorFlow",
     "keras": "Keras",

@@ -25,7 +25,7 @@ from bench.inference.own_models.certificate import certify
 from bench.records.cases import INJECT
 from bench.records.schema import EnvironmentFacts, Parity, Survey, convert
 from bench.records.trials import MEMORY, START, Row, StoredTrial
-from bench.stats.simultaneous import LOOKS
+from bench.stats.simultaneous import LOOKS, looks
 from bench.trials.identity import build_facts, check_identity, owners_text
 from bench.trials.injections import parse_injection
 from bench.trials.rounds import SIDE_BY_SIDE, Placed, Round, measure_round
@@ -121,7 +121,8 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress, wat
 def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
     """Leave out of the next round what no open finding needs; False if it is the end.
 
-    A series that is left out is judged as it stands: its intervals hold whenever it stops. Until the memory is settled,
+    A series that is left out is judged as it stands: its intervals hold whenever it stops. Where more pairs may be
+    asked for later, none is left out before all of these could be judged. Until the memory is settled,
     all cases are prepared, since it depends on them; turns are taken of what is open alone. Findings on the start come
     last, where the rest of the budget would probably settle them. What the last interim analysis has not settled stays
     open.
@@ -135,10 +136,11 @@ def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
     trial.open_turns = {(role, case.name) for role in trial.roles for case in trial.cases}
     if {*trial.live_pairs} - {(row.against, row.environment) for row in rows}:
         return rounds_left >= 1 or not trial.rounds
+    least = looks(trial.choice * len(rows) // len(trial.live_pairs))[0] if trial.choice else 0
     unsettled = [
         row
         for row in rows
-        if not row.effect.settled
+        if (not row.effect.settled or row.effect.rounds < least)
         and row.finding in trial.findings
         and row.effect.rounds < LOOKS[-1]
         and (row.against, row.environment) in trial.live_pairs

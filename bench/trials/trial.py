@@ -60,6 +60,7 @@ class Trial:
         number: its place in the series, from 0.
         sought: what a bisection looks for.
         findings: the kinds of finding that it goes on for until they are settled; others come along.
+        choice: how many pairs may be asked for of its rounds later; it goes on until all of them can be judged.
         files: the user's own models, by name.
         recipes: likewise the user's own recipes.
         unloaded: what was left out to the reason.
@@ -92,6 +93,7 @@ class Trial:
     number: int = 0
     sought: str = ""
     findings: Collection[str] = tuple(MARGINS)
+    choice: int = 0
     files: Mapping[str, ModelFile] = field(default_factory=dict)
     recipes: Mapping[str, ModelFile] = field(default_factory=dict)
     unloaded: Mapping[str, str] = field(default_factory=dict)

@@ -120,6 +120,18 @@ def test_what_is_settled_is_left_out_of_the_next_round(
         assert trial.open_turns == (timed if found[1:] else everything)
 
 
+def test_no_finding_is_left_out_before_all_that_may_be_asked_for_could_be_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trial = make_trial(FIT, CALL, budget_s=0.0)
+    run(trial, Machine(), monkeypatch)
+    found = [row(FIT.name, TYPICAL, "same")]
+    assert not narrow(trial, found, rounds_left=5)
+    trial.choice = 100
+    assert narrow(trial, found, rounds_left=5), "a family of 100 is not judged after 8 rounds"
+    assert trial.open_turns == {(BASE, FIT.name), (HEAD, FIT.name)}
+
+
 @pytest.mark.parametrize(("more", "goes_on"), [(3, True), (6, False), (None, False)])
 def test_the_start_is_measured_further_where_the_rest_of_the_budget_would_settle_it(
     more: int | None, *, goes_on: bool, monkeypatch: pytest.MonkeyPatch

@@ -11,8 +11,11 @@ import msgspec
 from bench.files import write_atomically
 from bench.records.record import SHAPE_ERRORS
 from bench.report.html.sections import (
+    answers,
     classes,
+    compatibility,
     curves,
+    explanations,
     headline,
     images,
     latency,
@@ -33,9 +36,12 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 TITLE = "densebench"
 SECTIONS: dict[str, Callable[[Stored], Section]] = {
+    "Three questions": answers.make_section,
     "Models": headline.make_section,
     "Latency": latency.make_section,
     "TensorFlow's releases": releases.make_section,
+    "What survives an upgrade": compatibility.make_section,
+    "Why is it slower?": explanations.make_section,
     "Trainers, devices, backends": trainers.make_section,
     "Learning curves": curves.make_section,
     "Classes": classes.make_section,
@@ -45,6 +51,8 @@ SECTIONS: dict[str, Callable[[Stored], Section]] = {
     "Where the numbers come from": sources.make_section,
 }
 """The chapters in their order."""
+SCRIPTS = ("state", "tables", "plots", "pictures", "panels", "start")
+"""The parts of the page's script, in the order in which they run; `tox -e script` checks their types."""
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 """Content security: the page can load nothing from anywhere."""
 PLOTLY = HERE / "plotly" / "plotly-cartesian.min.js"
@@ -87,16 +95,19 @@ def plotly_script() -> str:
     return PLOTLY.read_text(encoding="utf-8")
 
 
+def own_script() -> str:
+    """The page's script, in a scope of its own; what it hands out is `densebench`."""
+    parts = [(HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    return "\n".join(['"use strict";', "const densebench = (() => {", *parts, "return { drawPlots, state };", "})();"])
+
+
 def build_page(stored: Stored, sections: Sequence[Section], plotly: str) -> str:
     """The complete page as HTML."""
     run = stored.headline
     metadata = f"Newest headline run: {run.started_at[:10]}, commit {run.commit}, {run.command}." if run else ""
-    data = {
-        "facets": FACETS,
-        "links": stored.links,
-        "sections": sections,
-    }
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    shown, known = compact(sections)
+    data = {"facets": FACETS, "links": stored.links, **known, "sections": shown}
+    style = (HERE / "report.css").read_text(encoding="utf-8")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -119,12 +130,38 @@ def build_page(stored: Stored, sections: Sequence[Section], plotly: str) -> str:
 results/tables/.</noscript></main>
 <footer><p>{LICENCE}</p></footer>
 <script type="application/json" id="data">{embed(data)}</script>
-<script>{script}</script>
+<script>{own_script()}</script>
 <script>{plotly}</script>
 <script>densebench.drawPlots();</script>
 </body>
 </html>
 """
+
+
+def compact(sections: Sequence[Section]) -> tuple[Any, dict[str, list[Any]]]:
+    """Chapters as plain data, with the number of each facet set and file name in its place, and the lists of these.
+
+    Some thousand lines and traces share a few of them, which else make a fifth of the page.
+    """
+    shown = msgspec.to_builtins(sections)
+    known: dict[str, dict[str, int]] = {"facet_sets": {}, "files": {}}
+    values: dict[str, list[Any]] = {name: [] for name in known}
+
+    def number(name: str, value: Any) -> int:
+        key = msgspec.json.encode(value).decode()
+        if key not in known[name]:
+            known[name][key] = len(values[name])
+            values[name].append(value)
+        return known[name][key]
+
+    for panel in (panel for section in shown for panel in section["panels"]):
+        for item in (*panel.get("traces", ()), *(panel.get("table") or {}).get("lines", ())):
+            if "facets" in item:
+                item["facets"] = number("facet_sets", item["facets"])
+            if isinstance(item.get("file", item.get("files")), str):
+                name = "file" if "file" in item else "files"
+                item[name] = number("files", item[name])
+    return shown, values
 
 
 def embed(data: Any) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from bench.records.compatibility import StoredCompatibility
     from bench.records.releases import ReleaseTrials
     from bench.records.trials import StoredTrial
     from bench.report.registry import Shown
@@ -47,6 +48,9 @@ class Stored:
     trainers: Run | None
     selftest: Sequence[StoredTrial]
     releases: Sequence[ReleaseTrials]
+    trials: Sequence[StoredTrial]
+    compatibility: Sequence[StoredCompatibility]
+    explanations: Sequence[StoredTrial]
     withdrawn: Mapping[str, str]
     links: Mapping[str, str]
     counted: int
@@ -76,6 +80,9 @@ def make_stored(published: Shown, own: Shown | None = None, *, page: Path | None
         trainers=next(iter(_chosen("trainers", published, own)), None),
         selftest=_chosen("selftest", published, own),
         releases=_chosen_releases(published, own),
+        trials=[*(own.kinds["trials"] if own else []), *published.kinds["trials"]],
+        compatibility=_chosen("compatibility", published, own),
+        explanations=[*(own.kinds["explanations"] if own else []), *published.kinds["explanations"]],
         withdrawn={name: pin.withdrawn for name, pin in (published.pins or {}).items() if pin.withdrawn},
         links=_links(folders, page) if page else {},
         counted=len({run.file for run in stored}),

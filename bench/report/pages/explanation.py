@@ -57,14 +57,15 @@ def sentence(trial: StoredTrial, row: Row, found: Sequence[Share]) -> str:
     helping = [one for one in found if one.helps]
     if not helping:
         return f"{told}, and nothing that was swapped {'takes it back' if slower else 'undoes that'}."
-    return f"{told}; {helping[0].what} undoes {_undone(helping[0])} of that."
+    return f"{told}; {helping[0].what} undoes {undone_text(helping[0])} of that."
 
 
 def _table(found: Sequence[Share]) -> str:
-    rows = [[one.what, ratio_text(one.row), one.row.word, _undone(one)] for one in found]
+    rows = [[one.what, ratio_text(one.row), one.row.word, undone_text(one)] for one in found]
     headers = ["Swapped in", "Ratio to the second environment", "Verdict", "Undone"]
     return markdown_table(headers, rows, text_columns=(0, 2)) if rows else ""
 
 
-def _undone(one: Share) -> str:
+def undone_text(one: Share) -> str:
+    """How much of a change a swap takes back, with its interval."""
     return f"{100 * one.value:.0f} % ({100 * one.low:.0f} to {100 * one.high:.0f} %)"

@@ -156,8 +156,8 @@ def _table(rows: Sequence[Row], *, more: bool = False) -> str:
         [
             row.case,
             LABELS[row.finding],
-            _number(row, row.base),
-            _number(row, row.head),
+            number_text(row, row.base),
+            number_text(row, row.head),
             ratio_text(row),
             row.word,
             str(row.effect.rounds),
@@ -168,7 +168,8 @@ def _table(rows: Sequence[Row], *, more: bool = False) -> str:
     return markdown_table(headers, cells, text_columns=(0, 1, 5))
 
 
-def _number(row: Row, value: float) -> str:
+def number_text(row: Row, value: float) -> str:
+    """One side's figure of a finding: a time, or memory."""
     return format_bytes(round(value)) if row.measure == PRIVATE else format_duration(value)
 
 

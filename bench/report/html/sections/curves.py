@@ -44,6 +44,7 @@ def make_section(stored: Stored) -> Section:
     found = histories(stored)
     return Section(
         key="curves",
+        short="Curves",
         title="Learning curves",
         text="Means over the seeds; the band reaches from the least to the most of them. The upright line is the epoch "
         "of least validation loss (median over the seeds): from there on, what a model still gains is learnt by heart. "

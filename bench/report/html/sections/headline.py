@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +18,7 @@ from bench.formats import (
 from bench.records import latency
 from bench.records.schema import InferRecord, TrainRecord
 from bench.report.html.view import (
+    YOURS,
     Cell,
     Cells,
     Facets,
@@ -103,16 +105,54 @@ def _summary(run: Run, model: str) -> ModelSummary:
 def make_section(stored: Stored) -> Section:
     """The chapter with the headline table and the two plots of accuracy against time."""
     found = model_summaries(sorted(stored.main, key=lambda run: run is not stored.headline))
+    usual = facets_of(stored.headline) if stored.headline else {}
     return Section(
         key="models",
         title="Models",
         text="Every model of every stored run: trained, exported to ONNX, checked against the trained model, timed. "
         "Speed is worth nothing without its accuracy beside it.",
-        panels=[_table_panel(found), *_trade_panels(found)],
+        panels=[_table_panel(found, usual, beside(stored)), *_trade_panels(found, usual)],
     )
 
 
-def _table_panel(found: Sequence[ModelSummary]) -> Panel:
+def beside(stored: Stored) -> str:
+    """How the reader's own newest run compares with the published one; empty where there are not both."""
+    public = next((run for run in stored.main if run.origin != YOURS and _is_like(run, stored.headline)), None)
+    own = next((run for run in stored.main if run.origin == YOURS and public and _is_like(run, public)), None)
+    if own is None or public is None:
+        return ""
+    sides = [{one.model: one for one in model_summaries([run]) if not one.faults} for run in (own, public)]
+    shared = [name for name in sides[0] if name in sides[1]]
+    pairs = [[side[name] for side in sides] for name in shared]
+    parts = [
+        f"{told} {_times(statistics.geometric_mean(ratios))}"
+        for told, figure in (("one image takes", _latency_s), ("a training", _training_s))
+        if (
+            ratios := [
+                figure(one) / figure(other) for one, other in pairs if math.isfinite(figure(one) + figure(other))
+            ]
+        )
+    ]
+    orders = [sorted(shared, key=lambda name: _latency_s(side[name])) for side in sides]
+    same = "the same order of models" if orders[0] == orders[1] else "another order of models"
+    return f"Your machine against the published one: {', '.join(parts)}; {same}." if parts else ""
+
+
+def _is_like(run: Run, other: Run | None) -> bool:
+    """Whether two runs are of the same data, device, backend and trainer."""
+    key = ("dataset", "device", "backend", "trainer")
+    return other is not None and all(getattr(run, name) == getattr(other, name) for name in key)
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f} times as long"
+
+
+def _training_s(one: ModelSummary) -> float:
+    return statistics.median(one.train.values_s) if one.train and one.train.values_s else math.inf
+
+
+def _table_panel(found: Sequence[ModelSummary], usual: Facets, compared: str) -> Panel:
     best = max((one for one in found if one.train and not one.faults), key=_accuracy, default=None)
     fastest = min((one for one in found if one.single and not one.faults), key=_latency_s, default=None)
     parts = [
@@ -123,9 +163,10 @@ def _table_panel(found: Sequence[ModelSummary]) -> Panel:
     return Panel(
         key="headline",
         title="All models",
-        sentence=" ".join(part for part in parts if part) or "No run is stored.",
+        sentence=" ".join(part for part in [*parts, compared] if part) or "No run is stored.",
         kind="table",
         table=table,
+        usual=usual,
     )
 
 
@@ -135,7 +176,7 @@ def _accuracy(one: ModelSummary) -> float:
 
 def _latency_s(one: ModelSummary) -> float:
     found = latency.typical(one.single) if one.single else None
-    return found.value if found else float("inf")
+    return found.value if found else math.inf
 
 
 def _line(one: ModelSummary) -> Line:
@@ -204,7 +245,7 @@ def rate_cell(record: Record | None) -> Cell:
     return Cell(rate_text(record), reached)
 
 
-def _trade_panels(found: Sequence[ModelSummary]) -> list[Panel]:
+def _trade_panels(found: Sequence[ModelSummary], usual: Facets) -> list[Panel]:
     """The panels of accuracy against latency and against training time, with the Pareto front."""
     valid = [one for one in found if not one.faults and one.train and one.train.test_accuracies]
     by_latency = [(one, _latency_s(one)) for one in valid if one.single and one.single.values_s]
@@ -212,12 +253,18 @@ def _trade_panels(found: Sequence[ModelSummary]) -> list[Panel]:
     left_out = len(found) - len(valid)
     note = f"{left_out} INVALID or incomplete rows are in the table only." if left_out else ""
     return [
-        _trade_panel("latency", "Accuracy against latency", "One image, one thread: typical", by_latency, note),
-        _trade_panel("training", "Accuracy against training time", "One whole training", by_training, note),
+        _trade_panel(
+            "latency", "Accuracy against latency", "One image, one thread: typical", by_latency, usual=usual, note=note
+        ),
+        _trade_panel(
+            "training", "Accuracy against training time", "One whole training", by_training, usual=usual, note=note
+        ),
     ]
 
 
-def _trade_panel(key: str, title: str, axis: str, points: Sequence[tuple[ModelSummary, float]], note: str) -> Panel:
+def _trade_panel(  # noqa: PLR0913  what is drawn, and what is said of it
+    key: str, title: str, axis: str, points: Sequence[tuple[ModelSummary, float]], *, usual: Facets, note: str
+) -> Panel:
     order = list(dict.fromkeys(one.model for one, _ in points))
     shapes = {name: SYMBOLS[place % len(SYMBOLS)] for place, name in enumerate(order)}
     traces = [_point(one, seconds, order.index(one.model), shapes[one.model]) for one, seconds in points]
@@ -251,6 +298,7 @@ def _trade_panel(key: str, title: str, axis: str, points: Sequence[tuple[ModelSu
         },
         table=Table(("Model", "Test accuracy", axis, "On"), lines, text_columns=(0, 3)),
         pareto={"x": "min", "y": "max"},
+        usual=usual,
         note=note,
     )
 

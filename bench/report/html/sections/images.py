@@ -33,6 +33,7 @@ def make_section(stored: Stored) -> Section:
     panels = [_answers(run, results, gallery), *_samples(run, gallery), _counts(run, results), _layers(run, results)]
     return Section(
         key="images",
+        short="Images",
         title="Images and answers",
         text="The tutorials' pictures, from the stored run.",
         panels=panels,

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any
 from bench.formats import format_bytes, format_count, format_counted, format_duration
 from bench.records.schema import InferRecord, RuntimeRecord, StartRecord
 from bench.report.html.sections.headline import latency_cells, measured, rate_cell
-from bench.report.html.view import Cell, Line, Panel, Section, Table, Trace, facets_of, plot_text, shorten, time_axis
+from bench.report.html.view import (
+    Cell,
+    Facets,
+    Line,
+    Panel,
+    Section,
+    Table,
+    Trace,
+    facets_of,
+    plot_text,
+    shorten,
+    time_axis,
+)
 from models import HEADLINE
 
 if TYPE_CHECKING:
@@ -26,12 +38,16 @@ THINNED = (
     "thousand is in the table only. All timings are in the run files."
 )
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+HANDFUL = ("tf.function", "ONNX Runtime", "ONNX Runtime int8", "LiteRT", "NumPy")
+"""Runtimes whose curves are drawn at first."""
+MOST_CURVES = 6
+"""Models whose curves are drawn at first."""
 PARTS = {"import_s": "Python and imports", "load_s": "Loading the model", "first_s": "First answer"}
 
 
 def make_section(stored: Stored) -> Section:
     """Distributions of the suite's calls, then of the runtimes, then cold starts."""
-    panels = [_main_panel(stored.main)]
+    panels = [_main_panel(stored.main, facets_of(stored.headline) if stored.headline else {})]
     if run := stored.runtimes:
         panels += [_runtimes_panel(run), _start_panel(run)]
     return Section(
@@ -76,7 +92,7 @@ def _layout(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def _main_panel(runs: Sequence[Run]) -> Panel:
+def _main_panel(runs: Sequence[Run], usual: Facets) -> Panel:
     pairs = [(run, record) for run in runs for record in run.of(InferRecord) if record.values_s]
     order = list(dict.fromkeys(record.recipe for _, record in pairs))
     traces, lines = [], []
@@ -102,7 +118,8 @@ def _main_panel(runs: Sequence[Run]) -> Panel:
             continue
         place = order.index(record.recipe)
         plot = _curve(record.values_s, f"{record.recipe} ({on})", place)
-        traces.append(Trace(plot=plot, facets=facets_of(run, record.recipe), pick=pick, files=run.file))
+        choice = shorten(record.recipe)
+        traces.append(Trace(plot=plot, facets=facets_of(run, record.recipe), pick=pick, choice=choice, files=run.file))
     return Panel(
         key="calls",
         title="ONNX Runtime, call by call",
@@ -115,6 +132,9 @@ def _main_panel(runs: Sequence[Run]) -> Panel:
             text_columns=(0, 1, 2),
         ),
         pick="Batch and threads",
+        choose="Models",
+        chosen=tuple(map(shorten, order[:MOST_CURVES])),
+        usual=usual,
         note=THINNED,
     )
 
@@ -151,7 +171,7 @@ def _runtimes_panel(run: Run) -> Panel:
             continue
         place = order.index(record.runtime)
         plot = _curve(record.values_s, name, place)
-        traces.append(Trace(plot=plot, facets=facets_of(run, record.recipe), pick=pick, files=run.file))
+        traces.append(Trace(plot=plot, facets=facets_of(run, record.recipe), pick=pick, choice=name, files=run.file))
     bad = sorted({shorten(record.runtime) for record in records if record.faults})
     return Panel(
         key="runtimes",
@@ -167,6 +187,8 @@ def _runtimes_panel(run: Run) -> Panel:
         ),
         pick="Model, batch and threads",
         first=(f"{HEADLINE}, batch 1, 1 thread",),
+        choose="Runtimes",
+        chosen=HANDFUL,
         note=THINNED,
     )
 

@@ -47,6 +47,7 @@ def make_section(stored: Stored) -> Section:
         panels = [_panel(run, "scores", "Accuracies", scores), _panel(run, "losses", "Losses", losses)]
     return Section(
         key="reproduced",
+        short="Tutorials",
         title="The tutorials' figures",
         text="The bar is where a single new run is expected with 95 % confidence, from our seeds; the mark on it their "
         "mean. The cross is what the tutorial printed. A cross on its bar is reproduced.",

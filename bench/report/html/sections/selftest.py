@@ -25,6 +25,7 @@ def make_section(stored: Stored) -> Section:
     text = "An environment against itself, again and again: a copy of it, and heads with real regressions inside. "
     return Section(
         key="trust",
+        short="Trust",
         title="How far to trust a verdict",
         text=f"{text}Bars are exact 95 % intervals of the true share (Clopper and Pearson).",
         panels=[_rules(trials), _noise(trials)] if trials else [],

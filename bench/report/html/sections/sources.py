@@ -33,6 +33,7 @@ def make_section(stored: Stored) -> Section:
     runs = _shown(stored)
     return Section(
         key="sources",
+        short="Sources",
         title="Where the numbers come from",
         text=f"{format_counted(stored.counted, 'run file')} stored; the page has figures of {format_count(len(runs))} "
         f"runs and {format_count(len(stored.selftest))} trials. Of runs that differ in nothing but their date, "

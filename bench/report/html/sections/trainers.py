@@ -40,6 +40,7 @@ def make_section(stored: Stored) -> Section:
         panels.append(_devices(model_summaries(stored.devices)))
     return Section(
         key="hardware",
+        short="Trainers",
         title="Trainers, devices, backends",
         text="Every way to train that is installed, interleaved in one run; and the suite once per device and "
         "backend. A row that ran elsewhere than it claims is INVALID and has no bar.",
