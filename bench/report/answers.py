@@ -73,9 +73,9 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "no releases": "No table of releases is published now.",
         "withdrawn": "The table of all releases is withdrawn: {reason}",
         "survives": "{files} {numbers} [Which file loads where](results/tables/compatibility.md).",
-        "trust": "Of {equal} trials of two copies of one environment, all cases at once, {alarms} raised a false alarm "
-        "(true share {alarms_interval}); of {slowed} cases that were really 5 % slower, {caught} were called `slower` "
-        "({caught_interval}){missed}. On the same timings, {rules}.",
+        "trust": "**{alarms} of {equal} trials of two copies of one environment raised a false alarm**, all cases at "
+        "once (true share {alarms_interval}); **{caught} of {slowed} cases that were really 5 % slower were called "
+        "`slower`** ({caught_interval}){missed}. On the same timings, {rules}.",
         "missed": "; of the other {missed}, {open} were left open, {same} called the same",
         "rule": "{name} calls {count} of {of}",
     },
@@ -102,8 +102,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "no releases": "지금 공개된 릴리스 표는 없습니다.",
         "withdrawn": "전체 릴리스 표는 철회했습니다: {reason}",
         "survives": "파일과 수치(영어): {files} {numbers} [어디서 열리는지](results/tables/compatibility.md).",
-        "trust": "한 환경의 두 복사본을 모든 경우에 대해 비교한 {equal}번 가운데 {alarms}번이 잘못된 경보였고"
-        "(참 비율 {alarms_interval}), 실제로 5 % 느리게 만든 {slowed}건 가운데 {caught}건을 `slower`로 잡았습니다"
+        "trust": "**한 환경의 두 복사본을 모든 경우에 대해 비교한 {equal}번 가운데 {alarms}번이 잘못된 경보였고**"
+        "(참 비율 {alarms_interval}), **실제로 5 % 느리게 만든 {slowed}건 가운데 {caught}건을 `slower`로 잡았습니다**"
         "({caught_interval}){missed}. 같은 측정값에서 {rules}.",
         "missed": "; 나머지 {missed}건 가운데 {open}건은 미정, {same}건은 `same`이었습니다",
         "rule": "{name}: {of}번 가운데 {count}번",

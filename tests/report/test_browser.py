@@ -101,7 +101,7 @@ def test_it_is_drawn_whole_without_an_error_or_a_request(chromium: Any, report: 
     assert plots.count() > 10
     for plot in plots.all():
         plot.scroll_into_view_if_needed()
-        assert plot.locator(MARKS).count() > 0
+        assert plot.locator(MARKS).count() > 0, plot.get_attribute("aria-label")
         assert plot.get_attribute("aria-label")
 
 
@@ -166,6 +166,129 @@ def test_a_permalink_leads_to_the_figure_with_its_choices(chromium: Any, report:
     accuracies = [float(text[:6]) for text in visit.column("headline", 1)]
     assert accuracies == sorted(accuracies, reverse=True)
     assert "pick.confusion=t4_mnist_64_32" in visit.page.locator("#scores .link").get_attribute("href")
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_first_screen_has_three_answers_and_any_upgrade_can_be_chosen(
+    chromium: Any, report: Path, width: int
+) -> None:
+    visit = Visit(chromium, report, width=width)
+    told = {key: visit.page.locator(f"#says-{key} strong").first.inner_text() for key in ("ship", "upgrade", "sure")}
+    assert " in " in told["ship"]
+    assert "tensorflow-cpu==" in told["upgrade"]
+    assert "false alarm" in told["sure"]
+    if width == WIDE:
+        ends = [visit.page.locator(f"#says-{key}").bounding_box() for key in told]
+        assert max(box["y"] + box["height"] for box in ends) < 900, "all three are seen at once"
+    visit.page.click("#ship .tabs button:has-text('In bulk')")
+    assert "images/s" in visit.page.locator("#says-ship").inner_text()
+    visit.page.locator("#upgrade select").first.select_option("2.17")
+    visit.page.locator("#upgrade select").nth(1).select_option("2.18")
+    assert "2.18.1 is slower than tensorflow-cpu==2.17.1" in visit.page.locator("#says-upgrade").inner_text()
+    assert "pick.upgrade=2.17&pick.upgrade=2.18" in visit.page.url
+    assert "2.12" not in visit.page.locator("#upgrade select").nth(1).inner_text(), "an upgrade goes to something newer"
+    again = Visit(chromium, report, visit.page.url.removeprefix(visit.url), width=width)
+    assert again.page.locator("#says-upgrade").inner_text() == visit.page.locator("#says-upgrade").inner_text()
+    assert visit.overflow() <= 0
+    assert visit.errors == []
+
+
+def test_what_is_the_same_is_folded_away(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report, "#pick.upgrade=2.17&pick.upgrade=2.18")
+    shown = visit.page.locator("#upgrade tbody tr").count()
+    fold = visit.page.locator("#upgrade summary").first
+    label, number = fold.inner_text().split(": ")
+    assert label in {"The same", "Cannot tell yet"}
+    fold.click()
+    visit.page.locator("#upgrade details tbody tr").first.wait_for()
+    assert visit.page.locator("#upgrade tbody tr").count() == shown + int(number)
+
+
+def test_curves_are_switched_on_and_off_and_the_address_keeps_it(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report, "#panel=runtimes")
+    visit.page.locator("#runtimes .plot .trace").first.wait_for()
+    names = "document.querySelector('#runtimes .plot').data.map((trace) => trace.name)"
+    before = visit.page.evaluate(names)
+    visit.page.click("#runtimes .choose summary")
+    visit.page.locator("#runtimes input[data-choice='Keras call']").check()
+    visit.page.locator("#runtimes .legendtext", has_text="Keras call").wait_for()
+    assert set(visit.page.evaluate(names)) == {*before, "Keras call"}
+    assert "show.runtimes=Keras+call" in visit.page.url
+    visit.page.click("#reset")
+    visit.page.locator("#runtimes .legendtext", has_text="Keras call").wait_for(state="detached")
+    assert visit.page.evaluate(names) == before
+
+
+def test_one_machines_newest_run_is_shown_until_all_is_asked_for(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report)
+    usual = len(visit.column("headline", 0))
+    visit.page.select_option("select[data-facet=device]", "*")
+    visit.page.select_option("select[data-facet=backend]", "*")
+    assert len(visit.column("headline", 0)) > usual == len(set(visit.column("headline", 0)))
+
+
+CONTRASTS = """() => {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 1;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const mixed = (colours) => {
+    context.clearRect(0, 0, 1, 1);
+    for (const colour of colours) { context.fillStyle = colour; context.fillRect(0, 0, 1, 1); }
+    return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const linear = (one) => (one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map((one) => linear(one / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const found = [];
+  for (const node of document.querySelectorAll("h1,h2,h3,p,a,strong,button,select,label,td,th,summary,figcaption")) {
+    if (!node.textContent.trim() || !node.getClientRects().length || node.closest(".plot")) continue;
+    const grounds = [];
+    for (let up = node; up; up = up.parentElement) grounds.unshift(getComputedStyle(up).backgroundColor);
+    const style = getComputedStyle(node);
+    const [one, other] = [light(mixed(grounds)), light(mixed([...grounds, style.color]))];
+    const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    const what = `${node.tagName} ${node.className} ${node.textContent.slice(0, 30)}`;
+    if (style.opacity === "1" && ratio < 4.5) found.push(`${what} ${ratio.toFixed(2)}`);
+  }
+  return [...new Set(found)];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(chromium: Any, report: Path, scheme: str) -> None:
+    visit = Visit(chromium, report, scheme=scheme)
+    for summary in visit.page.locator("summary").all():
+        summary.click()
+    assert visit.page.evaluate(CONTRASTS) == []
+
+
+def test_focus_goes_from_the_answers_down(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report)
+    places = []
+    for _ in range(40):
+        visit.page.keyboard.press("Tab")
+        places.append(visit.page.evaluate("document.activeElement.closest('figure')?.id || ''"))
+    order = list(dict.fromkeys(place for place in places if place))
+    assert order[:3] == ["ship", "upgrade", "sure"]
+
+
+def test_every_number_of_the_answers_leads_to_a_run_file(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report)
+    for key in ("ship", "upgrade"):
+        cells = visit.page.locator(f"#{key} tbody td:not(.text)")
+        assert cells.count() > 0
+        for cell in cells.all():
+            href = cell.locator("a").get_attribute("href")
+            assert (report.parent / href).resolve().exists()
+
+
+def test_it_is_painted_at_once(chromium: Any, report: Path) -> None:
+    visit = Visit(chromium, report)
+    paint_ms = visit.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert paint_ms < 2000, "0.5 s on a machine that does nothing else"
+    assert report.stat().st_size < 4_000_000
 
 
 def test_two_recipes_stand_beside_each_other(chromium: Any, report: Path) -> None:

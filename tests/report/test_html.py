@@ -13,9 +13,9 @@ import pytest
 from bench.__main__ import main
 from bench.records.record import RunReader
 from bench.records.schema import Gallery, SampleImage
-from bench.report.html.page import SECTIONS, build_page, embed, make_sections
+from bench.report.html.page import SECTIONS, build_page, compact, embed, make_sections
 from bench.report.html.sections.curves import parting, sound
-from bench.report.html.sections.headline import model_summaries, pareto
+from bench.report.html.sections.headline import beside, model_summaries, pareto
 from bench.report.html.sections.images import sound_gallery
 from bench.report.html.sections.latency import SHARES, thin
 from bench.report.html.stored import MOST_RUNS, Stored, make_stored
@@ -303,3 +303,36 @@ def test_your_own_runs_stand_beside_the_published_ones_and_are_told_apart(tmp_pa
     assert {run.origin for run in stored.main} == {YOURS, "published"}
     assert stored.headline in public.kinds["suite"]
     assert all((tmp_path / "report" / link).resolve().exists() for link in stored.links.values())
+
+
+def test_your_machine_is_held_against_the_published_one(tmp_path: Path) -> None:
+    public = read_shown(ROOT / "results", RunReader())
+    headline = make_stored(public).headline
+    assert headline
+    like = {name: getattr(headline, name) for name in ("dataset", "device", "backend", "trainer")}
+    rows = [train_row(), infer_row(values_s=(2e-5,) * 662), train_row("single_dense"), infer_row("single_dense")]
+    store(tmp_path, run_content(rows, started_at="2026-02-01", **like), "mine")
+    stored = make_stored(public, read_shown(tmp_path, RunReader()))
+    told = beside(stored)
+    found = re.fullmatch(
+        r"Your machine against the published one: one image takes (\d+\.\d) times as long, a training (\d+\.\d) times "
+        r"as long; the same order of models\.",
+        told,
+    )
+    assert found
+    assert 1 < float(found[1]) < 3
+    sections, _ = make_sections(stored)
+    assert told in panel(sections, "headline").sentence
+    assert beside(make_stored(public)) == ""
+
+
+def test_facets_and_files_that_are_shared_stand_in_the_page_once(tmp_path: Path) -> None:
+    store(tmp_path, run_content([train_row(), infer_row(), train_row("b"), infer_row("b")]))
+    sections, _, page = make(tmp_path)
+    shown, known = compact(sections)
+    lines = next(one for one in shown if one["key"] == "models")["panels"][0]["table"]["lines"]
+    for line, before in zip(lines, panel(sections, "headline").table.lines, strict=True):  # type: ignore[union-attr]
+        assert known["facet_sets"][line["facets"]] == before.facets
+        assert known["files"][line["file"]] == before.file
+    assert len(known["files"]) == len(set(known["files"]))
+    assert in_page(page)["files"] == known["files"]

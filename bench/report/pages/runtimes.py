@@ -12,6 +12,7 @@ from bench.records.schema import RuntimeRecord, StartRecord
 from bench.report.latency_text import EXPLANATION as LATENCY_EXPLANATION
 from bench.report.latency_text import median_text, p99_text, rate_text, typical_text
 from bench.report.markdown import escape, markdown_table
+from bench.report.shipping import quickest_line
 from models import HEADLINE, RECIPES
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ def runtimes_page(run: Run) -> str:
         layers = RECIPES[recipe].layers if recipe in RECIPES else ""
         parts += [
             f"## {recipe}{f' ({layers})' if layers else ''}",
+            escape(quickest_line(run, recipe)),
             runtimes_table([record for record in rows_of(run) if record.recipe == recipe]),
         ]
-    return "\n\n".join([*parts, EXPLANATION, runtimes_caption(run)]) + "\n"
+    return "\n\n".join(part for part in (*parts, EXPLANATION, runtimes_caption(run)) if part) + "\n"
 
 
 def runtimes_section(run: Run) -> str:

@@ -2,6 +2,7 @@
 
 const MOST_ROWS = 200;
 const LONG_TEXT = 44;
+const TALL = 25;
 
 /** @param {Cell | string} value @returns {Cell} */
 const cell = (value) => (typeof value === "string" ? { text: value } : value);
@@ -40,7 +41,7 @@ function makeTable(view, lines, column, falling) {
   const { panel } = view;
   const table = /** @type {Table} */ (panel.table);
   const text = new Set(table.text_columns || [0]);
-  const links = lines.some((line) => link(line.file));
+  const links = !panel.open && lines.some((line) => link(line.file));
   const head = make("tr");
   table.headers.forEach((header, place) => {
     const order = place === column ? (falling ? "descending" : "ascending") : null;
@@ -50,7 +51,7 @@ function makeTable(view, lines, column, falling) {
   if (links) head.append(make("th", { scope: "col", class: "text" }, "Raw"));
   const body = make("tbody");
   for (const line of lines) body.append(row(line, text, links));
-  const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${panel.title}, table` });
+  const scroll = make("div", { class: lines.length > TALL ? "scroll tall" : "scroll", tabindex: "0", role: "region", "aria-label": `${panel.title}, table` });
   scroll.append(make("table", {}, make("thead", {}, head), body));
   return scroll;
 }

@@ -136,7 +136,7 @@ def _steps(kept: Sequence[Choice], pick: str, situation: str) -> Iterator[Line]:
         if place:
             before = kept[place - 1]
             points, times = 100 * (before.accuracy - one.accuracy), before.seconds / one.seconds
-            step = f"{points:.1f} points less right, {times:.2f} times as fast"
+            step = f"−{points:.1f} points, {times:.2f} × as fast"
         yield Line(
             cells=[
                 shorten(f"{one.model} in {one.runtime}"),
@@ -191,7 +191,7 @@ def _upgrade(stored: Stored) -> Panel | None:
             "shapes": [ONE_LINE],
             "height": 330,
         },
-        table=Table(("Finding", "Ratio (interval)", "Verdict", "From and to"), lines, text_columns=(0, 2, 3)),
+        table=Table(("Finding", "Ratio (interval)", "Verdict"), lines, text_columns=(0, 2)),
         open=True,
         onward=("chapter-releases", "Every release, step by step"),
         note=survives,
@@ -246,9 +246,10 @@ def _line(row: Row, pick: str, file: str) -> Line:
     return Line(
         cells=[
             f"{row.case} {LABELS[row.finding]}",
-            Cell(ratio, row.effect.value) if ratio != NOT_MEASURED else ratio,
+            Cell(ratio, row.effect.value, title=f"{number_text(row, row.base)}{ARROW}{number_text(row, row.head)}")
+            if ratio != NOT_MEASURED
+            else ratio,
             Cell(row.word, mark=mark) if mark else row.word,
-            f"{number_text(row, row.base)}{ARROW}{number_text(row, row.head)}",
         ],
         pick=pick,
         file=file,
@@ -259,7 +260,7 @@ def _line(row: Row, pick: str, file: str) -> Line:
 def _trust(stored: Stored) -> Panel | None:
     """How often verdicts are wrong, and what they catch, beside two other rules on the same timings."""
     trials = stored.selftest
-    told = plain(trust_answer(trials))
+    told = plain(trust_answer(trials), stars=True)
     if not told:
         return None
     kinds = {"false alarms in equal copies": NOTHING, "really 5 % slower, and called so": SLOWDOWN}

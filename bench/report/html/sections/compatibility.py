@@ -9,11 +9,11 @@ from bench.formats import NOT_MEASURED, format_bytes, format_difference, format_
 from bench.records.outcomes import FAILS, IDENTICAL, OTHERWISE, ROUNDED
 from bench.report.html.sections.headline import measured
 from bench.report.html.view import Cell, Line, Panel, Section, Table, shorten
-from bench.report.pages.compatibility import LEGEND, MARKS, files_sentence, numbers_sentence, trainings_sentence
+from bench.report.pages.compatibility import LEGEND, MARKS, files_sentence, numbers_sentence, ranges, trainings_sentence
 
 if TYPE_CHECKING:
     from bench.records.compatibility import StoredCompatibility
-    from bench.records.compatibility_types import Environment
+    from bench.records.compatibility_types import Environment, FixedAnswers
     from bench.report.html.stored import Stored
 
 COLOURS = {IDENTICAL: "good", ROUNDED: "fair", OTHERWISE: "odd", FAILS: "bad"}
@@ -60,25 +60,29 @@ def _files(stored: StoredCompatibility) -> Panel:
 
 
 def _numbers(stored: StoredCompatibility) -> Panel:
-    lines = []
+    alike: dict[tuple[str, str], list[tuple[str, FixedAnswers]]] = {}
     for each in stored.found.environments:
         for one in each.answers:
-            other, inputs = one.changed_predictions, one.inputs
-            cells: list[Cell | str] = [
-                each.role,
-                one.model,
-                shorten(one.digest[:8]),
-                measured(one.max_abs_diff, format_difference),
-                Cell(NOT_MEASURED if other is None else f"{other} of {inputs}", other),
-            ]
-            lines.append(Line(cells=cells, file=stored.run.file))
+            alike.setdefault((one.model, one.digest), []).append((each.role, one))
+    lines = []
+    for (model, digest), same in alike.items():
+        first = same[0][1]
+        other, off = first.changed_predictions, first.max_abs_diff
+        cells: list[Cell | str] = [
+            model,
+            ranges([role for role, _ in same], stored.roles),
+            shorten(digest[:8]),
+            Cell("0", 0.0) if off == 0 else measured(off, format_difference),
+            Cell(NOT_MEASURED if other is None else f"{other} of {first.inputs}", other),
+        ]
+        lines.append(Line(cells=cells, file=stored.run.file))
     return Panel(
         key="numbers",
         title="The same weights in each release",
         sentence=" ".join(filter(None, (numbers_sentence(stored), trainings_sentence(stored)))),
         kind="table",
-        table=Table(("Release", "Model", "Digest of the answers", "Off by", "Other predictions"), lines, (0, 1, 2)),
-        note=f"Equal digests are equal answers, bit for bit; the rest is against {stored.roles[0]}.",
+        table=Table(("Model", "Releases", "Digest of the answers", "Off by", "Other predictions"), lines, (0, 1, 2)),
+        note=f"Releases in one row answer alike, bit for bit; the rest is against {stored.roles[0]}.",
     )
 
 

@@ -123,7 +123,7 @@ def _main_panel(runs: Sequence[Run], usual: Facets) -> Panel:
     return Panel(
         key="calls",
         title="ONNX Runtime, call by call",
-        sentence=f"{format_counted(len(traces), 'distribution')} of single calls, {_all_calls(pairs)} calls in all.",
+        sentence=f"One curve per model; {_all_calls(pairs)} calls of all stored runs are behind these.",
         traces=traces,
         layout=_layout([record for _, record in pairs]),
         table=Table(
@@ -145,7 +145,8 @@ def _all_calls(pairs: Sequence[tuple[Run, InferRecord]]) -> str:
 
 def _runtimes_panel(run: Run) -> Panel:
     records = sorted(run.of(RuntimeRecord), key=lambda record: record.position)
-    order = list(dict.fromkeys(record.runtime for record in records))
+    order = list(dict.fromkeys([*HANDFUL, *(one.runtime for one in records)]))
+    order = [name for name in order if any(one.runtime == name for one in records)]
     traces, lines = [], []
     for record in records:
         name = shorten(record.runtime)

@@ -132,7 +132,7 @@ def _noise(trials: Sequence[StoredTrial]) -> Panel:
         "differ by on the mean, with its standard error over trials.",
         traces=[trace] if found else [],
         layout={
-            "xaxis": {"title": {"text": "Standard deviation"}, "tickformat": ".0%"},
+            "xaxis": {"title": {"text": "Standard deviation"}, "tickformat": ".1%"},
             "yaxis": {"autorange": "reversed", "type": "category"},
             "height": 160 + 40 * len(found),
         },
