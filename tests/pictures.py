@@ -61,7 +61,7 @@ def main() -> None:
         page_file = write_report(make_stored(shown), Path(folder))[0]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for scheme in ("light", "dark"):
-            page = browser.new_context(viewport=SIZE, color_scheme=scheme).new_page()  # type: ignore[arg-type]
+            page = browser.new_context(viewport=SIZE, color_scheme=scheme).new_page()
             page.goto(page_file.as_uri())
             page.locator("#sure .plot .trace").first.wait_for()
             page.wait_for_timeout(1000)

@@ -57,9 +57,9 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "cold": "{time} from the start of a process to its first answer",
         "short": "{situation}: `{best}` in {runtime} ({time})",
         "close": " These seeds do not tell its accuracy from that of {names}.",
-        "runtimes": " The runtime costs more than the model: for `{model}`, ONNX Runtime is {runtimes}.",
+        "runtimes": " The runtime costs more than the model: for `{model}`, ONNX Runtime answers {runtimes}.",
         "fast": " `{name}` in {runtime} gives up {points} points for {time}.",
-        "runtime": "{times} times as fast as {other} and ready {starts} times as soon",
+        "runtime": "{times} times as fast as {other}",
         "upgrade": "From TensorFlow {old} to {new}: {changes}.",
         "sure": "That is typical times of `{model}`, and memory. A false alarm comes in at most {alarm} of 100 such "
         "tables, anything wrong in at most {error}.",
@@ -88,7 +88,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "close": " 이 시드들로는 {names}의 정확도와 구별되지 않습니다.",
         "runtimes": " 모델보다 런타임의 차이가 더 큽니다. `{model}`에서 ONNX Runtime은 {runtimes} 빠릅니다.",
         "fast": " {runtime}에서 `{name}`는 {points} 포인트를 내주고 {time}입니다.",
-        "runtime": "{other}보다 답이 {times}배, 준비가 {starts}배",
+        "runtime": "{other}보다 {times}배",
         "upgrade": "TensorFlow {old}에서 {new}까지: {changes}.",
         "sure": "`{model}`의 전형적인 시간과 메모리입니다. 이런 표 100개 가운데 잘못된 경보는 많아야 {alarm}개, "
         "하나라도 틀린 것은 많아야 {error}개입니다.",
@@ -125,7 +125,7 @@ def ship_answer(suite: Run | None, runtimes: Run | None, language: str = "en") -
             name = TITLES[language][situation] if not told else TITLES[language][situation].lower()
             told.append(words["short"].format(situation=name, best=kept[0].model, runtime=kept[0].runtime, time=time))
     found = [words["runtime"].format(**one) for one in (_against(runtimes, name) for name in SLOWER_RUNTIMES) if one]
-    joined = {"en": ", and ", "ko": ", "}[language].join(found)
+    joined = {"en": " and ", "ko": ", "}[language].join(found)
     parts = [first, f" {'; '.join(told)}." if told else ""]
     parts += [words["runtimes"].format(model=HEADLINE, runtimes=joined)] if joined else []
     return "".join(parts)
@@ -219,27 +219,17 @@ def _missed(trials: Sequence[StoredTrial], words: Mapping[str, str]) -> str:
 
 
 def _against(run: Run | None, other: str) -> dict[str, str] | None:
-    """Ratios of another runtime's times to ONNX Runtime's: of an answer and of the start."""
-    ours, theirs = (_runtime(run, name) if run else None for name in (RUNTIME, other))
+    """How many times as long another runtime takes for one image of the headline model as ONNX Runtime does."""
+    ours, theirs = (_single_s(run, name) if run else None for name in (RUNTIME, other))
     if ours is None or theirs is None:
         return None
-    (single, start), (other_single, other_start) = ours, theirs
-    return {
-        "other": f"`{other}`" if "." in other else other,
-        "times": _times(other_single / single),
-        "starts": _times(other_start / start),
-    }
+    return {"other": f"`{other}`" if "." in other else other, "times": _times(theirs / ours)}
 
 
-def _runtime(run: Run, name: str) -> tuple[float, float] | None:
-    """Typical seconds of one image and median ones of the start, of the headline model; ``None`` if one is unknown."""
-    found = []
-    for situation in (SINGLE, COLD):
-        rows = [row for row in fitting(run, HEADLINE, situation) if runtime_of(row) == name]
-        if not rows:
-            return None
-        found.append(seconds(rows[0], situation))
-    return found[0], found[1]
+def _single_s(run: Run, name: str) -> float | None:
+    """Typical seconds of one image of the headline model in a runtime; ``None`` where it is unknown."""
+    rows = [row for row in fitting(run, HEADLINE, SINGLE) if runtime_of(row) == name]
+    return seconds(rows[0], SINGLE) if rows else None
 
 
 def _times(ratio: float) -> str:
