@@ -25,8 +25,11 @@ DURATION = re.compile(
         (?:(?P<s>\d+(?:\.\d+)?)\s*s)?""",
     re.VERBOSE,
 )
-OF_THIS_MACHINE = ("help", "results", "data_dir", "published", "comment", "junit")
-"""What says where things lie, and nothing of what is measured."""
+OF_THIS_MACHINE = (
+    *("help", "results", "data_dir", "published", "comment", "junit"),
+    *("on", "nodes", "kind", "retries", "part"),
+)
+"""What says where things lie or are done, and nothing of what is measured."""
 OPTION = re.compile(r"(--[A-Za-z][\w-]*)(=.*)?", re.DOTALL)
 """A word of the command line that looks like an option."""
 
@@ -177,6 +180,16 @@ def share(text: str, option: str) -> float:
     if not 0 < found < 1:
         raise DensebenchError(f"{option} {text!r} is no share: 3% and 0.03 are.")
     return found
+
+
+def part_of(arguments: argparse.Namespace) -> tuple[str, int] | None:
+    """What of a larger whole this task is: two words with a colon between; ``None`` for all. Raises DensebenchError."""
+    if not getattr(arguments, "part", None):
+        return None
+    first, _, second = arguments.part.partition(":")
+    if not second.isdigit():
+        raise DensebenchError(f"--part {arguments.part!r} is no part: 0:4 is.")
+    return first, int(second)
 
 
 def duel_device(text: str) -> Device:

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from bench.commands.arguments import duel_device
+from bench.commands.cluster import add_cluster_options, elsewhere
 from bench.commands.judging import Wanted, add_trial_options, make_trial, measure, roles_of
 from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_trial_options(parser, cases=f"{CASE}; of a model of your own its training, or its single calls", budget="6m")
     add_model_options(parser.add_argument)
+    add_cluster_options(parser, resume=True)
 
 
 @dataclass
@@ -122,6 +124,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DensebenchError: an option is wrong, or an end or the data cannot be had.
     """
+    if (status := elsewhere(arguments, "bisect")) is not None:
+        return status
     (models, data), threads = named_models(arguments), duel_device(arguments.device).threads
     cases = select_cases(arguments.cases or _case_of(models, threads), threads, models)
     if len(cases) != 1:

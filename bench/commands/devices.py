@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.arguments import words_of
+from bench.commands.cluster import add_cluster_options, elsewhere
 from bench.errors import DensebenchError, gravest, unknown_name
 from bench.files import ROOT
 from bench.host.devices import available_threads, parse_device
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend", default=DEFAULT_BACKEND, help=f"likewise, of {', '.join(BACKENDS)}, or all installed"
     )
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+    add_cluster_options(parser, resume=True)
     parser.add_argument("options", nargs="*", metavar="OPTION", help="after --, what each run takes: --models deep_mlp")
 
 
@@ -52,6 +54,8 @@ def run(arguments: argparse.Namespace, start: Callable[[Sequence[str]], int] | N
     Raises:
         DensebenchError: a device is unknown, or is not there.
     """
+    if (status := elsewhere(arguments, "devices")) is not None:
+        return status
     jobs = [
         (name, device) for device in select_devices(arguments.device) for name in select_backends(arguments.backend)
     ]

@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.cluster.engines import HERE, WORDS
 from bench.commands.arguments import add_common
+from bench.commands.cluster import nodes_of
 from bench.data.datasets import DATASETS, probe_sources
 from bench.errors import DensebenchError
 from bench.host.devices import available_threads, import_tensorflow
@@ -24,11 +26,12 @@ QUIET_LOAD_PER_CPU = 0.25
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add_common(parser, "data-dir")
+    parser.add_argument("--on", default=HERE, metavar="PLACE", help=f"{WORDS} (default: here)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings as they come in; 0."""
-    for line in examine(arguments.data_dir):
+    for line in examine(arguments.data_dir) if arguments.on == HERE else examine_nodes(arguments.on):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     return 0
@@ -52,6 +55,16 @@ def examine(data_dir: Path | None) -> Iterator[str]:
         yield f"Data set {dataset}"
         for source in probe_sources(dataset, data_dir):
             yield f"  {'yes' if source.available else 'no '} {source.source}: {source.detail}"
+
+
+def examine_nodes(place: str) -> Iterator[str]:
+    """What each machine of a place says of itself. Raises DensebenchError."""
+    found = nodes_of(place)
+    for name, facts in found.items():
+        yield f"Node {name}: {facts.node}, boot {facts.boot or 'not told'}"
+        yield f"  {facts.kind}, {facts.cpus} CPUs, Python {facts.python}, commit {facts.commit}, load {facts.load}"
+        yield f"  {'; '.join(facts.faults) or 'fit to measure'}"
+    yield f"{len(found)} nodes, {len({facts.node for facts in found.values()})} machines"
 
 
 def _devices() -> Iterator[str]:

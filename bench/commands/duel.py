@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.ci import add_ci_options, tell_ci
+from bench.commands.cluster import add_cluster_options, elsewhere
 from bench.commands.judging import (
     Measured,
     Wanted,
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_ci_options(parser)
     parser.add_argument("--control", action="store_true", help="measure BASE a second time, from a copy of its own")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="add rounds to the duel of this run file")
+    add_cluster_options(parser, simulate=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         DensebenchError: an option is wrong, an environment or the data cannot be had, an environment is not what it
             was asked to be, or another measurement runs on this machine.
     """
+    if (status := elsewhere(arguments, "duel")) is not None:
+        return status
     progress = Progress(sys.stdout)
     before = read_trial(arguments.resume) if arguments.resume else None
     words = dict(zip([BASE, *roles_of(len(arguments.heads))], [arguments.base, *arguments.heads], strict=True))

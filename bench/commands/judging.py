@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.arguments import add_common, command_line, duel_device, duration_s, share
+from bench.commands.arguments import add_common, command_line, duel_device, duration_s, part_of, share
 from bench.commands.live import LiveTable
 from bench.data.datasets import MADE_UP, load_dataset
 from bench.errors import ALARM, FAILED, FINE, UNTOLD, DensebenchError
@@ -28,6 +28,7 @@ from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
 from bench.records.trials import BASE, CONTROL, HEAD, MARGINS, OVERALL, START, TYPICAL, Pair, StoredTrial, trial_of
 from bench.report.pages.trials import counts
 from bench.stats.simultaneous import CANNOT_TELL
+from bench.trials import simulated
 from bench.trials.cases import select_cases
 from bench.trials.engine import run_trial
 from bench.trials.environments import choose_python, find_environment, missing_environments
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     import argparse
 
     from bench.data.datasets import Dataset
+    from bench.records.cases import Case
+    from bench.trials.environments import Environment
 
 LARGEST_SEED = 2**31 - 1
 MEMORY_BYTES = 1_100_000_000
@@ -108,10 +111,13 @@ def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress
     Raises:
         DensebenchError: an option is wrong, or an environment or the data cannot be had.
     """
-    device, budget_s = duel_device(arguments.device), duration_s(arguments.budget, "--budget")
+    device = duel_device(arguments.device)
+    duration_s(arguments.budget, "--budget")  # what is wrong with it is said before anything is installed
     patterns = arguments.cases or wanted.cases
     cases, margins = select_cases(patterns, device.threads, wanted.models), parse_margins(arguments.margin)
     words = list(wanted.words.values())
+    if getattr(arguments, "simulate", False):
+        return _simulated(arguments, wanted, cases, margins)
     pythons, memory_bytes = choose_python(words), MEMORY_BYTES * (len(words) + wanted.control)
     missing = missing_environments(words, pythons=pythons)
     say_needs(progress, memory_bytes=memory_bytes, results=arguments.results, environments=missing)
@@ -125,6 +131,29 @@ def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress
         environments[role] = find_environment(word, python=pythons.get(word))
     if wanted.control:
         environments[CONTROL] = find_environment(words[0], python=pythons.get(words[0]), copy=True)
+    return _trial(arguments, wanted, environments, dataset, cases=cases, margins=margins)
+
+
+def _simulated(arguments: argparse.Namespace, wanted: Wanted, cases: list[Case], margins: Mapping[str, float]) -> Trial:
+    """A trial of environments that are not installed, in which nothing is measured."""
+    words = dict(wanted.words) | ({CONTROL: wanted.words[BASE]} if wanted.control else {})
+    environments = {role: simulated.find_environment(word) for role, word in words.items()}
+    trial = _trial(arguments, wanted, environments, MADE_UP, cases=cases, margins=margins)
+    trial.simulated = True
+    return trial
+
+
+def _trial(  # noqa: PLR0913  what is measured
+    arguments: argparse.Namespace,
+    wanted: Wanted,
+    environments: Mapping[str, Environment],
+    dataset: Dataset,
+    *,
+    cases: list[Case],
+    margins: Mapping[str, float],
+) -> Trial:
+    """The trial of these environments."""
+    device = duel_device(arguments.device)
     facts = collect_metadata(
         device,
         datetime.now(timezone.utc),
@@ -135,6 +164,7 @@ def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress
         trainer="all",
         quick=False,
     )
+    part = part_of(arguments)
     return Trial(
         environments=environments,
         cases=cases,
@@ -144,7 +174,8 @@ def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress
         device=device.name,
         threads=device.threads,
         seed=select_seed(arguments.seed, wanted.before),
-        budget_s=budget_s,
+        budget_s=duration_s(arguments.budget, "--budget"),
+        part=(int(part[0]), part[1]) if part and part[0].isdigit() else (),
         pairs=[*wanted.pairs, (BASE, CONTROL)] if wanted.pairs and wanted.control else wanted.pairs,
         before=wanted.before,
         files=wanted.models.files,
@@ -191,7 +222,8 @@ def measure(  # noqa: PLR0913  what is measured, and where it goes
         done = format_counted(len(trial.rounds), "round")
         return f"Kept: {done} in {writer.path}; the same command {go_on or f'goes on with `--resume {writer.path}`'}."
 
-    with kept_on_interrupt(progress, kept), measuring_alone() as trial.lock, closing(LiveTable(sys.stdout)) as table:
+    alone = nullcontext(None) if trial.simulated else measuring_alone()
+    with kept_on_interrupt(progress, kept), alone as trial.lock, closing(LiveTable(sys.stdout)) as table:
         run_trial(
             trial,
             save=lambda: writer.save(trial.content(complete=False)),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.commands.arguments import words_of
 from bench.commands.ci import add_ci_options, tell_ci
+from bench.commands.cluster import add_cluster_options, elsewhere
 from bench.commands.judging import (
     Measured,
     Wanted,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CASES = "*deep_mlp*,*dropout_mlp*"
+QUICK_CASES = "train[deep_mlp,trainer=*]"
 NEWEST = "newest"
 
 
@@ -62,6 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--add", metavar="WORD", help=add)
     parser.add_argument("--from", dest="first", metavar="RELEASE", help="what the stored rounds say of two releases")
     parser.add_argument("--to", dest="last", metavar="RELEASE", help="the other one")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"{QUICK_CASES} alone; on other machines half of the rounds"
+    )
+    add_cluster_options(parser, simulate=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,6 +84,10 @@ def run(arguments: argparse.Namespace) -> int:
     progress = Progress(sys.stdout)
     if arguments.first or arguments.last:
         return _tell_pair(arguments, progress)
+    if arguments.quick:
+        arguments.cases = arguments.cases or QUICK_CASES
+    if (status := elsewhere(arguments, "releases")) is not None:
+        return status
     path = _resumed(arguments) if arguments.resume else None
     (models, data), wanted = named_models(arguments), _wanted(arguments, path, progress)
     wanted = replace(wanted, models=models, data=data, cases=None if models.names else wanted.cases)
@@ -108,7 +118,7 @@ def _wanted(arguments: argparse.Namespace, path: Path | None, progress: Progress
         words = {BASE: found.main.base.word, before_it: last.word, new: arguments.add}
         pairs = [(before_it, new), (BASE, new)]
         return Wanted(words=words, control=True, pairs=pairs, cases=CASES, choice=len(upgrades(list(words))))
-    if arguments.releases is None:
+    if arguments.releases is None and not arguments.simulate:
         look_for_newer(progress)
     words = {release.name: release.requirement for release in select_releases(arguments.releases)}
     words |= {environment_name(word): word for word in arguments.more}

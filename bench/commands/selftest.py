@@ -7,11 +7,13 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from bench.commands.arguments import duel_device, duration_s
+from bench.commands.arguments import duel_device, duration_s, part_of
+from bench.commands.cluster import add_cluster_options, elsewhere
 from bench.commands.judging import Wanted, add_trial_options, make_trial, measure, parse_margins, roles_of
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
 from bench.files import public_word
 from bench.formats import format_counted, format_duration
+from bench.host.node import node_identity
 from bench.progress import Progress
 from bench.records.cases import INJECT
 from bench.records.record import RunFileError, RunReader
@@ -22,7 +24,6 @@ from bench.report.pages.selftest import selftest_page
 from bench.report.pages.trials import counts
 from bench.stats.simultaneous import ALARM_ERROR
 from bench.trials.cases import select_cases
-from bench.trials.trial import node_identity
 
 if TYPE_CHECKING:
     import argparse
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--total", default="20m", help="of all; --resume goes on later (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the newest self-test of these options")
     add_trial_options(parser, cases="trainings, calls and one image in ONNX Runtime, of deep_mlp", budget="5m")
+    add_cluster_options(parser, simulate=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,7 +61,12 @@ def run(arguments: argparse.Namespace) -> int:
     budget_s, total_s = duration_s(arguments.budget, "--budget"), duration_s(arguments.total, "--total")
     if arguments.trials < 1 or total_s < budget_s:
         raise DensebenchError(f"--trials {arguments.trials} and --total {arguments.total} leave no time for one trial.")
+    if (status := elsewhere(arguments, "selftest")) is not None:
+        return status
     series, done, saved = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}", 0, True
+    if part := part_of(arguments):
+        series, done = part
+        arguments.trials = done + 1
     if arguments.resume:
         before = to_go_on_with(_read(arguments.results), _settings(arguments, budget_s))
         series, done = before[0].options.series, before[-1].options.number + 1

@@ -20,6 +20,13 @@ MADE_FROM_RESULTS = (":(exclude)results", ":(exclude)README*.md")
 """What of the checkout may differ from its commit without a ``+``, in git's own words."""
 
 
+def current_commit() -> str:
+    """The checkout's commit, as `commit_text` tells it."""
+    from pytest_benchmark.utils import get_commit_info
+
+    return commit_text(get_commit_info("densebench"))  # type: ignore[no-untyped-call]  # it ships no types
+
+
 def collect_metadata(
     device: Device, started_at: datetime, *, command: str, more_packages: Sequence[str] = (), **facts: Any
 ) -> dict[str, Any]:
@@ -32,14 +39,11 @@ def collect_metadata(
         more_packages: packages whose versions are stored besides `bench.host.machine.PACKAGES`.
         facts: further entries: `dataset`, `trainer`, `quick` and so on (`bench.records.schema.Metadata`).
     """
-    from pytest_benchmark.utils import get_commit_info
-
-    commit: dict[str, Any] = get_commit_info("densebench")  # type: ignore[no-untyped-call]  # it ships no types
     return {
         "machine": describe_machine(),
         "packages": package_versions() | {name: _version(name) for name in more_packages},
         "started_at": started_at.isoformat(timespec="seconds"),
-        "commit": commit_text(commit),
+        "commit": current_commit(),
         "command": command,
         "device": device.name,
         "threads": device.threads,

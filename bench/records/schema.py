@@ -555,6 +555,7 @@ class TrialOptions(Part, frozen=True, kw_only=True):
         sought: what a bisection looks for, as `bench.records.bisections` has it.
         models: name of each model of the user's own to its file's name and SHA-256.
         unloaded: what was left out to the reason: a release that does not load the user's model.
+        simulated: whether nothing was measured; such a trial enters no table.
     """
 
     environments: tuple[EnvironmentFacts, ...]
@@ -575,6 +576,7 @@ class TrialOptions(Part, frozen=True, kw_only=True):
     sought: Text = ""
     models: Mapping[Name, Text] = {}
     unloaded: Mapping[Name, Text] = {}
+    simulated: bool = False
 
 
 class SampleImage(Part, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bench.host.node import node_identity
 from bench.host.process import own_cpus
 from bench.records.cases import Case, case_name
 from bench.records.run_file import round_timings
@@ -60,6 +60,8 @@ class Trial:
         number: its place in the series, from 0.
         sought: what a bisection looks for.
         findings: the kinds of finding that it goes on for until they are settled; others come along.
+        part: the first round and their number, where these alone are measured, as a part of a larger trial.
+        simulated: whether nothing is measured.
         choice: how many pairs may be asked for of its rounds later; it goes on until all of them can be judged.
         files: the user's own models, by name.
         recipes: likewise the user's own recipes.
@@ -94,6 +96,8 @@ class Trial:
     sought: str = ""
     findings: Collection[str] = tuple(MARGINS)
     choice: int = 0
+    part: Sequence[int] = ()
+    simulated: bool = False
     files: Mapping[str, ModelFile] = field(default_factory=dict)
     recipes: Mapping[str, ModelFile] = field(default_factory=dict)
     unloaded: Mapping[str, str] = field(default_factory=dict)
@@ -120,6 +124,8 @@ class Trial:
     @property
     def first_number(self) -> int:
         """The number of the first new round."""
+        if self.part:
+            return self.part[0]
         stored = self.before.run.of(TrialRecord) if self.before else []
         return 1 + max((number for record in stored for number in record.rounds), default=-1)
 
@@ -157,6 +163,7 @@ class Trial:
             sought=self.sought,
             models={name: one.label for name, one in {**self.files, **self.recipes}.items()},
             unloaded=dict(self.unloaded),
+            simulated=self.simulated,
             lost=tuple(f"round {one.number}, {role}: {why}" for one in self.rounds for role, why in one.lost.items()),
         )
         planned = [case.name for case in self.cases]
@@ -234,14 +241,3 @@ def _peak_bytes(cases: int, told: Mapping[str, Any]) -> float | None:
 def first_step(case: Case) -> list[str]:
     """The name of the case that a training's first step is; none for what is no training."""
     return [case_name("first", case.recipe, trainer=case.trainer)] if case.stage == "train" else []
-
-
-def node_identity() -> str:
-    """A digest that tells this very machine from others of its kind; it does not name it."""
-    parts = []
-    for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
-        try:
-            parts.append(Path(path).read_text(encoding="ascii").strip())
-        except OSError:
-            continue
-    return hashlib.sha256(" ".join(parts[:1] or ["unknown"]).encode()).hexdigest()[:16]

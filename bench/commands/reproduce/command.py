@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.commands.arguments import add_common, command_line
+from bench.commands.cluster import add_cluster_options, elsewhere
 from bench.commands.reproduce.measure import Training, assess, examine, train_side_by_side
 from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import Dataset, load_dataset
@@ -184,6 +185,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser, "device", "data-dir")
     parser.add_argument("--quick", action="store_true", help="protocols cut down to seconds; the figures mean nothing")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR")
+    add_cluster_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -196,6 +198,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DensebenchError: an option is wrong, no data can be had, or there is nothing to resume.
     """
+    if (status := elsewhere(arguments, "reproduce")) is not None:
+        return status
     progress = Progress(sys.stdout)
     with logging_to(progress):
         reproduction = prepare(arguments, progress)
