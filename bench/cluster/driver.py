@@ -6,7 +6,8 @@ and so many times at most. A machine that fails twice in a row is set aside. One
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ class Driver:
         kind: only machines whose kind has this in it.
         most: how many machines at most; all where it is ``None``.
         simulated: whether several machines may be one.
+        only_looks: whether it hands out nothing, and takes machines as they are.
         aside: machine to why it gets no tasks.
     """
 
@@ -48,43 +50,71 @@ class Driver:
     kind: str = ""
     most: int | None = None
     simulated: bool = False
+    only_looks: bool = False
     facts: dict[str, NodeFacts] = field(default_factory=dict)
     aside: dict[str, str] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
     _addresses: dict[str, str] = field(default_factory=dict)
     _in_a_row: dict[str, int] = field(default_factory=dict)
 
-    def look(self) -> None:
-        """Ask machines that have appeared what they are; set aside those that do not fit.
+    def look(self, busy: Collection[str] = ()) -> None:
+        """Ask machines that have appeared what they are, and forget those that are gone.
+
+        Args:
+            busy: those that have a task; a machine is asked when it has none.
+        """
+        there = self.engine.nodes()
+        for node in [one for one in {*self.facts, *self._asked} if self._addresses[one] != there.get(one)]:
+            self.facts.pop(node, None)
+            self.aside.pop(node, None)
+        for node, address in there.items():
+            if node not in self.facts and node not in self._asked and node not in self.aside and node not in busy:
+                self._addresses[node], self._in_a_row[node] = address, 0
+                self._asked.add(node)
+                self.engine.submit(node, self._request(node, None))
+
+    def hear(self, ended: Ended) -> bool:
+        """Take what a machine says of itself; false where it is a task that ended.
 
         Raises:
             DensebenchError: two machines are one, which is no cluster.
         """
-        there = self.engine.nodes()
-        for node in [one for one in self.facts if one not in there]:
-            del self.facts[node]
-        for node, address in there.items():
-            if node in self.facts and self._addresses.get(node) == address:
-                continue
-            self._addresses[node] = address
-            self.facts.pop(node, None)
-            self.aside.pop(node, None)
-            self._in_a_row[node] = 0
-            facts = self._ask(node)
-            if facts is None:
-                continue
-            self.facts[node] = facts
-            self._refuse(node, facts)
-        known: dict[str, str] = {}
-        for node, facts in self.facts.items():
-            if facts.node in known and not self.simulated:
-                raise DensebenchError(
-                    f"{known[facts.node]} and {node} are one machine, where two tasks would disturb each other: one "
-                    "worker for each machine, or --simulate."
-                )
-            known[facts.node] = node
+        node = ended.node
+        if node not in self._asked:
+            return False
+        self._asked.discard(node)
+        answer = read(ended, None)
+        reason = answer.failed
+        if not reason:
+            self.facts[node] = answer.facts
+            reason = self._unfit(answer.facts)
+        if reason:
+            self.aside[node] = reason
+            self.say(f"{node} is left out: {reason}")
+        twins = [one for one, facts in self.facts.items() if facts.node == answer.facts.node and one != node]
+        if twins and node in self.facts and not self.simulated and not self.only_looks:
+            first, second = sorted([twins[0], node])
+            raise DensebenchError(
+                f"{first} and {second} are one machine, where two tasks would disturb each other: one worker for each "
+                "machine, or --simulate."
+            )
+        return True
 
-    def run(self, plan: Plan, store: Store) -> dict[Task, str]:
+    def look_at_all(self, patience_s: float = DESCRIBE_S) -> None:
+        """Ask all machines what they are, and wait for the answers. Raises DensebenchError."""
+        self.look()
+        end_s = time.monotonic() + patience_s
+        while self._asked and time.monotonic() < end_s:
+            if ended := self.engine.wait(WAIT_S):
+                self.hear(ended)
+
+    def run(self, plan: Plan, store: Store, *, resumed: bool = False) -> dict[Task, str]:
         """Run what is left of a plan; the tasks that could not be done, with the reason.
+
+        Args:
+            plan: what is to be done.
+            store: where it is kept.
+            resumed: whether another driver was at it: a machine may still be at a task of its, and is waited for.
 
         Raises:
             DensebenchError: no machine is there.
@@ -93,27 +123,30 @@ class Driver:
         waiting = [task for task in plan.tasks if store.done(task) is None]
         used = {done.answer.facts.node for _, done in store.all_done(plan)}
         tried: dict[Task, list[str]] = {task: [] for task in waiting}
-        lost: dict[Task, str] = {}
+        attempt, lost = dict[Task, int](), dict[Task, str]()
         busy: dict[str, Task] = {}
         nobody_s = 0.0
+        if waiting:
+            self.look_at_all(max(task.limit_s for task in waiting) if resumed else DESCRIBE_S)
         while waiting or busy:
-            self.look()
+            self.look(busy)
             free = self._free(busy)
             for node in free:
                 task = self._next(node, waiting, tried, used, free)
                 if task:
                     waiting.remove(task)
                     tried[task].append(node)
+                    attempt[task] = store.hand_out(task, node)
                     busy[node] = task
                     used.add(self.facts[node].node)
                     self.engine.submit(node, self._request(node, task))
-            if not busy:
+            if not busy and not self._asked:
                 nobody_s += WAIT_S
                 if nobody_s > NOBODY_S or self._hopeless(waiting, used):
                     lost |= dict.fromkeys(waiting, self._why_not())
                     break
             ended = self.engine.wait(WAIT_S)
-            if ended is None:
+            if ended is None or self.hear(ended):
                 continue
             nobody_s = 0.0
             task = busy.pop(ended.node)
@@ -126,37 +159,19 @@ class Driver:
                     waiting.insert(0, task)
                 continue
             self._in_a_row[ended.node] = 0
-            store.keep(task, Done(answer=answer, attempt=len(tried[task])))
+            store.keep(task, Done(answer=answer, attempt=attempt[task]))
             done = sum(store.done(one) is not None for one in plan.tasks)
-            self.say(f"{done} of {len(plan.tasks)} tasks done ({ended.node}, attempt {len(tried[task])})")
+            self.say(f"{done} of {len(plan.tasks)} tasks done ({ended.node}, attempt {attempt[task]})")
         return lost
 
     def _request(self, node: str, task: Task | None) -> bytes:
         return msgspec.json.encode(Request(name=node, task=task, simulated=self.simulated))
 
-    def _ask(self, node: str) -> NodeFacts | None:
-        """What a machine is; ``None`` where it does not say, or is at work for this driver."""
-        self.engine.submit(node, self._request(node, None))
-        ended = self.engine.wait(DESCRIBE_S)
-        while ended is not None and ended.node != node:  # nothing else runs before the machines are known
-            ended = self.engine.wait(DESCRIBE_S)
-        answer = read(ended, None) if ended else None
-        if answer is None or answer.failed:
-            self.aside[node] = answer.failed if answer else "it does not say what it is"
-            self.say(f"{node} is left out: {self.aside[node]}")
-            return None
-        return answer.facts
-
-    def _refuse(self, node: str, facts: NodeFacts) -> None:
-        """Set a machine aside that is of another kind, or not fit to measure."""
-        reason = ""
+    def _unfit(self, facts: NodeFacts) -> str:
+        """Why a machine gets no tasks: it is of another kind, or not fit to measure."""
         if self.kind and self.kind not in facts.kind:
-            reason = f"it is {facts.kind}"
-        elif facts.faults and not self.simulated:
-            reason = "; ".join(facts.faults)
-        if reason:
-            self.aside[node] = reason
-            self.say(f"{node} is left out: {reason}")
+            return f"it is {facts.kind}"
+        return "" if self.simulated or self.only_looks else "; ".join(facts.faults)
 
     def _free(self, busy: Mapping[str, Task]) -> list[str]:
         fit = sorted(node for node in self.facts if node not in self.aside)[: self.most]
@@ -170,16 +185,17 @@ class Driver:
         mine = [task for task in waiting if task.key in {*facts.kept, facts.running}]
         if mine:
             return mine[0]
-        others = {key for one in self.facts.values() for key in (*one.kept, one.running)}
+        fine = [one for name, one in self.facts.items() if name not in self.aside]
+        others = {key for one in fine for key in (*one.kept, one.running)}
         fit = [task for task in waiting if task.key not in others and not (task.apart and facts.node in used)]
         fresh = [task for task in fit if node not in tried[task]]
-        alone = len(self.facts) - len(self.aside) <= 1 or len(free) <= 1
+        alone = len(fine) <= 1 or len(free) <= 1
         return next(iter(fresh or (fit if alone else [])), None)
 
     def _failed(self, node: str, task: Task, why: str) -> None:
         self.say(f"task {task.number} failed on {node}: {why}")
         self._in_a_row[node] = self._in_a_row.get(node, 0) + 1
-        if self._in_a_row[node] >= IN_A_ROW and len(self.facts) - len(self.aside) > 1:
+        if self._in_a_row[node] >= IN_A_ROW and len(self.facts.keys() - self.aside.keys()) > 1:
             self.aside[node] = f"{IN_A_ROW} tasks in a row failed on it, the last one: {why}"
             self.say(f"{node} gets no further tasks: {self.aside[node]}")
 

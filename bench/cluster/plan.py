@@ -1,7 +1,8 @@
 """A plan: the tasks that a command is made of, fixed before the first one is handed out, and what each came to.
 
-Its folder, `plans/<time>-<digest>` among the results, has `plan.json`, and `<key>.json` for each task that is done:
-that file is what makes it done, so that a driver which was killed goes on where it was.
+Its folder, `plans/<time>-<digest>` among the results, has `plan.json`, `attempts.json` with the machines that each task
+was handed to, and `<key>.json` for each task that is done: that file is what makes it done, so that a driver which was
+killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from bench.cluster.tasks import Done, Task
 from bench.errors import DensebenchError
 from bench.files import write_atomically
 
-PLANS, PLAN = "plans", "plan.json"
+PLANS, PLAN, ATTEMPTS = "plans", "plan.json", "attempts.json"
 BLOCK_ROUNDS = 4
 """Rounds of a task: some minutes of work, which is what a lost machine costs."""
 
@@ -65,6 +66,21 @@ class Store:
             return msgspec.json.decode((self.folder / PLAN).read_bytes(), type=Plan)
         except (OSError, msgspec.DecodeError) as error:
             raise DensebenchError(f"--resume {self.folder}: no plan can be read there ({error}).") from None
+
+    def attempts(self) -> dict[str, list[str]]:
+        """Key of each task that was handed out, to the machines that it was handed to, by all drivers so far."""
+        try:
+            return msgspec.json.decode((self.folder / ATTEMPTS).read_bytes(), type=dict[str, list[str]])
+        except (OSError, msgspec.DecodeError):
+            return {}
+
+    def hand_out(self, task: Task, node: str) -> int:
+        """Note that a task is handed to a machine; how often it was handed out by now. Raises OSError."""
+        known = self.attempts()
+        tried = known.setdefault(task.key, [])
+        tried.append(node)
+        write_atomically(self.folder / ATTEMPTS, msgspec.json.encode(known))
+        return len(tried)
 
     def keep(self, task: Task, done: Done) -> None:
         """Keep what a task came to; of a task that was done twice the first answer stands. Raises OSError."""

@@ -79,7 +79,8 @@ def elsewhere(arguments: argparse.Namespace, command: str) -> int | None:
     if (arguments.nodes is not None and arguments.nodes < 1) or arguments.retries < 0:
         raise DensebenchError(f"--nodes {arguments.nodes} --retries {arguments.retries}: 1 or more, and 0 or more.")
     progress = Progress(sys.stdout)
-    store, plan = _resumed(arguments, command) if getattr(arguments, "resume", None) else _begun(arguments, command)
+    resumed = bool(getattr(arguments, "resume", None))
+    store, plan = (_resumed if resumed else _begun)(arguments, command)
     progress.done(
         f"{format_counted(len(plan.tasks), 'task')}, kept in {short(store.folder)}; --resume goes on with them"
     )
@@ -98,15 +99,15 @@ def elsewhere(arguments: argparse.Namespace, command: str) -> int | None:
             most=arguments.nodes,
             simulated=simulated,
         )
-        lost = driver.run(plan, store)
+        lost = driver.run(plan, store, resumed=resumed)
     return _finish(plan, store, lost, arguments, progress)
 
 
 def nodes_of(place: str) -> Mapping[str, NodeFacts]:
     """What each machine of a place says of itself. Raises DensebenchError."""
     with closing(open_engine(place)) as engine:
-        driver = Driver(engine, lambda _line: None, simulated=True)
-        driver.look()
+        driver = Driver(engine, lambda _line: None, only_looks=True)
+        driver.look_at_all()
         return driver.facts
 
 

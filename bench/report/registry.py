@@ -227,7 +227,8 @@ def read_shown(results: Path, reader: RunReader, pins: Mapping[str, Pin] | None 
     kinds, candidates = {}, {}
     for name, kind in KINDS.items():
         runs = stored[kind.folder]
-        candidates[name] = runs if pins is None else _pinned(runs, pins.get(name, Pin()))
+        measured = [run for run in runs if not (run.metadata.trial and run.metadata.trial.simulated)]
+        candidates[name] = measured if pins is None else _pinned(measured, pins.get(name, Pin()))
         read, more = _read_all(kind, candidates[name])
         warnings += more
         try:

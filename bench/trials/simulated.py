@@ -6,6 +6,7 @@ Who asks for it wants to see tasks, machines and losses, on one machine that sta
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import re
 import time
@@ -18,7 +19,7 @@ from bench.trials.environments import Environment
 if TYPE_CHECKING:
     from bench.trials.trial import Trial
 
-SLEEP_S = 0.001
+SLEEP_S = float(os.environ.get("DENSEBENCH_SIMULATED_TURN_S", "0.001"))
 NOISE = 0.005
 """Standard deviation of a process's logarithm."""
 UNIT_S = {"train": 1e-3, "call": 5e-4, "predict": 4e-2, "infer": 1e-5}

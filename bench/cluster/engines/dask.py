@@ -76,7 +76,8 @@ class Dask:
                 return Ended(gone[0], None, "its worker is gone")
             futures = [future for _, future in self._running.values()]
             try:
-                distributed.wait(futures, timeout=min(left_s, LOOK_S), return_when="FIRST_COMPLETED")
+                with self._client.as_current():
+                    distributed.wait(futures, timeout=min(left_s, LOOK_S), return_when="FIRST_COMPLETED")
             except TimeoutError:
                 left_s -= LOOK_S
         return None

@@ -123,7 +123,7 @@ def _by_weight(row: Row) -> tuple[int, float]:
 
 def notices(trial: StoredTrial) -> list[str]:
     """Warnings: injected changes, a busy machine, an early end, lost rounds, missing cases."""
-    lines = []
+    lines = ["**Simulated: nothing was measured.**"] if trial.options.simulated else []
     if trial.options.load_1min_before > BUSY:
         lines.append(f"The machine was busy before: a load of {trial.options.load_1min_before:.1f}.")
     if trial.options.nice > 0:
