@@ -31,6 +31,7 @@ NOT_RUN = {
     "tox -e gpu": "needs a GPU",
     "tox -e torch": "installs PyTorch: several GB",
     "tox -e trainers": "installs PyTorch: several GB",
+    "tox -e cluster": "needs a scheduler, and other machines",
     "tox -e releases": "45 minutes, and 20 GB of environments",
     "pytest bench/ --benchmark-only --dataset mnist --data-dir": "the folder is the reader's",
     "pytest bench/ --benchmark-only --model": "the model is the reader's",
