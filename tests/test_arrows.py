@@ -171,3 +171,12 @@ def test_a_injected_leak_is_found(tmp_path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
     assert leaks(arrows(tmp_path)) == ["bench.report.page > bench.host.middle > bench.training"]
+
+
+def test_one_module_alone_knows_the_library_of_other_machines() -> None:
+    known = {
+        name
+        for name, path in modules("bench").items()
+        if any(one.split(".")[0] in {"distributed", "dask"} for one in imports(parse(path)))
+    }
+    assert known == {"bench.cluster.engines.dask"}

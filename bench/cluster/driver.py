@@ -7,7 +7,7 @@ and so many times at most. A machine that fails twice in a row is set aside. One
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,8 @@ class Driver:
         most: how many machines at most; all where it is ``None``.
         simulated: whether several machines may be one.
         only_looks: whether it hands out nothing, and takes machines as they are.
+        fault: what is wrong with the run files that a task came to; empty where nothing is.
+        idle: the part of the machines' time in which they had no task of this plan.
         aside: machine to why it gets no tasks.
     """
 
@@ -51,6 +53,8 @@ class Driver:
     most: int | None = None
     simulated: bool = False
     only_looks: bool = False
+    fault: Callable[[Task, Answer], str] = lambda _task, _answer: ""
+    idle: float = 0.0
     facts: dict[str, NodeFacts] = field(default_factory=dict)
     aside: dict[str, str] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
@@ -128,11 +132,11 @@ class Driver:
         nobody_s = 0.0
         if waiting:
             self.look_at_all(max(task.limit_s for task in waiting) if resumed else DESCRIBE_S)
+        began_s, worked_s = time.monotonic(), 0.0
         while waiting or busy:
             self.look(busy)
-            free = self._free(busy)
-            for node in free:
-                task = self._next(node, waiting, tried, used, free)
+            for node in [one for one in self._fit if one not in busy]:
+                task = self._next(node, waiting, tried, used)
                 if task:
                     waiting.remove(task)
                     tried[task].append(node)
@@ -151,17 +155,21 @@ class Driver:
             nobody_s = 0.0
             task = busy.pop(ended.node)
             answer = read(ended, task)
-            if answer.failed:
-                self._failed(ended.node, task, answer.failed)
+            if why := answer.failed or self.fault(task, answer):
+                self._failed(ended.node, task, why)
+                used -= {self.facts[ended.node].node} if ended.node in self.facts else set()
                 if len(tried[task]) > self.retries:
-                    lost[task] = answer.failed
+                    lost[task] = why
                 else:
                     waiting.insert(0, task)
                 continue
+            worked_s += answer.ended - answer.started
             self._in_a_row[ended.node] = 0
             store.keep(task, Done(answer=answer, attempt=attempt[task]))
             done = sum(store.done(one) is not None for one in plan.tasks)
             self.say(f"{done} of {len(plan.tasks)} tasks done ({ended.node}, attempt {attempt[task]})")
+        had_s = (time.monotonic() - began_s) * max(len(self._fit), 1)
+        self.idle = max(0.0, 1 - worked_s / had_s) if had_s else 0.0
         return lost
 
     def _request(self, node: str, task: Task | None) -> bytes:
@@ -173,36 +181,36 @@ class Driver:
             return f"it is {facts.kind}"
         return "" if self.simulated or self.only_looks else "; ".join(facts.faults)
 
-    def _free(self, busy: Mapping[str, Task]) -> list[str]:
-        fit = sorted(node for node in self.facts if node not in self.aside)[: self.most]
-        return [node for node in fit if node not in busy]
+    @property
+    def _fit(self) -> list[str]:
+        """The machines that get tasks."""
+        return sorted(node for node in self.facts if node not in self.aside)[: self.most]
 
     def _next(
-        self, node: str, waiting: list[Task], tried: Mapping[Task, list[str]], used: set[str], free: list[str]
+        self, node: str, waiting: Sequence[Task], tried: Mapping[Task, Sequence[str]], used: Collection[str]
     ) -> Task | None:
         """The next task for a machine: what it has done already or is doing, then what did not fail on it."""
         facts = self.facts[node]
         mine = [task for task in waiting if task.key in {*facts.kept, facts.running}]
         if mine:
             return mine[0]
-        fine = [one for name, one in self.facts.items() if name not in self.aside]
-        others = {key for one in fine for key in (*one.kept, one.running)}
+        others = {key for one in self._fit for key in (*self.facts[one].kept, self.facts[one].running)}
         fit = [task for task in waiting if task.key not in others and not (task.apart and facts.node in used)]
         fresh = [task for task in fit if node not in tried[task]]
-        alone = len(fine) <= 1 or len(free) <= 1
-        return next(iter(fresh or (fit if alone else [])), None)
+        again = [task for task in fit if {*self._fit} <= {*tried[task]}]  # elsewhere first
+        return next(iter(fresh or again), None)
 
     def _failed(self, node: str, task: Task, why: str) -> None:
         self.say(f"task {task.number} failed on {node}: {why}")
         self._in_a_row[node] = self._in_a_row.get(node, 0) + 1
-        if self._in_a_row[node] >= IN_A_ROW and len(self.facts.keys() - self.aside.keys()) > 1:
+        if self._in_a_row[node] >= IN_A_ROW and len(self._fit) > 1:
             self.aside[node] = f"{IN_A_ROW} tasks in a row failed on it, the last one: {why}"
             self.say(f"{node} gets no further tasks: {self.aside[node]}")
 
-    def _hopeless(self, waiting: list[Task], used: set[str]) -> bool:
+    def _hopeless(self, waiting: Sequence[Task], used: Collection[str]) -> bool:
         """Whether no machine that is there may ever take what is waiting."""
-        fit = [facts for node, facts in self.facts.items() if node not in self.aside]
-        return bool(self.facts) and all(task.apart and all(one.node in used for one in fit) for task in waiting)
+        nobody = all(self.facts[node].node in used for node in self._fit)
+        return bool(self.facts) and nobody and all(task.apart for task in waiting)
 
     def _why_not(self) -> str:
         reasons = "; ".join(f"{node}: {why}" for node, why in self.aside.items())

@@ -32,7 +32,7 @@ from bench.records.trials import StoredTrial, trial_of
 from bench.report.pages.nodes import nodes_page
 
 if TYPE_CHECKING:
-    from bench.cluster.tasks import Done, NodeFacts, RunFile, Task
+    from bench.cluster.tasks import Answer, Done, NodeFacts, RunFile, Task
 
 SIMULATED = "simulated"
 """Folder of run files in which nothing was measured, which no page reads."""
@@ -98,8 +98,10 @@ def elsewhere(arguments: argparse.Namespace, command: str) -> int | None:
             kind=arguments.kind,
             most=arguments.nodes,
             simulated=simulated,
+            fault=lambda task, answer: _fault(store, task, answer),
         )
         lost = driver.run(plan, store, resumed=resumed)
+    progress.done(f"the machines were without a task of this for {driver.idle:.0%} of the time")
     return _finish(plan, store, lost, arguments, progress)
 
 
@@ -192,10 +194,8 @@ def _tell_releases(
     by_node: dict[str, list[tuple[StoredTrial, NodeFacts]]] = {}
     for task, each in done:
         for file in each.answer.files:
-            path = store.folder / task.key / _safe(file.name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, file.text.encode())
-            by_node.setdefault(each.answer.facts.node, []).append((_trial(path), each.answer.facts))
+            trial = _trial(_beside(store, task, file))
+            by_node.setdefault(each.answer.facts.node, []).append((trial, each.answer.facts))
     written, wholes = [], []
     for parts in by_node.values():
         whole = join_rounds([trial for trial, _ in parts])
@@ -211,20 +211,33 @@ def _tell_releases(
     return [exit_status(whole, steps(whole)) for whole in wholes]
 
 
+def _fault(store: Store, task: Task, answer: Answer) -> str:
+    """What is wrong with the run files of an answer: they are checked against the schema when they come."""
+    for file in answer.files:
+        try:
+            RunReader().read(_beside(store, task, file))
+        except (DensebenchError, RunFileError) as error:
+            return f"it sent what is no run file: {error}"
+    return ""
+
+
+def _beside(store: Store, task: Task, file: RunFile) -> Path:
+    """A run file of a task, written into the plan's folder."""
+    path = store.folder / task.key / _safe(file.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, file.text.encode())
+    return path
+
+
 def _gravest(statuses: Sequence[int], *, untold: bool) -> int:
     found = {*statuses, *([UNTOLD] if untold else [])}
     return next((status for status in GRAVEST_FIRST if status in found), 0)
 
 
 def _save(file: RunFile, facts: NodeFacts, plan: Plan, results: Path) -> Path:
-    """Store a run file that a machine sent. Raises DensebenchError where it is none."""
+    """Store a run file that a machine sent, which was checked when it came. Raises DensebenchError."""
     path = _path(file.name, facts.kind, file.folder, plan, results)
     write_atomically(path, file.text.encode())
-    try:
-        RunReader().read(path)
-    except RunFileError as error:
-        path.unlink()
-        raise DensebenchError(f"a machine sent what is no run file: {error}") from None
     return path
 
 

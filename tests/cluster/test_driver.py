@@ -137,6 +137,15 @@ def test_two_workers_on_one_machine_are_no_cluster(tmp_path: Path) -> None:
     assert driver(FakeEngine(there), simulated=True)[0].run(plan, Store(tmp_path)) == {}
 
 
+def test_what_is_no_run_file_is_tried_again(tmp_path: Path) -> None:
+    plan, store = plan_of(blocks(COMMON, rounds=4, seed=1)), Store(tmp_path)
+    faults = iter(["it sent what is no run file", ""])
+    one, said = driver(FakeEngine({"a": facts("a")}), fault=lambda _task, _answer: next(faults))
+    assert one.run(plan, store) == {}
+    assert [done.attempt for _, done in store.all_done(plan)] == [2]
+    assert said[0] == "task 0 failed on a: it sent what is no run file"
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [

@@ -20,6 +20,7 @@ function unpack(item) {
   for (const name of ["file", "files"]) if (typeof item[name] === "number") item[name] = data.files[item[name]];
 }
 const ALL = "*";
+const YOURS = "yours";
 
 /** What the reader chose.
  * @type {{facets: Facets, picks: Record<string, string[]>, shown: Record<string, string[]>, sorts: Record<string, string>,
@@ -76,7 +77,8 @@ function keepAddress() {
   for (const [key, view] of views) view.permalink.setAttribute("href", address(key));
 }
 
-/** The items of a panel that fit what the reader filters by; of what he leaves open the usual ones, where there are any.
+/** The items of a panel that fit what the reader filters by; of what is left open the usual ones and the reader's own,
+ * where there are any.
  * @template {Item} T
  * @param {Panel} panel @param {readonly T[]} items @returns {T[]} */
 function fitting(panel, items) {
@@ -87,8 +89,9 @@ function fitting(panel, items) {
   for (const [name, value] of Object.entries(state.facets)) if (value !== ALL) found = found.filter(having(name, value));
   for (const [name, value] of Object.entries(panel.usual)) {
     if (Object.hasOwn(state.facets, name)) continue;
-    const fewer = found.filter(having(name, value));
-    if (fewer.length) found = fewer;
+    const usual = having(name, value);
+    const fewer = found.filter(usual);
+    if (fewer.length) found = found.filter((item) => usual(item) || (item.facets || {}).origin === YOURS);
   }
   return found;
 }

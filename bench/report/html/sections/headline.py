@@ -74,6 +74,11 @@ class ModelSummary:
     bulk: InferRecord | None
 
     @property
+    def label(self) -> str:
+        """The model, and whose the run is where it is the reader's own."""
+        return f"{self.model} ({YOURS})" if self.run.origin == YOURS else self.model
+
+    @property
     def facets(self) -> Facets:
         """Facets to filter by."""
         return facets_of(self.run, self.model)
@@ -183,7 +188,7 @@ def _line(one: ModelSummary) -> Line:
     run, train = one.run, one.train
     known = next((record for record in (one.single, one.bulk, train) if record), None)
     cells: Cells = [
-        one.model,
+        one.label,
         accuracy_cell(train),
         _time_cell(train),
         rate_cell(train),
@@ -318,13 +323,13 @@ def _point(one: ModelSummary, seconds: float, colour: int, shape: str) -> Trace:
     run, accuracies = one.run, one.train.test_accuracies if one.train else ()
     spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
     on = plot_text(f"{run.backend}, {run.device}, TensorFlow {run.packages.get('tensorflow')}, {run.machine.cpu}")
-    text = f"<b>{plot_text(one.model)}</b><br>{format_duration(seconds)}, {format_accuracy(_accuracy(one))}<br>{on}"
+    text = f"<b>{plot_text(one.label)}</b><br>{format_duration(seconds)}, {format_accuracy(_accuracy(one))}<br>{on}"
     return Trace(
         plot={
             "type": "scatter",
             "mode": "markers",
-            "name": plot_text(one.model),
-            "legendgroup": plot_text(one.model),
+            "name": plot_text(one.label),
+            "legendgroup": plot_text(one.label),
             "x": [seconds],
             "y": [_accuracy(one)],
             "error_y": {"array": [spread], "visible": spread > 0, "thickness": 1, "width": 3},
