@@ -44,7 +44,7 @@ def draw_duel(trial: StoredTrial) -> str:
     console.print(make_table(trial.rows, title, most=len(trial.rows)))
     console.print(f"\n{plain(answer(trial))}", markup=False, highlight=False)
     svg = console.export_svg(title="a duel", unique_id="duel")
-    return re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)  # it names a host
+    return re.sub(r"@font-face\s*\{.*?\}|<!--.*?-->", "", svg, flags=re.DOTALL)  # they name hosts
 
 
 def main() -> None:
