@@ -11,6 +11,7 @@ from bench.formats import format_duration, format_rate
 from bench.records import latency
 from bench.records.cases import BATCH_SIZES
 from bench.records.schema import InferRecord, RuntimeRecord, StartRecord, TrainRecord
+from bench.records.trials import MARGINS, TYPICAL
 from bench.stats.estimate import student_quantile
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ SITUATIONS = {SINGLE: "One image at a time", BULK: "In bulk", COLD: "From a cold
 """How a model is asked, and what that is called."""
 RUNTIME = "ONNX Runtime"
 """That of the suite's own runs."""
+QUICKER = 1 - MARGINS[TYPICAL]
 SEED_ERROR = 0.05
 """Probability that two models of equal accuracy are told apart."""
 
@@ -82,12 +84,13 @@ def choices(suite: Run | None, runtimes: Run | None, situation: str) -> list[Cho
 def front(found: Sequence[Choice]) -> list[Choice]:
     """What nothing beats on both accuracy and time, each model in its quickest runtime; the most accurate first.
 
-    The runtime is chosen by its time alone: what it changes of the accuracy is less than what a seed does.
+    The runtime is chosen by its time alone: what it changes of the accuracy is less than what a seed does. A model that
+    is less accurate must be quicker by more than what counts as the same.
     """
     quickest = [min((one for one in found if one.model == model), key=_time) for model in {one.model for one in found}]
     kept: list[Choice] = []
     for one in sorted(quickest, key=lambda each: (-each.accuracy, each.seconds)):
-        if not kept or one.seconds < kept[-1].seconds:
+        if not kept or one.seconds < QUICKER * kept[-1].seconds:
             kept.append(one)
     return kept
 

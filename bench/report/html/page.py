@@ -104,7 +104,7 @@ def own_script() -> str:
 def build_page(stored: Stored, sections: Sequence[Section], plotly: str) -> str:
     """The complete page as HTML."""
     run = stored.headline
-    metadata = f"Newest headline run: {run.started_at[:10]}, commit {run.commit}, {run.command}." if run else ""
+    metadata = f"Newest run of the suite: {run.started_at[:10]}, commit {run.commit}." if run else ""
     shown, known = compact(sections)
     data = {"facets": FACETS, "links": stored.links, **known, "sections": shown}
     style = (HERE / "report.css").read_text(encoding="utf-8")

@@ -77,12 +77,12 @@ def _ship(stored: Stored) -> Panel | None:
         tabs=True,
         traces=traces,
         layout={
-            "xaxis": time_axis("Time: of an image, or of a start", times, digits=(1,)),
+            "xaxis": time_axis("Time", times, digits=(1,)),
             "yaxis": {"title": {"text": "Test accuracy"}, "tickformat": ".2f"},
             "showlegend": True,
             "height": 330,
         },
-        table=Table(("Ship", "Right", "Time", "Against the line above"), lines, text_columns=(0, 3)),
+        table=Table(("Ship", "Right", "Time", "Step"), lines, text_columns=(0, 3)),
         open=True,
         onward=("chapter-latency", "All runtimes, models and thread counts"),
         note=quickest_line(runtimes, best) if runtimes else "",
@@ -100,7 +100,7 @@ def _models(found: Sequence[Choice], kept: Sequence[Choice], pick: str, situatio
             "name": plot_text(model),
             "x": [float(f"{one.seconds:.4g}") for one in some],
             "y": [round(one.accuracy, 5) for one in some],
-            "text": [plot_text(one.runtime) if one in kept else "" for one in some],
+            "text": [plot_text(f"{one.model}, {one.runtime}") if one in kept else "" for one in some],
             "textposition": "top center",
             "cliponaxis": False,
             "marker": {
@@ -186,7 +186,7 @@ def _upgrade(stored: Stored) -> Panel | None:
         first=first,
         traces=traces,
         layout={
-            "xaxis": {"title": {"text": "Ratio, with its simultaneous interval"}, "zeroline": False},
+            "xaxis": {"title": {"text": "Ratio and interval; right of 1: slower or larger"}, "zeroline": False},
             "yaxis": {"autorange": "reversed", "type": "category"},
             "shapes": [ONE_LINE],
             "height": 330,
@@ -263,7 +263,7 @@ def _trust(stored: Stored) -> Panel | None:
     told = plain(trust_answer(trials), stars=True)
     if not told:
         return None
-    kinds = {"false alarms in equal copies": NOTHING, "really 5 % slower, and called so": SLOWDOWN}
+    kinds = {"cases in equal copies, called slower": NOTHING, "cases really 5 % slower, called so": SLOWDOWN}
     traces = []
     for place, name in enumerate((OURS, *RULES)):
         known = [(label, rates(trials, injection)[name]) for label, injection in kinds.items()]
