@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -59,9 +60,26 @@ def trial_page(trial: StoredTrial) -> str:
 def trials_page(trials: Sequence[StoredTrial]) -> str:
     """The page of all stored trials, newest first."""
     newest = sorted(trials, key=lambda one: one.run.started_at, reverse=True)
-    parts = ["# Duels: environments against each other", *map(trial_page, newest[:MOST])]
+    parts = ["# Duels: environments against each other", summary(newest), *map(trial_page, newest[:MOST])]
     parts += [f"{len(newest) - MOST} older ones are stored as well."] if len(newest) > MOST else []
-    return "\n\n".join(parts).rstrip() + "\n"
+    return "\n\n".join(part for part in parts if part).rstrip() + "\n"
+
+
+def summary(trials: Sequence[StoredTrial]) -> str:
+    """How long several duels took, and how much of them is settled; nothing for one."""
+    if len(trials) < 2:  # noqa: PLR2004  several
+        return ""
+    spent_s = [trial.options.elapsed_s for trial in trials]
+    told = []
+    for finding in (TYPICAL, OVERALL):
+        rows = [row for trial in trials for row in trial.rows if row.finding == finding]
+        told.append(f"{finding} in {sum(row.effect.settled for row in rows)} of {len(rows)} findings")
+    machines = dict.fromkeys(f"{trial.run.machine.cpu}, {trial.run.machine.cpus} CPUs" for trial in trials)
+    middle, longest = format_duration(statistics.median(spent_s)), format_duration(max(spent_s))
+    return escape(
+        f"{len(trials)} duels on {'; '.join(machines)}: the middle one took {middle}, the longest {longest}, with their "
+        f"environments installed before. Settled: {'; '.join(told)}."
+    )
 
 
 def answer(trial: StoredTrial) -> str:
