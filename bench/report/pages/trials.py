@@ -77,7 +77,7 @@ def summary(trials: Sequence[StoredTrial]) -> str:
     machines = dict.fromkeys(f"{trial.run.machine.cpu}, {trial.run.machine.cpus} CPUs" for trial in trials)
     middle, longest = format_duration(statistics.median(spent_s)), format_duration(max(spent_s))
     return escape(
-        f"{len(trials)} duels on {'; '.join(machines)}: the middle one took {middle}, the longest {longest}, with their "
+        f"{len(trials)} duels on {'; '.join(machines)}: the middle one took {middle}, the longest {longest}, their "
         f"environments installed before. Settled: {'; '.join(told)}."
     )
 
