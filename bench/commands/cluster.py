@@ -19,6 +19,7 @@ from bench.cluster.engines import HERE, WORDS, open_engine
 from bench.cluster.node import TASK
 from bench.cluster.plan import PLAN, PLANS, Common, Plan, Store, blocks, copies, trials
 from bench.commands.arguments import command_line, duration_s
+from bench.commands.judging import exit_status
 from bench.errors import GRAVEST_FIRST, UNTOLD, DensebenchError
 from bench.files import short, write_atomically
 from bench.formats import format_counted
@@ -27,9 +28,12 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.nodes import join_rounds
 from bench.records.record import RunFileError, RunReader
 from bench.records.releases import FOLDER as RELEASES
+from bench.records.releases import ReleaseTrials, steps
 from bench.records.run_file import encode_run
 from bench.records.trials import StoredTrial, trial_of
+from bench.report.own_pages import refresh_pages
 from bench.report.pages.nodes import nodes_page
+from bench.report.pages.releases import releases_page
 
 if TYPE_CHECKING:
     from bench.cluster.tasks import Answer, Done, NodeFacts, RunFile, Task
@@ -37,6 +41,17 @@ if TYPE_CHECKING:
 SIMULATED = "simulated"
 """Folder of run files in which nothing was measured, which no page reads."""
 ROUNDS, QUICK_ROUNDS = 16, 8
+"""Of `releases`, for each machine that was asked for: a machine's own verdicts need that many."""
+NEWEST = "newest"
+KINDS = {
+    "duel": "trials",
+    "releases": "releases",
+    "selftest": "selftest",
+    "bisect": "bisections",
+    "devices": "devices",
+    "reproduce": "reproduction",
+}
+"""Command to the kind of its pages."""
 INSTALL_S = 3600.0
 """What a machine may take until its environments are there."""
 SAFE = re.compile(r"\w[\w.-]*")
@@ -126,7 +141,8 @@ def _begun(arguments: argparse.Namespace, command: str) -> tuple[Store, Plan]:
     common = Common(words=words, commit=commit, limit_s=budget_s + INSTALL_S, simulated=simulated)
     now = datetime.now(timezone.utc)
     if command == "releases":
-        tasks = blocks(common, rounds=QUICK_ROUNDS if arguments.quick else ROUNDS, seed=seed)
+        rounds = (QUICK_ROUNDS if arguments.quick else ROUNDS) * (arguments.nodes or 1)
+        tasks = blocks(common, rounds=rounds, seed=seed)
     elif command == "selftest":
         tasks = trials(common, count=arguments.trials, seed=seed, series=f"{now:%Y%m%dT%H%M%SZ}")
     else:
@@ -140,11 +156,7 @@ def _begun(arguments: argparse.Namespace, command: str) -> tuple[Store, Plan]:
 
 def _resumed(arguments: argparse.Namespace, command: str) -> tuple[Store, Plan]:
     """A plan that is gone on with: the one that was named, or the newest of this command."""
-    named = (
-        arguments.resume
-        if isinstance(arguments.resume, (str, Path)) and (Path(arguments.resume) / PLAN).exists()
-        else None
-    )
+    named = None if arguments.resume in {True, NEWEST} else arguments.resume
     folders = [Path(named)] if named else sorted((arguments.results / PLANS).glob(f"*/{PLAN}"), reverse=True)
     for folder in folders:
         store = Store(folder if named else folder.parent)
@@ -175,7 +187,7 @@ def _finish(
         progress.done(f"\ntask {task.number}{nodes}, attempt {each.attempt}:\n{text}")
     if plan.command == "duel" and len(done) > 1:
         progress.done(f"\n{nodes_page([_trial(path) for path in written])}")
-    progress.done("\n  ".join(["Wrote:", *(short(path) for path in written)]))
+    _tell_written(written, plan, arguments, progress)
     return _gravest([each.answer.status for _, each in done], untold=bool(lost))
 
 
@@ -187,10 +199,6 @@ def _tell_releases(
     progress: Progress,
 ) -> list[int]:
     """Put the rounds of each machine together, and tell each machine's releases; an exit status for each."""
-    from bench.commands.judging import exit_status
-    from bench.records.releases import ReleaseTrials, steps
-    from bench.report.pages.releases import releases_page
-
     by_node: dict[str, list[tuple[StoredTrial, NodeFacts]]] = {}
     for task, each in done:
         for file in each.answer.files:
@@ -207,8 +215,16 @@ def _tell_releases(
         progress.done(f"\n{f'On {node}:' if len(wholes) > 1 else ''}\n{releases_page(ReleaseTrials(whole))}")
     if len(wholes) > 1:
         progress.done(f"\n{nodes_page(wholes)}")
-    progress.done("\n  ".join(["Wrote:", *(short(path) for path in written)]))
+    _tell_written(written, plan, arguments, progress)
     return [exit_status(whole, steps(whole)) for whole in wholes]
+
+
+def _tell_written(written: Sequence[Path], plan: Plan, arguments: argparse.Namespace, progress: Progress) -> None:
+    """Make the pages anew, unless nothing was measured, and say what was written."""
+    lines = [short(path) for path in written]
+    if not any(task.simulated for task in plan.tasks):
+        lines += refresh_pages(arguments.results, KINDS[plan.command], RunReader())
+    progress.done("\n  ".join(["Wrote:", *lines]))
 
 
 def _fault(store: Store, task: Task, answer: Answer) -> str:
