@@ -9,6 +9,8 @@ import pytest
 
 from bench.__main__ import main
 from bench.cluster.engines.engine import Ended
+from bench.cluster.node import TASK
+from bench.cluster.plan import Store
 from bench.cluster.tasks import Answer, Request, RunFile
 from bench.commands import cluster
 from tests.cluster.fake_engine import FakeEngine, facts
@@ -33,7 +35,7 @@ class Liar(FakeEngine):
 
 def use(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine) -> None:
     monkeypatch.setattr(cluster, "open_engine", lambda _word: engine)
-    monkeypatch.delenv(cluster.TASK, raising=False)
+    monkeypatch.delenv(TASK, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -85,4 +87,4 @@ def test_more_machines_have_more_rounds(tmp_path: Path, monkeypatch: pytest.Monk
     for count in ("1", "3"):
         main([*WORDS, "--nodes", count, "--retries", "0", "--results", str(tmp_path / count)])
         (path,) = (tmp_path / count / "plans").glob("*/plan.json")
-        assert len(cluster.Store(path.parent).plan().tasks) == 2 * int(count)
+        assert len(Store(path.parent).plan().tasks) == 2 * int(count)
