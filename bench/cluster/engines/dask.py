@@ -46,7 +46,7 @@ class Dask:
     def nodes(self) -> Mapping[str, str]:
         """Each worker's name to its address."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
-        return {str(one.get("name") or address): address for address, one in workers.items()}
+        return {str(one.get("name", address)): address for address, one in workers.items()}
 
     def submit(self, node: str, request: bytes) -> None:
         """Have a worker start the process of a request; Dask itself tries nothing a second time."""
