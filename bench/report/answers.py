@@ -58,7 +58,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "short": "{situation}: `{best}` in {runtime} ({time})",
         "close": " These seeds do not tell its accuracy from that of {names}.",
         "runtimes": " The runtime costs more than the model: for `{model}`, ONNX Runtime answers {runtimes}.",
-        "fast": " `{name}` in {runtime} gives up {points} points and has {time}.",
+        "fast": " `{name}` in {runtime} gives up {points} points, at {time}.",
         "runtime": "{times} times as fast as {other}",
         "upgrade": "From TensorFlow {old} to {new}: {changes}.",
         "sure": "That is typical times of `{model}`, and memory. A false alarm comes in at most {alarm} of 100 such "

@@ -25,7 +25,7 @@ def suite(folder: Path, **accuracies: list[float]) -> Run:
 def test_the_most_accurate_model_is_shipped_and_the_fastest_one_costs_points(tmp_path: Path) -> None:
     text = ship_answer(suite(tmp_path, fast=[0.80, 0.81, 0.80], best=[0.90, 0.91, 0.90]), None)
     assert text.startswith("**`best` in ONNX Runtime**: 90.3 % of the test images right, 2.00 µs")
-    assert "`fast` in ONNX Runtime gives up 10.0 points and has 1.00 µs." in text
+    assert "`fast` in ONNX Runtime gives up 10.0 points, at 1.00 µs." in text
     assert "do not tell" not in text
 
 
