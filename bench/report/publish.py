@@ -44,15 +44,21 @@ def publish(names: Sequence[str], own: Path, published: Path, readmes: Iterable[
     paths = [path for name in names for path in _find(name, own, published, reader)]
     pins = _pin_all(paths, read_pins(published) or {}, published, reader)
     places = [published / "raw" / _below_raw(path) for path in paths]
-    copies = {place: path for place, path in zip(places, paths, strict=True) if not place.exists()}
+    before = {place: place.read_bytes() if place.exists() else None for place in places}
+    copies = {  # one that is published already may have got rounds since
+        place: path for place, path in zip(places, paths, strict=True) if before[place] != path.read_bytes()
+    }
     try:
         for place, path in copies.items():
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
-        shown = _sound(read_shown(published, reader, pins))
+        shown = _sound(read_shown(published, RunReader(), pins))
     except BaseException:
         for place in copies:
-            place.unlink(missing_ok=True)
+            if (content := before[place]) is None:
+                place.unlink(missing_ok=True)
+            else:
+                place.write_bytes(content)
         raise
     return [str(write_pins(published, pins)), *map(str, copies), *write_published(shown, readmes)]
 

@@ -113,6 +113,14 @@ def test_publishing_pins_the_run_and_makes_pages_and_readme_anew(results: Path, 
     assert text.endswith(f"{README_END}\nbelow\n")
     assert "whole.json" in text
     assert report(published, results, "--check") == 0
+    own, public = results / "raw" / "machine" / "whole.json", published / "raw" / "machine" / "whole.json"
+    own.write_text(own.read_text(encoding="utf-8").replace("abc1234", "def5678"), encoding="utf-8")
+    assert report(published, results, "--publish", str(own)) == 0
+    assert public.read_bytes() == own.read_bytes(), "what was added since is published, too"
+    before = public.read_bytes()
+    own.write_text("{", encoding="utf-8")
+    assert report(published, results, "--publish", str(own)) == 4
+    assert public.read_bytes() == before
 
 
 @pytest.mark.parametrize(
