@@ -1,6 +1,7 @@
 // Plots, by Plotly, in the theme's colours; drawn when they come into view.
 
 const NARROW = 560;
+const ROW_HEIGHT = 24;
 const COLOURS = {
   light: ["#0072B2", "#D55E00", "#009E73", "#B0559B", "#B07A00", "#3A9BD9", "#6B7480", "#7A5230", "#3F3F8F"],
   dark: ["#56B4E9", "#FF9A5C", "#3FCFA4", "#E39BCB", "#F0C04F", "#9AD0F5", "#9AA3AD", "#D0A880", "#A9A9F0"],
@@ -42,8 +43,10 @@ function layoutOf(panel, plots, narrow) {
     // Plotly's own labels inside the axes can send its automatic range round in circles (seen at 390 pixels).
     layout.yaxis = { ...layout.yaxis, showticklabels: false, automargin: false };
     layout.bargap = 0.6;
+    const rows = [...new Set(plots.flatMap((plot) => plot.y))];
+    layout.height = Math.max(layout.height, 90 + ROW_HEIGHT * rows.length);
     const above = plots[0].type === "bar" ? 17 : plots[0].offsetgroup ? 32 : 9;
-    layout.annotations = [...new Set(plots.flatMap((plot) => plot.y))].map((y) => ({
+    layout.annotations = rows.map((y) => ({
       text: y, x: 0, xref: "paper", xanchor: "left", y, yref: "y", yshift: above, showarrow: false, font: { size: 9.5 },
     }));
   }

@@ -101,7 +101,7 @@ def _models(found: Sequence[Choice], kept: Sequence[Choice], pick: str, situatio
             "x": [float(f"{one.seconds:.4g}") for one in some],
             "y": [round(one.accuracy, 5) for one in some],
             "text": [plot_text(f"{one.model}, {one.runtime}") if one in kept else "" for one in some],
-            "textposition": "top center",
+            "textposition": "top right",
             "cliponaxis": False,
             "marker": {
                 "color": f"@{place}",
