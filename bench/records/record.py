@@ -157,6 +157,10 @@ class RunReader:
             raise found
         return found
 
+    def forget(self, path: Path) -> None:
+        """Read a file anew the next time: it has been written meanwhile."""
+        self._known.pop(path, None)
+
     def read_folder(self, results: Path, folder: str = ".") -> tuple[list[Run], list[str]]:
         """The readable runs of a kind, oldest first, and a warning for each file that is not readable.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,21 +45,24 @@ def publish(names: Sequence[str], own: Path, published: Path, readmes: Iterable[
     paths = [path for name in names for path in _find(name, own, published, reader)]
     pins = _pin_all(paths, read_pins(published) or {}, published, reader)
     places = [published / "raw" / _below_raw(path) for path in paths]
-    before = {place: place.read_bytes() if place.exists() else None for place in places}
     copies = {  # one that is published already may have got rounds since
-        place: path for place, path in zip(places, paths, strict=True) if before[place] != path.read_bytes()
+        place: path
+        for place, path in zip(places, paths, strict=True)
+        if not place.exists() or not filecmp.cmp(place, path, shallow=False)
     }
+    before = {place: place.read_bytes() for place in copies if place.exists()}
     try:
         for place, path in copies.items():
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
-        shown = _sound(read_shown(published, RunReader(), pins))
+            reader.forget(place)
+        shown = _sound(read_shown(published, reader, pins))
     except BaseException:
         for place in copies:
-            if (content := before[place]) is None:
-                place.unlink(missing_ok=True)
+            if place in before:
+                place.write_bytes(before[place])
             else:
-                place.write_bytes(content)
+                place.unlink(missing_ok=True)
         raise
     return [str(write_pins(published, pins)), *map(str, copies), *write_published(shown, readmes)]
 

@@ -73,8 +73,8 @@ def test_what_was_injected_is_called_and_the_control_is_the_same(
     assert "All trials are done." in printed
     assert (tmp_path / "tables" / "selftest.md").read_text(encoding="utf-8").strip() in printed
     answer = trust_answer(trials)
-    assert "Of 3 trials of two copies of one environment, all cases at once, 0 raised a false alarm" in answer
-    assert "of 6 cases that were really 5 % slower, 6 were called" in answer
+    assert "**0 of 3 trials of two copies of one environment raised a false alarm**, all cases at once" in answer
+    assert "**6 of 6 cases that were really 5 % slower were called `slower`**" in answer
 
 
 def test_a_self_test_goes_on_until_there_are_enough(
