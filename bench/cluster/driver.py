@@ -132,7 +132,7 @@ class Driver:
         nobody_s = 0.0
         if waiting:
             self.look_at_all(max(task.limit_s for task in waiting) if resumed else DESCRIBE_S)
-        began_s, worked_s = time.monotonic(), 0.0
+        began_s, begun, worked_s = time.monotonic(), time.time(), 0.0
         while waiting or busy:
             self.look(busy)
             for node in [one for one in self._fit if one not in busy]:
@@ -163,7 +163,7 @@ class Driver:
                 else:
                     waiting.insert(0, task)
                 continue
-            worked_s += answer.ended - answer.started
+            worked_s += answer.ended - max(answer.started, begun) if answer.ended > begun else 0.0  # else it was kept
             self._in_a_row[ended.node] = 0
             store.keep(task, Done(answer=answer, attempt=attempt[task]))
             done = sum(store.done(one) is not None for one in plan.tasks)
