@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -194,6 +194,7 @@ def measure(  # noqa: PLR0913  what is measured, and where it goes
     what: str,
     resume: Path | None = None,
     go_on: str = "",
+    after: Callable[[], None] | None = None,
 ) -> Measured | None:
     """Measure a trial, saving after each round; ``None`` where in the end nothing could be saved, which was said.
 
@@ -204,6 +205,7 @@ def measure(  # noqa: PLR0913  what is measured, and where it goes
         folder: under `raw/<machine>`.
         what: the command's noun, for the file's name.
         resume: the file that rounds are added to.
+        after: is called once all is measured that is judged.
         go_on: what the same command does after Ctrl-C, where that is not adding rounds with `--resume`.
 
     Raises:
@@ -229,6 +231,7 @@ def measure(  # noqa: PLR0913  what is measured, and where it goes
             save=lambda: writer.save(trial.content(complete=False)),
             progress=progress,
             watch=table.show if table else None,
+            after=after,
         )
     saved = writer.finish(trial.content(complete=True))
     return None if writer.error else Measured(trial_of(RunReader().read(writer.path)), writer.path, saved)

@@ -81,7 +81,14 @@ class EnvironmentProcess:
         self._worker.close()
 
 
-def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress, watch: Watch | None = None) -> None:
+def run_trial(
+    trial: Trial,
+    *,
+    save: Callable[[], None],
+    progress: Progress,
+    watch: Watch | None = None,
+    after: Callable[[], None] | None = None,
+) -> None:
     """Survey the environments, then measure rounds until all findings are settled or the budget has run out.
 
     Args:
@@ -89,6 +96,7 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress, wat
         save: stores what is known so far.
         progress: says how far it is.
         watch: is shown the findings after each round, instead of a line of progress.
+        after: is called when all is measured that is judged, while the environments' files are still there.
 
     Raises:
         DensebenchError: an environment is not what it was asked to be, or cannot be measured at all.
@@ -120,6 +128,8 @@ def run_trial(trial: Trial, *, save: Callable[[], None], progress: Progress, wat
                 continue
             done, settled = format_counted(len(trial.rounds), "round"), sum(row.effect.settled for row in rows)
             progress.update(f"{done} in {format_duration(spent_s)}, {settled} of {len(rows)} findings settled")
+        if after:
+            after()
 
 
 def _measure_part(trial: Trial, save: Callable[[], None]) -> None:
@@ -351,13 +361,18 @@ def split(pairs: Sequence[Pair], at_once: int) -> list[list[str]]:
     return groups
 
 
+def start_profiled(trial: Trial, role: str, seed: int, core: int, folder: str) -> Placed:
+    """Start a process that can be profiled, with all cases."""
+    return _start(trial, [role], role, seed, core, profiler=folder)
+
+
 def passed_variables(environment: Environment) -> dict[str, str]:
     """The environment variables of a measured process: those of `PASSED_ON`, and what its environment asks for."""
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | dict(environment.variables)
 
 
 def _start(  # noqa: PLR0913  which process, of which group, and what for
-    trial: Trial, group: Sequence[str], role: str, seed: int, core: int, *, survey: bool = False
+    trial: Trial, group: Sequence[str], role: str, seed: int, core: int, *, survey: bool = False, profiler: str = ""
 ) -> Placed:
     """Start a process of an environment; it prepares on one of the cores and is measured on the first."""
     if trial.simulated:
@@ -374,6 +389,7 @@ def _start(  # noqa: PLR0913  which process, of which group, and what for
         others={one: str(trial.folder / one) for one in others},
         injections={one: trial.environments[one].variables.get(INJECT, "") for one in others},
         survey=survey,
+        profiler=profiler,
         variables=list(environment.variables),
         models=[file.as_request() for file in trial.own_files],
     )

@@ -22,6 +22,7 @@ from bench.records.trials import MARGINS, PRIVATE, Pair, Row, StoredTrial, judge
 if TYPE_CHECKING:
     from bench.data.datasets import Dataset
     from bench.inference.own_models.file import ModelFile
+    from bench.records.profile_types import Profile
     from bench.records.run_file import Content
     from bench.trials.environments import Environment
     from bench.trials.rounds import Round
@@ -66,6 +67,7 @@ class Trial:
         files: the user's own models, by name.
         recipes: likewise the user's own recipes.
         unloaded: what was left out to the reason.
+        profiles: where the time of what changed goes, once that is known.
     """
 
     environments: Mapping[str, Environment]
@@ -101,6 +103,7 @@ class Trial:
     files: Mapping[str, ModelFile] = field(default_factory=dict)
     recipes: Mapping[str, ModelFile] = field(default_factory=dict)
     unloaded: Mapping[str, str] = field(default_factory=dict)
+    profiles: Sequence[Profile] = ()
 
     def __post_init__(self) -> None:
         """Compare everything with the base unless pairs were given."""
@@ -168,7 +171,7 @@ class Trial:
         )
         planned = [case.name for case in self.cases]
         metadata = make_metadata(self.facts, complete=complete, cases_planned=planned)
-        return msgspec.structs.replace(metadata, trial=options), records
+        return msgspec.structs.replace(metadata, trial=options, profiles=tuple(self.profiles)), records
 
     def rows(self) -> list[Row]:
         """What the rounds so far tell."""

@@ -47,6 +47,7 @@ class WorkerRequest:
         survey: prepare nothing, and tell what the environment is, trains and exports, when asked.
         variables: names of the environment variables that are told.
         models: the fields of each `ModelFile`.
+        profiler: the folder of the profiler, where it is asked for.
     """
 
     cases: Sequence[Mapping[str, Any]]
@@ -59,6 +60,7 @@ class WorkerRequest:
     survey: bool = False
     variables: Sequence[str] = ()
     models: Sequence[Mapping[str, Any]] = ()
+    profiler: str = ""
 
     def to_json(self) -> str:
         """The request as the worker's one argument."""
@@ -134,6 +136,12 @@ class EnvironmentWorker:
         )
         return {"timing": [len(values), mean_s, least_s, most_s, shown_s]}
 
+    def profile(self, case: str, count: int) -> Answer:
+        """One turn of a case under the profiler."""
+        from bench.trials.profiles import profile_turn
+
+        return profile_turn(self._workloads[case], count, self._asked.profiler)
+
     def survey(self, recipes: Sequence[str], seeds: Sequence[int]) -> Answer:
         """What this environment is, what it trains to and what it exports."""
         from bench.data.stored import open_stored
@@ -166,6 +174,7 @@ def main() -> None:
         actions: dict[str, Callable[..., Answer]] = {
             "begin": lambda: told,
             "turn": worker.turn,
+            "profile": worker.profile,
             "survey": worker.survey,
         }
         serve(actions, sys.stdin, send)

@@ -1,0 +1,26 @@
+"""The part of a run file on where the time of a step or call goes: profiles of both sides, in rounds of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench.records.types import Elapsed, Name, Part, Size, Text
+
+
+class Profile(Part, frozen=True, kw_only=True):
+    """Where the time of a case goes in one environment.
+
+    Attributes:
+        environment: its role.
+        rounds: their numbers.
+        parts_s: per round, part to seconds per step or call: ``compiled code``, ``input pipeline``, ``Python of keras``.
+        stacks_s: stack, from its root and with semicolons between, to seconds per step or call, the mean over the rounds.
+        counts: what else was counted of the compiled program or the graph: instructions of a kind, nodes of an operator.
+    """
+
+    case: Name
+    environment: Name
+    rounds: tuple[Size, ...] = ()
+    parts_s: tuple[Mapping[Name, Elapsed], ...] = ()
+    stacks_s: Mapping[Text, Elapsed] = {}
+    counts: Mapping[Name, Size] = {}

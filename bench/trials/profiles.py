@@ -1,0 +1,97 @@
+"""A profile of one case in one process: its stacks by pyinstrument, summed up to parts. Run in a process of its own.
+
+pyinstrument (BSD licence) lies in a folder outside of the environment, which so stays what it is; it takes the stack of
+the interpreter a few thousand times a second, and gives the time since the last one to where the interpreter is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.trials.injections import unchanged
+
+if TYPE_CHECKING:
+    from bench.trials.workloads import Workload
+
+INTERVAL_S = 0.0002
+LEAST_SHARE = 0.002
+"""Of the whole: stacks below are told as their callers."""
+COMPILED, INPUT, OPERATORS = "compiled code", "input pipeline", "single operators"
+INPUT_PLACES = ("tensorflow/python/data/", "epoch_iterator", "data_adapter", "gen_dataset_ops")
+COMPILED_PLACES = ("quick_execute", "call_flat", "call_preflattened", "_call_flat")
+OPERATOR_PLACES = ("tensorflow/python/ops/gen_", "fast_path_execute")
+OWN = "bench"
+
+
+def profile_turn(workload: Workload, count: int, folder: str) -> dict[str, Any]:
+    """Take a turn of so many steps or calls under the profiler.
+
+    Args:
+        workload: the case.
+        count: of steps or calls.
+        folder: where pyinstrument lies.
+
+    Returns:
+        ``stacks``: stack to seconds per step or call; ``seconds``: of the whole.
+    """
+    if folder not in sys.path:
+        sys.path.append(folder)
+    from pyinstrument import Profiler
+
+    profiler: Any = Profiler(interval=INTERVAL_S, async_mode="disabled")
+    profiler.start()
+    workload.turn(count, unchanged)
+    session = profiler.stop()
+    stacks: dict[str, float] = {}
+    for frames, seconds in session.frame_records:
+        key = ";".join(map(frame_name, frames))
+        stacks[key] = stacks.get(key, 0.0) + seconds / count
+    return {"stacks": folded(stacks), "seconds": sum(stacks.values())}
+
+
+def frame_name(identifier: str) -> str:
+    """``package/path:function`` of a frame as pyinstrument has it: function, file and line with zeros between."""
+    function, file, *_ = f"{identifier}\0".split("\0")
+    place = file.replace("\\", "/")
+    for mark in ("/site-packages/", "/dist-packages/"):
+        if mark in place:
+            return f"{place.rpartition(mark)[2].removesuffix('.py')}:{function}"
+    if "/bench/" in place:
+        return f"{OWN}/{place.rpartition('/bench/')[2].removesuffix('.py')}:{function}"
+    return f"python/{place.rpartition('/')[2].removesuffix('.py')}:{function}"
+
+
+def folded(stacks: Mapping[str, float]) -> dict[str, float]:
+    """The stacks, with those that take next to nothing added to their callers."""
+    least = LEAST_SHARE * sum(stacks.values())
+    found: dict[str, float] = {}
+    for stack, seconds in sorted(stacks.items(), key=lambda one: -one[0].count(";")):
+        found[stack] = found.get(stack, 0.0) + seconds
+    for stack in sorted(found, key=lambda one: -one.count(";")):
+        caller, between, _ = stack.rpartition(";")
+        if between and found[stack] < least:
+            found[caller] = found.get(caller, 0.0) + found.pop(stack)
+    return found
+
+
+def part_of_stack(frames: Sequence[str]) -> str:
+    """The part of a step that a stack belongs to: what waits for data, what runs compiled code, or a package's Python."""
+    leaf = frames[-1]
+    if any(place in frame for frame in frames for place in INPUT_PLACES):
+        return INPUT
+    if any(leaf.endswith(f":{place}") for place in COMPILED_PLACES):
+        return COMPILED
+    if any(place in leaf for place in OPERATOR_PLACES):
+        return OPERATORS
+    return f"Python of {leaf.partition('/')[0]}"
+
+
+def parts_of(stacks: Mapping[str, float]) -> dict[str, float]:
+    """Part to seconds per step or call."""
+    found: dict[str, float] = {}
+    for stack, seconds in stacks.items():
+        part = part_of_stack(stack.split(";"))
+        found[part] = found.get(part, 0.0) + seconds
+    return found

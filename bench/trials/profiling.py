@@ -1,0 +1,100 @@
+"""Profiling rounds: both environments of a changed case, side by side, after everything that is judged is measured."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from bench.host.process import WorkerError, run_to_end
+from bench.records.profile_types import Profile
+from bench.records.trials import BASE, HEAD
+from bench.trials.profiles import parts_of
+
+if TYPE_CHECKING:
+    from bench.records.cases import Case
+    from bench.trials.rounds import Placed
+    from bench.trials.trial import Trial
+
+PROFILER = "pyinstrument==5.1.3"
+ROUNDS, TURNS = 8, 3
+INSTALL_S = 300.0
+
+StartOne = Callable[[str, int, int, str], "Placed"]
+"""Takes a role, a seed, a core and the folder of the profiler."""
+
+
+def profiler_folder(python: str, uv: Sequence[str]) -> Path:
+    """A folder with the profiler for a version of Python (``3.11``), made where it is not there.
+
+    Raises:
+        DensebenchError: it cannot be installed.
+    """
+    folder = Path(platformdirs.user_cache_dir("densebench")) / "profilers" / f"{PROFILER.replace('==', '-')}-py{python}"
+    if not (folder / "pyinstrument").is_dir():
+        command = [*uv, "pip", "install", "--quiet", "--target", str(folder), "--python-version", python, PROFILER]
+        run_to_end([*command, "--python", sys.executable], f"installing {PROFILER}", timeout_s=INSTALL_S)
+    return folder
+
+
+def profile_cases(trial: Trial, cases: Sequence[Case], start: StartOne, folders: dict[str, Path]) -> list[Profile]:
+    """Profile cases of both environments, in fresh processes in each round.
+
+    Args:
+        trial: its seed, its counts and its environments.
+        cases: those that changed.
+        start: starts a prepared process.
+        folders: role to where its profiler lies.
+    """
+    found: dict[tuple[str, str], list[tuple[int, dict[str, float]]]] = {}
+    for number in range(ROUNDS):
+        roles = (BASE, HEAD) if number % 2 else (HEAD, BASE)
+        processes = {
+            role: start(role, trial.seed + number, core, str(folders[role])) for core, role in enumerate(roles)
+        }
+        try:
+            with ThreadPoolExecutor(len(processes)) as pool:
+                list(pool.map(lambda one: one.ask({"do": "begin"}), processes.values()))
+            for process in processes.values():
+                process.settle()
+            for case in cases:
+                told = _turns(processes, case.name, trial.counts.get(case.name, 1))
+                for role, stacks in told.items():
+                    found.setdefault((case.name, role), []).append((number, stacks))
+        except WorkerError:
+            continue  # what a round lost is lost on both sides
+        finally:
+            for process in processes.values():
+                process.close()
+    return [_profile(case, role, rounds) for (case, role), rounds in found.items()]
+
+
+def _turns(processes: dict[str, Placed], case: str, count: int) -> dict[str, dict[str, float]]:
+    """Role to its stacks, the mean over some turns taken alternately."""
+    sums: dict[str, dict[str, float]] = {role: {} for role in processes}
+    for _ in range(TURNS):
+        for role, process in processes.items():
+            answer: dict[str, Any] = process.ask({"do": "profile", "case": case, "count": count})
+            if "stacks" not in answer:
+                raise WorkerError(str(answer.get("failed") or answer.get("unavailable")))
+            for stack, seconds in answer["stacks"].items():
+                sums[role][stack] = sums[role].get(stack, 0.0) + seconds / TURNS
+    return sums
+
+
+def _profile(case: str, role: str, rounds: Sequence[tuple[int, dict[str, float]]]) -> Profile:
+    stacks: dict[str, float] = {}
+    for _, one in rounds:
+        for stack, seconds in one.items():
+            stacks[stack] = stacks.get(stack, 0.0) + seconds / len(rounds)
+    return Profile(
+        case=case,
+        environment=role,
+        rounds=tuple(number for number, _ in rounds),
+        parts_s=tuple({name: round(value, 9) for name, value in parts_of(one).items()} for _, one in rounds),
+        stacks_s={stack: round(seconds, 9) for stack, seconds in stacks.items()},
+    )
