@@ -60,7 +60,7 @@ COMMANDS: dict[str, Command] = {
         "judge", "the release, nightly or package that changed a case (15 minutes)", "bench.commands.bisect"
     ),
     "explain": Command(
-        "judge", "which package or flag carries a change, and gives it back (15 minutes)", "bench.commands.explain"
+        "judge", "where a change lies, and which package or flag gives it back (20 minutes)", "bench.commands.explain"
     ),
     "compatibility": Command(
         "judge", "which files, numbers and trainings survive an upgrade (15 minutes)", "bench.commands.compatibility"

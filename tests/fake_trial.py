@@ -96,6 +96,8 @@ class Process:
             return {"import_s": 2.0 * self.own, "peak_bytes": round(5e8 * self.own), "cases": told}
         if request["do"] == "survey":
             return self.survey(request["recipes"], request["seeds"])
+        if request["do"] == "profile":
+            return self.profile(self.cases[request["case"]])
         role = request.get("model_of", self.role)
         return {"timing": self.turn(self.cases[request["case"]], request["count"], role)}
 
@@ -107,6 +109,12 @@ class Process:
             unit_s *= 2
         values = sorted(unit_s * (1 + abs(0.02 * self.source.gauss(0, 1))) for _ in range(20))
         return [count, sum(values) / len(values), values[0], values[-1], values]
+
+    def profile(self, case: Case) -> dict[str, Any]:
+        """Stacks of a step or call: what a factor adds lies in Keras."""
+        unit_s, factor = UNIT_S[case.stage] * self.own, self.machine.factor.get((self.role, case.stage), 1.0)
+        keras, compiled = "run;keras/src/trainer:fit", "run;tensorflow/python/eager/execute:quick_execute"
+        return {"stacks": {keras: (factor - 0.6) * unit_s, compiled: 0.6 * unit_s}, "seconds": factor * unit_s}
 
     def survey(self, recipes: list[str], seeds: list[int]) -> dict[str, Any]:
         """What the environment is, trains and exports."""

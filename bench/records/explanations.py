@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from bench.records.record import RunFileError
 from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
+from bench.stats.parts import PartDifference, part_differences
 from bench.stats.simultaneous import FASTER, SLOWER
 
 if TYPE_CHECKING:
+    from bench.records.profile_types import Profile
     from bench.records.record import Run
     from bench.records.trials import Row
 
@@ -72,6 +74,26 @@ def shares(trial: StoredTrial, row: Row) -> list[Share]:
             if other.effect.value is not None and change.value and all(map(math.isfinite, ends)):
                 found.append(Share(what, -other.effect.value / change.value, min(ends), max(ends), other))
     return sorted(found, key=lambda one: -one.value)
+
+
+def profiled(trial: StoredTrial) -> dict[str, tuple[Profile, Profile]]:
+    """Case to its profiles in both environments, of the same rounds."""
+    found: dict[str, dict[str, Profile]] = {}
+    for one in trial.run.metadata.profiles:
+        found.setdefault(one.case, {})[one.environment] = one
+    return {
+        case: (sides[BASE], sides[HEAD])
+        for case, sides in found.items()
+        if {BASE, HEAD} <= sides.keys() and sides[BASE].rounds == sides[HEAD].rounds
+    }
+
+
+def parts(trial: StoredTrial, case: str) -> list[PartDifference]:
+    """What each part of a step or call adds to a change, the most first; nothing where it was not profiled."""
+    if case not in profiled(trial):
+        return []
+    base, head = profiled(trial)[case]
+    return part_differences(base.parts_s, head.parts_s)
 
 
 def swapped(trial: StoredTrial, role: str) -> str:

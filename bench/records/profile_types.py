@@ -13,9 +13,8 @@ class Profile(Part, frozen=True, kw_only=True):
     Attributes:
         environment: its role.
         rounds: their numbers.
-        parts_s: per round, part to seconds per step or call: ``compiled code``, ``input pipeline``, ``Python of keras``.
-        stacks_s: stack, from its root and with semicolons between, to seconds per step or call, the mean over the rounds.
-        counts: what else was counted of the compiled program or the graph: instructions of a kind, nodes of an operator.
+        parts_s: per round, part to seconds per step or call: ``compiled code``, ``Python of keras`` and so on.
+        stacks_s: stack, from its root and with semicolons between, to seconds per step or call, the mean over rounds.
     """
 
     case: Name
@@ -23,4 +22,3 @@ class Profile(Part, frozen=True, kw_only=True):
     rounds: tuple[Size, ...] = ()
     parts_s: tuple[Mapping[Name, Elapsed], ...] = ()
     stacks_s: Mapping[Text, Elapsed] = {}
-    counts: Mapping[Name, Size] = {}

@@ -14,6 +14,8 @@ WIDTH, ROW = 1200.0, 17.0
 LEAST = 2.0
 """Pixels of a box that is drawn."""
 LETTER = 6.6
+GONE = 0.02
+"""Of its time in the first environment: how wide what is gone in the second is drawn."""
 
 
 @dataclass
@@ -30,6 +32,10 @@ class Node:
     children: dict[str, Node] = field(default_factory=dict)
 
 
+Box = tuple[str, Node, float, float, int]
+"""Name, node, left, width and level."""
+
+
 def flame_svg(base: Mapping[str, float], head: Mapping[str, float], title: str) -> str:
     """The picture.
 
@@ -44,20 +50,27 @@ def flame_svg(base: Mapping[str, float], head: Mapping[str, float], title: str) 
     depth = max((level for *_, level in boxes), default=0) + 1
     height = (depth + 2) * ROW
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height:.0f}" font-family="monospace" '
-        f'font-size="11" role="img"><title>{html.escape(title)}</title>',
-        f'<rect width="100%" height="100%" fill="#ffffff"/><text x="6" y="13" font-size="13">{html.escape(title)}</text>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height:.0f}" font-size="11" role="img">',
+        f"<title>{html.escape(title)}</title>",
+        "<style>text { font-family: monospace; } .ground { fill: #ffffff; }</style>",
+        f'<rect class="ground" width="100%" height="100%"/><text x="6" y="13">{html.escape(title)}</text>',
     ]
-    for name, node, left, width, level in boxes:
-        top = height - (level + 1) * ROW
-        change = (node.head_s - node.base_s) / whole
-        told = f"{name}: {_us(node.base_s)} to {_us(node.head_s)} ({100 * change:+.0f} % of the difference)"
-        shown = html.escape(name.rpartition("/")[2][: max(int(width / LETTER) - 1, 0)])
-        lines.append(
-            f'<g><title>{html.escape(told)}</title><rect x="{left:.1f}" y="{top:.1f}" width="{max(width - 0.5, 0.5):.1f}" '
-            f'height="{ROW - 1:.0f}" fill="{colour(change)}"/><text x="{left + 3:.1f}" y="{top + 12:.1f}">{shown}</text></g>'
-        )
+    for box in boxes:
+        lines += _drawn(box, height, whole)
     return "\n".join([*lines, "</svg>\n"])
+
+
+def _drawn(box: Box, height: float, whole: float) -> list[str]:
+    """A box with its title, from the bottom up."""
+    name, node, left, width, level = box
+    top, change = height - (level + 1) * ROW, (node.head_s - node.base_s) / whole
+    told = f"{name}: {_us(node.base_s)} to {_us(node.head_s)} ({100 * change:+.0f} % of the difference)"
+    shown = name.rpartition("/")[2][: max(int(width / LETTER) - 1, 0)]
+    place = f'x="{left:.1f}" y="{top:.1f}" width="{max(width - 0.5, 0.5):.1f}" height="{ROW - 1:.0f}"'
+    return [
+        f'<g><title>{html.escape(told)}</title><rect {place} fill="{colour(change)}"/>',
+        f'<text x="{left + 3:.1f}" y="{top + 12:.1f}">{html.escape(shown)}</text></g>',
+    ]
 
 
 def tree(base: Mapping[str, float], head: Mapping[str, float]) -> Node:
@@ -73,19 +86,21 @@ def tree(base: Mapping[str, float], head: Mapping[str, float]) -> Node:
     return root
 
 
-def _boxes(node: Node, left: float, width: float, level: int) -> Iterator[tuple[str, Node, float, float, int]]:
-    """Yield name, node, left, width and level of each box that is wide enough to be seen."""
-    whole = max(node.head_s, node.base_s) or 1.0
-    for name, child in sorted(node.children.items(), key=lambda one: -one[1].head_s):
-        own = (
-            width
-            * max(child.head_s, child.base_s * 0.02)
-            / max(whole, sum(max(one.head_s, one.base_s * 0.02) for one in node.children.values()))
-        )
+def _boxes(node: Node, left: float, width: float, level: int) -> Iterator[Box]:
+    """Yield each box that is wide enough to be seen."""
+    children = sorted(node.children.items(), key=lambda one: -one[1].head_s)
+    whole = max(node.head_s, sum(_extent(child) for _, child in children)) or 1.0
+    for name, child in children:
+        own = width * _extent(child) / whole
         if own >= LEAST:
             yield name, child, left, own, level
             yield from _boxes(child, left, own, level + 1)
         left += own
+
+
+def _extent(node: Node) -> float:
+    """As wide as it is in the second environment; what is only in the first is a sliver."""
+    return max(node.head_s, GONE * node.base_s)
 
 
 def colour(change: float) -> str:

@@ -66,18 +66,16 @@ def frame_name(identifier: str) -> str:
 def folded(stacks: Mapping[str, float]) -> dict[str, float]:
     """The stacks, with those that take next to nothing added to their callers."""
     least = LEAST_SHARE * sum(stacks.values())
-    found: dict[str, float] = {}
-    for stack, seconds in sorted(stacks.items(), key=lambda one: -one[0].count(";")):
-        found[stack] = found.get(stack, 0.0) + seconds
-    for stack in sorted(found, key=lambda one: -one.count(";")):
-        caller, between, _ = stack.rpartition(";")
-        if between and found[stack] < least:
+    found = dict(stacks)
+    for depth in range(max((stack.count(";") for stack in found), default=0), 0, -1):
+        for stack in [one for one in found if one.count(";") == depth and found[one] < least]:
+            caller = stack.rpartition(";")[0]
             found[caller] = found.get(caller, 0.0) + found.pop(stack)
     return found
 
 
 def part_of_stack(frames: Sequence[str]) -> str:
-    """The part of a step that a stack belongs to: what waits for data, what runs compiled code, or a package's Python."""
+    """The part of a step that a stack belongs to: waiting for data, running compiled code, or a package's Python."""
     leaf = frames[-1]
     if any(place in frame for frame in frames for place in INPUT_PLACES):
         return INPUT

@@ -11,7 +11,7 @@ from bench.__main__ import main
 from bench.commands import explain, judging
 from bench.errors import ALARM, FINE, DensebenchError
 from bench.host.lock import measuring_alone
-from bench.records.explanations import changed, explanation_of, shares
+from bench.records.explanations import changed, explanation_of, parts, shares
 from bench.records.record import RunFileError, read_run
 from bench.records.run_file import PUBLISHED
 from bench.records.trials import HEAD
@@ -45,6 +45,8 @@ def nothing_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setattr(judging, "missing_environments", lambda _words, **_options: [])
     monkeypatch.setattr(explain, "usable", lambda wanted, *_words: wanted)
     monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(explain, "find_program", lambda _name: ["uv"])
+    monkeypatch.setattr(explain, "profiler_folder", lambda *_words: tmp_path)
 
 
 def run(machine: Machine, results: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -71,6 +73,12 @@ def test_what_carries_a_change_is_named_with_its_share(
     assert not any(one.helps for one in others)
     assert "tensorflow==2.18.0 takes 44 % longer; keras==3.4.0 undoes 50 % (" in printed
     assert (tmp_path / "tables" / "explanations.md").is_file()
+    (part, *_) = parts(trial, CALL.name)
+    assert part.name == "Python of keras"
+    assert part.sure
+    assert part.share == pytest.approx(1.0, abs=0.1)
+    assert "of it lies in Python of keras." in printed
+    assert "keras/src/trainer" in (tmp_path / "tables" / "flame-call-deep_mlp-batch-1.svg").read_text(encoding="utf-8")
 
 
 def test_a_change_that_no_swap_carries_is_said_to_be_unexplained(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from bench.formats import format_duration
 from bench.records.explanations import changed, shares, swapped
-from bench.records.trials import BASE, HEAD, MEMORY
+from bench.records.explanations import parts as parts_of
+from bench.records.trials import BASE, HEAD, MEMORY, TYPICAL
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.trials import EXPLANATION, LABELS, caption, packages, ratio_text
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
     from bench.records.explanations import Share
     from bench.records.trials import Row, StoredTrial
+    from bench.stats.parts import PartDifference
 
+LEAST_SHARE = 0.02
+"""Of a change: parts with less are not shown."""
 NOT_SEEN = (
     "*Undone*: how much of the change a swap takes back, all of it being 100 %; its interval follows from the "
     "simultaneous ones of both ratios. What was not swapped is not seen: TensorFlow's own code, its compiler, and "
@@ -40,7 +45,9 @@ def explanation_page(trial: StoredTrial) -> str:
         parts.append(escape(told))
     for row in rows:
         found = shares(trial, row)
-        parts += [f"**{escape(sentence(trial, row, found))}**", _table(found)]
+        lies = part_words(trial, row)
+        parts += [f"**{escape(sentence(trial, row, found))}** {escape(lies)}".rstrip(), _table(found)]
+        parts += [_parts_table(trial, row.case)] if row.finding == TYPICAL else []
     parts += [packages(trial), NOT_SEEN if rows else "", EXPLANATION, caption(trial)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -58,6 +65,32 @@ def sentence(trial: StoredTrial, row: Row, found: Sequence[Share]) -> str:
     if not helping:
         return f"{told}, and nothing that was swapped {'takes it back' if slower else 'undoes that'}."
     return f"{told}; {helping[0].what} undoes {undone_text(helping[0])} of that."
+
+
+def part_words(trial: StoredTrial, row: Row) -> str:
+    """In which part of a step or call the most of a change lies; empty where that is not known."""
+    known = [one for one in parts_of(trial, row.case) if one.sure and one.share > 0]
+    if not known or row.measure not in {"step", "call"}:
+        return ""
+    first = known[0]
+    return f"{_percents(first)} of it lies in {first.name}."
+
+
+def _parts_table(trial: StoredTrial, case: str) -> str:
+    """Where the time of a step or call goes on both sides, by profile."""
+    rows = [
+        [one.name, format_duration(one.base_s), format_duration(one.head_s), _percents(one)]
+        for one in parts_of(trial, case)
+        if abs(one.share) >= LEAST_SHARE or one.sure
+    ]
+    if not rows:
+        return ""
+    table = markdown_table(["Part", "Before", "After", "Of the change"], rows, text_columns=(0,))
+    return f"Where it goes, by profile (pyinstrument), in rounds of their own:\n\n{table}"
+
+
+def _percents(one: PartDifference) -> str:
+    return f"{100 * one.share:.0f} % ({100 * one.share_low:.0f} to {100 * one.share_high:.0f} %)"
 
 
 def _table(found: Sequence[Share]) -> str:

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from bench.report.flame import colour, flame_svg, tree
+from bench.trials.profiles import folded, frame_name, part_of_stack, parts_of
+
+KERAS = "keras/src/backend/tensorflow/trainer:fit"
+
+
+@pytest.mark.parametrize(
+    ("identifier", "name"),
+    [
+        ("fit\0/x/lib/python3.11/site-packages/keras/src/trainer.py\0003", "keras/src/trainer:fit"),
+        ("run\0/work/checkout/bench/trials/workloads.py\00012", "bench/trials/workloads:run"),
+        ("loads\0/usr/lib/python3.11/json/__init__.py\0001", "python/__init__:loads"),
+        ("[await]", "python/:[await]"),
+    ],
+)
+def test_a_frame_is_called_by_its_package(identifier: str, name: str) -> None:
+    assert frame_name(identifier) == name
+
+
+@pytest.mark.parametrize(
+    ("stack", "part"),
+    [
+        ([KERAS, "tensorflow/python/eager/execute:quick_execute"], "compiled code"),
+        ([KERAS, "tensorflow/python/data/ops/iterator_ops:next", "python/threading:wait"], "input pipeline"),
+        ([KERAS, "tensorflow/python/ops/gen_math_ops:add"], "single operators"),
+        ([KERAS, "keras/src/callbacks:on_batch_end"], "Python of keras"),
+        ([KERAS, "numpy/core/numeric:asarray"], "Python of numpy"),
+        ([KERAS, "bench/trials/workloads:on_train_batch_end"], "Python of bench"),
+    ],
+)
+def test_a_stack_belongs_to_a_part(stack: list[str], part: str) -> None:
+    assert part_of_stack(stack) == part
+
+
+def test_small_stacks_are_told_as_their_callers_and_nothing_is_lost() -> None:
+    stacks = {"a;b;c": 1e-6, "a;b": 1.0, "a;d;e": 1e-6, "a;d;f": 1e-6, "a;g": 2.0}
+    found = folded(stacks)
+    assert found == pytest.approx({"a;b": 1.0 + 1e-6, "a": 2e-6, "a;g": 2.0})
+    assert sum(parts_of(found).values()) == pytest.approx(sum(stacks.values()))
+
+
+def test_a_flame_graph_is_wide_where_time_goes_and_red_where_it_grew() -> None:
+    base, head = {"a;<b>": 1.0, "a;c": 1.0, "a;gone": 1.0}, {"a;<b>": 3.0, "a;c": 1.0}
+    root = tree(base, head)
+    assert (root.base_s, root.head_s) == (3.0, 4.0)
+    svg = flame_svg(base, head, "a & b")
+    elements = ET.fromstring(svg)  # noqa: S314  our own
+    titles = [one.text or "" for one in elements.iter("{http://www.w3.org/2000/svg}title")]
+    assert titles[0] == "a & b"
+    assert any(text.startswith("<b>: 1000000.0 µs to 3000000.0 µs (+200 %") for text in titles)
+    assert any(text.startswith("gone: 1000000.0 µs to 0.0 µs") for text in titles)
+    assert "http" not in svg.replace("http://www.w3.org/2000/svg", "")
+    assert colour(1.0) != colour(-1.0) != colour(0.0) == "#ffffff"
