@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.records.profile_parts import part_of_stack
 from bench.records.record import RunFileError
 from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
 from bench.stats.parts import PartDifference, part_differences
@@ -94,6 +95,19 @@ def parts(trial: StoredTrial, case: str) -> list[PartDifference]:
         return []
     base, head = profiled(trial)[case]
     return part_differences(base.parts_s, head.parts_s)
+
+
+def functions(trial: StoredTrial, case: str, part: str) -> list[tuple[str, float]]:
+    """The functions of a part whose own time differs, and by how many seconds per step or call, the most first."""
+    if case not in profiled(trial):
+        return []
+    found: dict[str, float] = {}
+    for sign, one in zip((-1, 1), profiled(trial)[case], strict=True):
+        for stack, seconds in one.stacks_s.items():
+            frames = stack.split(";")
+            if part_of_stack(frames) == part:
+                found[frames[-1]] = found.get(frames[-1], 0.0) + sign * seconds
+    return sorted(found.items(), key=lambda each: -abs(each[1]))
 
 
 def swapped(trial: StoredTrial, role: str) -> str:

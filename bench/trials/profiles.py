@@ -6,8 +6,9 @@ the interpreter a few thousand times a second, and gives the time since the last
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.trials.injections import unchanged
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 INTERVAL_S = 0.0002
 LEAST_SHARE = 0.002
 """Of the whole: stacks below are told as their callers."""
-COMPILED, INPUT, OPERATORS = "compiled code", "input pipeline", "single operators"
-INPUT_PLACES = ("tensorflow/python/data/", "epoch_iterator", "data_adapter", "gen_dataset_ops")
-COMPILED_PLACES = ("quick_execute", "call_flat", "call_preflattened", "_call_flat")
-OPERATOR_PLACES = ("tensorflow/python/ops/gen_", "fast_path_execute")
 OWN = "bench"
 
 
@@ -58,9 +55,11 @@ def frame_name(identifier: str) -> str:
     for mark in ("/site-packages/", "/dist-packages/"):
         if mark in place:
             return f"{place.rpartition(mark)[2].removesuffix('.py')}:{function}"
+    module = place.rpartition("/")[2].removesuffix(".py")
     if "/bench/" in place:
         return f"{OWN}/{place.rpartition('/bench/')[2].removesuffix('.py')}:{function}"
-    return f"python/{place.rpartition('/')[2].removesuffix('.py')}:{function}"
+    inside = not file or place.startswith("<") or re.search(r"/(lib|zip)[^/]*/python3\.\d+/", place)
+    return f"{'python' if inside else 'own code'}/{module}:{function}"
 
 
 def folded(stacks: Mapping[str, float]) -> dict[str, float]:
@@ -71,25 +70,4 @@ def folded(stacks: Mapping[str, float]) -> dict[str, float]:
         for stack in [one for one in found if one.count(";") == depth and found[one] < least]:
             caller = stack.rpartition(";")[0]
             found[caller] = found.get(caller, 0.0) + found.pop(stack)
-    return found
-
-
-def part_of_stack(frames: Sequence[str]) -> str:
-    """The part of a step that a stack belongs to: waiting for data, running compiled code, or a package's Python."""
-    leaf = frames[-1]
-    if any(place in frame for frame in frames for place in INPUT_PLACES):
-        return INPUT
-    if any(leaf.endswith(f":{place}") for place in COMPILED_PLACES):
-        return COMPILED
-    if any(place in leaf for place in OPERATOR_PLACES):
-        return OPERATORS
-    return f"Python of {leaf.partition('/')[0]}"
-
-
-def parts_of(stacks: Mapping[str, float]) -> dict[str, float]:
-    """Part to seconds per step or call."""
-    found: dict[str, float] = {}
-    for stack, seconds in stacks.items():
-        part = part_of_stack(stack.split(";"))
-        found[part] = found.get(part, 0.0) + seconds
     return found

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from bench.host.process import WorkerError, run_to_end
+from bench.records.profile_parts import parts_of
 from bench.records.profile_types import Profile
 from bench.records.trials import BASE, HEAD
-from bench.trials.profiles import parts_of
 
 if TYPE_CHECKING:
     from bench.records.cases import Case

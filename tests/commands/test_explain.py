@@ -77,7 +77,7 @@ def test_what_carries_a_change_is_named_with_its_share(
     assert part.name == "Python of keras"
     assert part.sure
     assert part.share == pytest.approx(1.0, abs=0.1)
-    assert "of it lies in Python of keras." in printed
+    assert "of it lies in Python of keras (keras/src/trainer:fit)." in printed
     assert "keras/src/trainer" in (tmp_path / "tables" / "flame-call-deep_mlp-batch-1.svg").read_text(encoding="utf-8")
 
 

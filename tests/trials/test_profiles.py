@@ -4,8 +4,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from bench.records.profile_parts import part_of_stack, parts_of
 from bench.report.flame import colour, flame_svg, tree
-from bench.trials.profiles import folded, frame_name, part_of_stack, parts_of
+from bench.trials.profiles import folded, frame_name
 
 KERAS = "keras/src/backend/tensorflow/trainer:fit"
 
@@ -15,8 +16,9 @@ KERAS = "keras/src/backend/tensorflow/trainer:fit"
     [
         ("fit\0/x/lib/python3.11/site-packages/keras/src/trainer.py\0003", "keras/src/trainer:fit"),
         ("run\0/work/checkout/bench/trials/workloads.py\00012", "bench/trials/workloads:run"),
-        ("loads\0/usr/lib/python3.11/json/__init__.py\0001", "python/__init__:loads"),
+        ("loads\0/usr/lib/python3.11/json/decoder.py\0001", "python/decoder:loads"),
         ("[await]", "python/:[await]"),
+        ("on_batch_end\0/home/me/callbacks.py\0003", "own code/callbacks:on_batch_end"),
     ],
 )
 def test_a_frame_is_called_by_its_package(identifier: str, name: str) -> None:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from bench.formats import format_duration
-from bench.records.explanations import changed, shares, swapped
+from bench.records.explanations import changed, functions, shares, swapped
 from bench.records.explanations import parts as parts_of
 from bench.records.trials import BASE, HEAD, MEMORY, TYPICAL
 from bench.report.markdown import escape, markdown_table
@@ -73,7 +73,9 @@ def part_words(trial: StoredTrial, row: Row) -> str:
     if not known or row.measure not in {"step", "call"}:
         return ""
     first = known[0]
-    return f"{_percents(first)} of it lies in {first.name}."
+    names = functions(trial, row.case, first.name)
+    which = f" ({names[0][0]})" if names else ""
+    return f"{_percents(first)} of it lies in {first.name}{which}."
 
 
 def _parts_table(trial: StoredTrial, case: str) -> str:

@@ -1,0 +1,31 @@
+"""Which part of a step or call a stack belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+COMPILED, INPUT, OPERATORS = "compiled code", "input pipeline", "single operators"
+INPUT_PLACES = ("tensorflow/python/data/", "epoch_iterator", "data_adapter", "gen_dataset_ops")
+COMPILED_PLACES = ("quick_execute", "call_flat", "call_preflattened", "_call_flat")
+OPERATOR_PLACES = ("tensorflow/python/ops/gen_", "fast_path_execute")
+
+
+def part_of_stack(frames: Sequence[str]) -> str:
+    """The part of a step that a stack belongs to: waiting for data, running compiled code, or a package's Python."""
+    leaf = frames[-1]
+    if any(place in frame for frame in frames for place in INPUT_PLACES):
+        return INPUT
+    if any(leaf.endswith(f":{place}") for place in COMPILED_PLACES):
+        return COMPILED
+    if any(place in leaf for place in OPERATOR_PLACES):
+        return OPERATORS
+    return f"Python of {leaf.partition('/')[0]}"
+
+
+def parts_of(stacks: Mapping[str, float]) -> dict[str, float]:
+    """Part to seconds per step or call."""
+    found: dict[str, float] = {}
+    for stack, seconds in stacks.items():
+        part = part_of_stack(stack.split(";"))
+        found[part] = found.get(part, 0.0) + seconds
+    return found
