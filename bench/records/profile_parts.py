@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 
 COMPILED, INPUT, OPERATORS = "compiled code", "input pipeline", "single operators"
 INPUT_PLACES = ("tensorflow/python/data/", "epoch_iterator", "data_adapter", "gen_dataset_ops")
-COMPILED_PLACES = ("quick_execute", "call_flat", "call_preflattened", "_call_flat")
-OPERATOR_PLACES = ("tensorflow/python/ops/gen_", "fast_path_execute")
+COMPILED_PLACES = ("TFE_Py_Execute", ":quick_execute", ":call_flat", ":call_preflattened", ":_call_flat")
+BUILT_IN = "/<built-in>:"
+"""In the name of a frame of a function that is not Python."""
+OPERATOR_PLACES = ("tensorflow/python/ops/gen_", "TFE_Py_FastPathExecute")
 
 
 def part_of_stack(frames: Sequence[str]) -> str:
     """The part of a step that a stack belongs to: waiting for data, running compiled code, or a package's Python."""
-    leaf = frames[-1]
+    called = [frame for frame in frames if BUILT_IN not in frame]
+    leaf, work = called[-1] if called else frames[-1], frames[-1]
     if any(place in frame for frame in frames for place in INPUT_PLACES):
         return INPUT
-    if any(leaf.endswith(f":{place}") for place in COMPILED_PLACES):
+    if any(work.endswith(place) for place in COMPILED_PLACES):
         return COMPILED
-    if any(place in leaf for place in OPERATOR_PLACES):
+    if any(place in one for one in (leaf, work) for place in OPERATOR_PLACES):
         return OPERATORS
     return f"Python of {leaf.partition('/')[0]}"
 

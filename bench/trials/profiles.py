@@ -20,6 +20,8 @@ INTERVAL_S = 0.0002
 LEAST_SHARE = 0.002
 """Of the whole: stacks below are told as their callers."""
 OWN = "bench"
+UNTIMED = "bench/host/timing:no_garbage_collection"
+"""What a turn does before its clock starts."""
 
 
 def profile_turn(workload: Workload, count: int, folder: str) -> dict[str, Any]:
@@ -44,6 +46,8 @@ def profile_turn(workload: Workload, count: int, folder: str) -> dict[str, Any]:
     stacks: dict[str, float] = {}
     for frames, seconds in session.frame_records:
         key = ";".join(map(frame_name, frames))
+        if UNTIMED in key:
+            continue
         stacks[key] = stacks.get(key, 0.0) + seconds / count
     return {"stacks": folded(stacks), "seconds": sum(stacks.values())}
 

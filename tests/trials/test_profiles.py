@@ -29,6 +29,12 @@ def test_a_frame_is_called_by_its_package(identifier: str, name: str) -> None:
     ("stack", "part"),
     [
         ([KERAS, "tensorflow/python/eager/execute:quick_execute"], "compiled code"),
+        (
+            [KERAS, "tensorflow/python/eager/execute:quick_execute", "python/<built-in>:PyCapsule.TFE_Py_Execute"],
+            "compiled code",
+        ),
+        ([KERAS, "x/y:z", "python/<built-in>:PyCapsule.TFE_Py_FastPathExecute"], "single operators"),
+        ([KERAS, "keras/src/ops:f", "python/<built-in>:isinstance"], "Python of keras"),
         ([KERAS, "tensorflow/python/data/ops/iterator_ops:next", "python/threading:wait"], "input pipeline"),
         ([KERAS, "tensorflow/python/ops/gen_math_ops:add"], "single operators"),
         ([KERAS, "keras/src/callbacks:on_batch_end"], "Python of keras"),
