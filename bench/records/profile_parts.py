@@ -22,7 +22,8 @@ def part_of_stack(frames: Sequence[str]) -> str:
         return COMPILED
     if any(place in one for one in (leaf, work) for place in OPERATOR_PLACES):
         return OPERATORS
-    return f"Python of {leaf.partition('/')[0]}"
+    package = leaf.partition("/")[0].partition(":")[0]
+    return f"Python of {package}"
 
 
 def parts_of(stacks: Mapping[str, float]) -> dict[str, float]:

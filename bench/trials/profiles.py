@@ -16,7 +16,7 @@ from bench.trials.injections import unchanged
 if TYPE_CHECKING:
     from bench.trials.workloads import Workload
 
-INTERVAL_S = 0.0002
+INTERVAL_S = 0.0005
 LEAST_SHARE = 0.002
 """Of the whole: stacks below are told as their callers."""
 OWN = "bench"
