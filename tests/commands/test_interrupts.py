@@ -22,7 +22,7 @@ from bench.records import run_file
 from bench.records.cases import INJECT
 from bench.records.record import read_run
 from bench.records.schema import StartRecord, TrialRecord
-from bench.records.trials import HEAD
+from bench.records.trials import BASE, HEAD
 from bench.trials import engine
 from bench.trials.environments import Environment
 from tests.commands.test_runtimes import FakeProcess
@@ -74,14 +74,16 @@ def no_environments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine: Ma
     monkeypatch.setattr(engine, "_start", machine.start)
 
 
-def press_ctrl_c_at(wanted: int) -> Machine:
-    """A machine on which Ctrl-C is pressed in the first turn of HEAD from its process of this number on.
+def press_ctrl_c_at(wanted: int, *, trial: int = 1) -> Machine:
+    """A machine on which Ctrl-C is pressed in a turn of HEAD, in its process of this number within a trial."""
+    seen = {"surveys": 0, "processes": 0}
 
-    That process itself takes no turn where HEAD is settled before the control is.
-    """
-
-    def trouble(role: str, number: int, request: Mapping[str, Any]) -> None:
-        if role == HEAD and number >= wanted and request["do"] == "turn":
+    def trouble(role: str, _number: int, request: Mapping[str, Any]) -> None:
+        if role == BASE and request["do"] == "survey":
+            seen.update(surveys=seen["surveys"] + 1, processes=0)
+        if role == HEAD and request["do"] == "begin":
+            seen["processes"] += 1
+        if (role, request["do"]) == (HEAD, "turn") and seen == {"surveys": trial, "processes": wanted}:
             raise KeyboardInterrupt
 
     return Machine(trouble=trouble)
@@ -101,7 +103,7 @@ def test_a_bisection_keeps_the_trial_that_was_running(
 def test_a_self_test_keeps_the_trials_that_have_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    no_environments(monkeypatch, tmp_path, press_ctrl_c_at(30))
+    no_environments(monkeypatch, tmp_path, press_ctrl_c_at(3, trial=3))
     results = tmp_path / "results"
     line = stop(capsys, "selftest", "--cases", FIT.name, *DIGITS, "--total", "9h", "--results", results)
     paths = sorted(results.glob("raw/*/selftest/*.json"))

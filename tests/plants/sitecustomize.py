@@ -61,7 +61,7 @@ def dependency(_tf: Any) -> None:
         busy()
         return asarray(*given, **named)
 
-    np.asarray = slow_asarray  # type: ignore[assignment]
+    np.asarray = slow_asarray
 
 
 def operator(tf: Any) -> None:
