@@ -166,7 +166,7 @@ class Driver:
             worked_s += answer.ended - max(answer.started, begun) if answer.ended > begun else 0.0  # else it was kept
             self._in_a_row[ended.node] = 0
             store.keep(task, Done(answer=answer, attempt=attempt[task]))
-            done = sum(store.done(one) is not None for one in plan.tasks)
+            done = len(plan.tasks) - len(waiting) - len(busy) - len(lost)
             self.say(f"{done} of {len(plan.tasks)} tasks done ({ended.node}, attempt {attempt[task]})")
         had_s = (time.monotonic() - began_s) * max(len(self._fit), 1)
         self.idle = max(0.0, 1 - worked_s / had_s) if had_s else 0.0

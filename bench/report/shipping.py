@@ -38,7 +38,6 @@ class Choice:
         accuracies: of the trained model, by seed (0-1).
         change: what the runtime adds to them.
         seconds: for one image, or from the start of a process to its first answer.
-        same: other runtimes of the model whose time cannot be told from this one's.
         file: the run file of the time.
     """
 
@@ -47,7 +46,6 @@ class Choice:
     accuracies: Sequence[float]
     change: float
     seconds: float
-    same: Sequence[str]
     file: str
 
     @property
@@ -69,15 +67,13 @@ def choices(suite: Run | None, runtimes: Run | None, situation: str) -> list[Cho
     timed, found = runtimes or suite, list[Choice]()
     for model, accuracies in _accuracies(suite).items():
         rows = fitting(timed, model, situation)
-        same = latency.same_as_best(rows)
         for row in rows:
             change = (
                 row.parity.accuracy_change if isinstance(row, (RuntimeRecord, StartRecord)) and row.parity else None
             )
-            others = [runtime_of(one) for one in same if one is not row] if row in same else []
             time_s = seconds(row, situation)
             if math.isfinite(time_s):
-                found.append(Choice(model, runtime_of(row), accuracies, change or 0.0, time_s, others, timed.file))
+                found.append(Choice(model, runtime_of(row), accuracies, change or 0.0, time_s, timed.file))
     return found
 
 
@@ -124,7 +120,7 @@ def quickest_line(run: Run, model: str) -> str:
         best = min(rows, key=lambda row: seconds(row, situation), default=None)
         if best is None or not math.isfinite(seconds(best, situation)):
             continue
-        one = Choice(model, runtime_of(best), (), 0.0, seconds(best, situation), (), run.file)
+        one = Choice(model, runtime_of(best), (), 0.0, seconds(best, situation), run.file)
         same = [runtime_of(row) for row in latency.same_as_best(rows) if row is not best] if situation == SINGLE else []
         like = f"; {', '.join(same)} cannot be told from it" if same else ""
         told.append(f"{title.lower()} {one.runtime} ({time_text(one, situation)}{like})")

@@ -75,7 +75,7 @@ def test_every_pair_of_releases_can_be_chosen_and_each_finding_is_a_row(
 
 
 def choice(model: str, runtime: str, accuracy: float, seconds: float) -> Choice:
-    return Choice(model, runtime, (accuracy - 0.001, accuracy + 0.001), 0.0, seconds, (), "run.json")
+    return Choice(model, runtime, (accuracy - 0.001, accuracy + 0.001), 0.0, seconds, "run.json")
 
 
 def test_the_front_has_each_model_once_in_its_quickest_runtime() -> None:

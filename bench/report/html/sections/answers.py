@@ -6,14 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import NOT_MEASURED, format_accuracy
-from bench.records.other_rules import RULES
 from bench.records.releases import freely_judged, release_name
 from bench.records.selftests import FOLDER as SELFTEST
 from bench.records.selftests import NOTHING
 from bench.report.answers import SLOWDOWN, ship_sentence, survival_answer, trust_answer
+from bench.report.html.sections.selftest import rule_traces
 from bench.report.html.view import ARROW, Cell, Line, Panel, Section, Table, Trace, plot_text, shorten, time_axis
 from bench.report.markdown import plain
-from bench.report.pages.selftest import OURS, rate_text, rates
+from bench.report.pages.selftest import rate_text, rates
 from bench.report.pages.trials import BETTER, LABELS, WORSE, number_text, ratio_text, sentence
 from bench.report.shipping import SITUATIONS, choices, front, quickest_line, time_text
 from bench.stats.simultaneous import CANNOT_TELL, SAME
@@ -264,34 +264,12 @@ def _trust(stored: Stored) -> Panel | None:
     if not told:
         return None
     kinds = {"cases in equal copies, called slower": NOTHING, "cases really 5 % slower, called so": SLOWDOWN}
-    traces = []
-    for place, name in enumerate((OURS, *RULES)):
-        known = [(label, rates(trials, injection)[name]) for label, injection in kinds.items()]
-        shares = [rate.count / rate.of for _, rate in known]
-        ends = [rate.interval() for _, rate in known]
-        plot = {
-            "type": "scatter",
-            "mode": "markers",
-            "orientation": "h",
-            "offsetgroup": str(place),
-            "name": plot_text(name),
-            "x": [round(share, 4) for share in shares],
-            "y": [label for label, _ in known],
-            "error_x": {
-                "symmetric": False,
-                "array": [round(high - share, 4) for share, (_, high) in zip(shares, ends, strict=True)],
-                "arrayminus": [round(share - low, 4) for share, (low, _) in zip(shares, ends, strict=True)],
-            },
-            "marker": {"color": f"@{place}", "symbol": SYMBOLS[place], "size": 11},
-            "customdata": [rate_text(rate) for _, rate in known],
-            "hovertemplate": "%{y}: %{customdata}",
-        }
-        traces.append(Trace(plot=plot, files=f"{trials[0].run.machine.name}/{SELFTEST}"))
+    rows = [(label, rates(trials, injection)) for label, injection in kinds.items()]
     return Panel(
         key="sure",
         title="How sure is it?",
         sentence=told,
-        traces=traces,
+        traces=rule_traces(rows, {}, f"{trials[0].run.machine.name}/{SELFTEST}"),
         layout={
             "xaxis": {"title": {"text": "Share of the cases"}, "tickformat": ".0%", "range": [-0.02, 1.02]},
             "yaxis": {"autorange": "reversed", "type": "category"},
@@ -303,8 +281,8 @@ def _trust(stored: Stored) -> Panel | None:
             ("Cases", "Rule", "Said slower"),
             [
                 Line(cells=[label, name, Cell(rate_text(rate), rate.count / rate.of)])
-                for label, injection in kinds.items()
-                for name, rate in rates(trials, injection).items()
+                for label, said in rows
+                for name, rate in said.items()
                 if rate.of
             ],
             (0, 1),

@@ -58,7 +58,7 @@ def _rules(trials: Sequence[StoredTrial]) -> Panel:
         key="rules",
         title="Three rules on the same turns",
         sentence=sentence,
-        traces=[_trace(name, place, rows, facets) for place, name in enumerate((OURS, *RULES))],
+        traces=rule_traces(rows, facets),
         layout={
             "xaxis": {
                 "title": {"text": "Share that said slower"},
@@ -74,7 +74,14 @@ def _rules(trials: Sequence[StoredTrial]) -> Panel:
     )
 
 
-def _trace(name: str, place: int, rows: Sequence[tuple[str, dict[str, Rate]]], facets: Facets) -> Trace:
+def rule_traces(rows: Sequence[tuple[str, dict[str, Rate]]], facets: Facets, files: str | None = None) -> list[Trace]:
+    """A trace per rule: on each labelled row, the share that it said of, with its interval."""
+    return [_trace(name, place, rows, facets, files) for place, name in enumerate((OURS, *RULES))]
+
+
+def _trace(
+    name: str, place: int, rows: Sequence[tuple[str, dict[str, Rate]]], facets: Facets, files: str | None
+) -> Trace:
     known = [(label, rates[name]) for label, rates in rows if rates[name].of]
     shares = [rate.count / rate.of for _, rate in known]
     ends = [rate.interval() for _, rate in known]
@@ -97,6 +104,7 @@ def _trace(name: str, place: int, rows: Sequence[tuple[str, dict[str, Rate]]], f
             "hovertemplate": "%{y}: %{text}",
         },
         facets=facets,
+        files=files,
     )
 
 
