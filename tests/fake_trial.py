@@ -16,6 +16,7 @@ from bench.host.process import WorkerError
 from bench.records.trials import BASE, HEAD, MARGINS
 from bench.trials.cases import known_cases
 from bench.trials.environments import Environment
+from bench.trials.injections import parse_injection
 from bench.trials.trial import Trial
 from tests.fake_runs import MACHINE, PACKAGES
 
@@ -98,13 +99,14 @@ class Process:
             return self.survey(request["recipes"], request["seeds"])
         if request["do"] == "profile":
             return self.profile(self.cases[request["case"]])
-        role = request.get("model_of", self.role)
-        return {"timing": self.turn(self.cases[request["case"]], request["count"], role)}
+        role, injection = request.get("model_of", self.role), parse_injection(request.get("injected", ""))
+        longer = 1 + injection.lengthening(request["number"], request["count"])(0)
+        return {"timing": self.turn(self.cases[request["case"]], request["count"], role, longer)}
 
-    def turn(self, case: Case, count: int, role: str) -> list[Any]:
-        """One turn of a role's model, summarized."""
+    def turn(self, case: Case, count: int, role: str, longer: float) -> list[Any]:
+        """One turn of a role's model, so many times as long, summarized."""
         stage = case.stage
-        unit_s = UNIT_S[stage] * self.own * self.machine.factor.get((role, stage), 1.0)
+        unit_s = longer * UNIT_S[stage] * self.own * self.machine.factor.get((role, stage), 1.0)
         if self.source.random() < self.machine.stall.get(role, 0.0):
             unit_s *= 2
         values = sorted(unit_s * (1 + abs(0.02 * self.source.gauss(0, 1))) for _ in range(20))

@@ -54,6 +54,7 @@ class Wanted:
         words: role to what the user calls the environment, the base first.
         control: measure the base a second time, from a copy of its own, and judge it against the base.
         pairs: what is compared; everything with the base unless given.
+        hosts: role of what has no process of its own to the one whose process and models it takes its turns with.
         cases: patterns of what is measured where the user names none.
         before: a stored trial that rounds are added to.
         models: those that the user named.
@@ -65,6 +66,7 @@ class Wanted:
     words: Mapping[str, str]
     control: bool = False
     pairs: Sequence[Pair] = ()
+    hosts: Mapping[str, str] = field(default_factory=dict)
     cases: str | None = None
     before: StoredTrial | None = None
     models: Models = NONE
@@ -128,7 +130,8 @@ def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress
     environments = {}
     for role, word in wanted.words.items():
         progress.update(f"environment {word}")
-        environments[role] = find_environment(word, python=pythons.get(word))
+        copy = wanted.hosts.get(role) == CONTROL
+        environments[role] = find_environment(word, python=pythons.get(word), copy=copy)
     if wanted.control:
         environments[CONTROL] = find_environment(words[0], python=pythons.get(words[0]), copy=True)
     return _trial(arguments, wanted, environments, dataset, cases=cases, margins=margins)
@@ -177,6 +180,7 @@ def _trial(  # noqa: PLR0913  what is measured
         budget_s=duration_s(arguments.budget, "--budget"),
         part=(int(part[0]), part[1]) if part and part[0].isdigit() else (),
         pairs=[*wanted.pairs, (BASE, CONTROL)] if wanted.pairs and wanted.control else wanted.pairs,
+        hosts=wanted.hosts,
         before=wanted.before,
         files=wanted.models.files,
         recipes=wanted.models.recipes,

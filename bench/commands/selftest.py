@@ -24,9 +24,11 @@ from bench.report.pages.selftest import selftest_page
 from bench.report.pages.trials import counts
 from bench.stats.simultaneous import ALARM_ERROR
 from bench.trials.cases import select_cases
+from bench.trials.injections import parse_injection
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bench.trials.trial import Trial
@@ -93,14 +95,35 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _next_trial(arguments: argparse.Namespace, series: str, number: int, progress: Progress) -> Trial:
     """A trial of the base against itself: a head per injection, and the control."""
-    words = {BASE: arguments.base}
-    for role, injection in zip(roles_of(len(arguments.injections)), arguments.injections, strict=True):
-        words[role] = f"{arguments.base} {INJECT}={injection}"
-    trial = make_trial(arguments, Wanted(words=words, control=True, cases=CASES), progress)
+    injections, hosts = _heads(arguments.injections), _hosts(arguments.injections)
+    wanted = Wanted(
+        words={BASE: arguments.base}
+        | {role: f"{arguments.base} {INJECT}={injection}" for role, injection in injections.items()},
+        control=True,
+        pairs=[(CONTROL if hosts.get(role) == BASE else BASE, role) for role in injections],
+        hosts=hosts,
+        cases=CASES,
+    )
+    trial = make_trial(arguments, wanted, progress)
     trial.series, trial.number = series, number
     if arguments.seed is not None:
         trial.seed = arguments.seed + number
     return trial
+
+
+def _heads(injections: Sequence[str]) -> dict[str, str]:
+    """Role to injection."""
+    return dict(zip(roles_of(len(injections)), injections, strict=True))
+
+
+def _hosts(injections: Sequence[str]) -> dict[str, str]:
+    """The role of each head that only slows to the one in whose processes it takes its turns.
+
+    These are the control and the base by turns, and it is judged against the other one: between two processes as ever,
+    of which so only two have to be prepared, and both of which work alike.
+    """
+    slowed = [role for role, injection in _heads(injections).items() if parse_injection(injection).only_slows]
+    return {role: (BASE if place % 2 else CONTROL) for place, role in enumerate(slowed)}
 
 
 def _settings(arguments: argparse.Namespace, budget_s: float) -> dict[str, object]:
@@ -110,6 +133,7 @@ def _settings(arguments: argparse.Namespace, budget_s: float) -> dict[str, objec
         "environment": public_word(arguments.base),
         "cases": sorted(case.name for case in select_cases(arguments.cases or CASES, device.threads)),
         "injections": arguments.injections,
+        "processes": _hosts(arguments.injections),
         "budget_s": budget_s,
         "margins": parse_margins(arguments.margin),
         "device": device.name,

@@ -523,6 +523,7 @@ class EnvironmentFacts(Part, frozen=True, kw_only=True):
         variables: environment variables that were asked for.
         surveys: by recipe.
         missing: case to the reason why this environment lacks it.
+        host: role of the environment in whose processes, and with whose models, it took its turns; empty for its own.
         failed: why it was given up; ``None`` otherwise.
     """
 
@@ -534,6 +535,7 @@ class EnvironmentFacts(Part, frozen=True, kw_only=True):
     variables: Mapping[Name, Text] = {}
     surveys: Mapping[Name, Survey] = {}
     missing: Mapping[Name, Text] = {}
+    host: Text = ""
     failed: Text | None = None
 
 

@@ -1,7 +1,8 @@
 """Stored self-tests: trials of an environment against copies of itself, with regressions injected into some of them.
 
 The trials of a self-test share its series id. Each has the base, a head per injection, and the control: the base a
-second time, from a copy that was installed separately, with nothing injected.
+second time, from a copy that was installed separately, with nothing injected. A head that only slows takes its turns in
+the processes of one of these two, and is judged against the other.
 """
 
 from __future__ import annotations
@@ -123,6 +124,7 @@ def settings(trial: StoredTrial) -> dict[str, Any]:
         "environment": trial.base.word,
         "cases": sorted(trial.run.metadata.cases_planned),
         "injections": [one.variables[INJECT] for one in trial.heads if INJECT in one.variables],
+        "processes": {one.role: one.host for one in trial.heads if one.host},
         "budget_s": trial.options.budget_s,
         "margins": dict(trial.options.margins),
         "device": trial.run.device,

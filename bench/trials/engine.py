@@ -257,7 +257,7 @@ def survey_all(trial: Trial, progress: Progress) -> None:
         for recipe in dict.fromkeys(case.recipe for case in trial.cases)
     }
     exported = [case for case in trial.cases if case.stage == "infer"]
-    if not any(INJECT in environment.variables for environment in trial.environments.values()):
+    if not trial.injected:
         trial.same_graph = [case for case in exported if len(graphs[case.recipe]) == 1]
     trial.cases = [case for case in trial.cases if case not in trial.same_graph]
     runtimes = {facts.packages.get("onnxruntime") for facts in trial.surveyed.values()}
@@ -330,6 +330,7 @@ def _measure(trial: Trial) -> list[Round]:
     """One more round; as several of fewer environments where memory does not hold all at once."""
     free_bytes = free_memory_bytes()
     at_once = len(trial.roles) if free_bytes is None else free_bytes // PROCESS_BYTES
+    pairs = [(trial.hosts.get(one, one), trial.hosts.get(other, other)) for one, other in trial.open_pairs]
     first = trial.first_number + len(trial.rounds)
     return [
         measure_round(
@@ -341,8 +342,10 @@ def _measure(trial: Trial) -> list[Round]:
             seed=trial.seed,
             turns=trial.open_turns,
             together=[case.name for case in trial.together],
+            hosts={role: host for role, host in trial.hosts.items() if host in roles},
+            injected=trial.injected,
         )
-        for number, roles in enumerate(split(trial.open_pairs, at_once))
+        for number, roles in enumerate(split(pairs, at_once))
     ]
 
 
@@ -387,7 +390,6 @@ def _start(  # noqa: PLR0913  which process, of which group, and what for
         folder=str(folder),
         seed=seed,
         others={one: str(trial.folder / one) for one in others},
-        injections={one: trial.environments[one].variables.get(INJECT, "") for one in others},
         survey=survey,
         profiler=profiler,
         variables=list(environment.variables),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.host.process import Process, WorkerError
@@ -29,6 +30,8 @@ MEDIAN = 2
 MOST_CALLS = 2_000
 SIDE_BY_SIDE = 2
 """Processes that prepare at the same time."""
+
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 Answer = Mapping[str, Any]
 
@@ -71,12 +74,14 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
     seed: int,
     turns: Collection[tuple[str, str]],
     together: Collection[str] = (),
+    hosts: Mapping[str, str] = NOBODY,
+    injected: Mapping[str, str] = NOBODY,
 ) -> Round:
     """Measure environments once more.
 
     Args:
         number: of the round, from 0.
-        roles: of the environments.
+        roles: of the environments that have processes.
         cases: what each process prepares.
         counts: case to the steps or calls of a turn; what is not known yet is found out from the first environment that
             has it, and added.
@@ -85,18 +90,25 @@ def measure_round(  # noqa: PLR0913  what is measured, and what is known of it
         turns: role and case of what is timed in turns; of the rest only the first steps are known.
         together: cases of exported models that the first role's process takes all turns of, each environment's own
             model: on one runtime, what a process is off by is then off on both sides.
+        hosts: role of what has no process of its own to the role whose process and models it takes its turns with.
+        injected: role to what makes its turns longer, as `parse_injection` takes it.
     """
     found, source = Round(number), random.Random(f"{seed} {number}")
     with _processes(source.sample(list(roles), len(roles)), start, seed + number, found) as processes:
-        work = _Work(processes, counts, found)
+        work = _Work(processes, counts, found, hosts, injected)
         for case in cases:
             if case.name not in counts:
                 work.calibrate(case, roles)
         for turn in range(TURNS):
             for case in cases:
-                asked = [role for role in processes if (role, case.name) in turns]
+                asked = [role for role in (*processes, *hosts) if (role, case.name) in turns]
                 for role in source.sample(asked, len(asked)):
-                    work.take_turn(case, role, turn, host=roles[0] if case.name in together else role)
+                    work.take_turn(case, role, turn, process=roles[0] if case.name in together else "")
+    for role, host in hosts.items():
+        if host in found.lost:
+            found.lost[role] = found.lost[host]
+        else:
+            found.told[role] = {"cases": found.told[host]["cases"]}
     for role in found.lost:
         for case in cases:
             found.timings.pop((role, case.name), None)
@@ -146,6 +158,8 @@ class _Work:
     processes: Mapping[str, Placed]
     counts: dict[str, int]
     found: Round
+    hosts: Mapping[str, str]
+    injected: Mapping[str, str]
 
     def calibrate(self, case: Case, roles: Sequence[str]) -> None:
         """Find out how many steps or calls make a turn, in the first of these roles that has the case."""
@@ -164,22 +178,25 @@ class _Work:
             fitting = min(max(round(TURN_S / float(answer["timing"][4][MEDIAN])), 1), MOST_CALLS)
             self.counts[case.name] = _steps(case) or fitting
 
-    def take_turn(self, case: Case, role: str, turn: int, *, host: str) -> None:
-        """A turn of a role's case, in the process of the role `host`."""
-        if case.name not in self.counts or host in self.found.lost or not self._has(role, case):
+    def take_turn(self, case: Case, role: str, turn: int, *, process: str) -> None:
+        """A turn of a role's case, in the process of the role `process`; in its own or its host's where that is ""."""
+        owner = self.hosts.get(role, role)
+        process = process or owner
+        if case.name not in self.counts or process in self.found.lost or not self._has(owner, case):
             return
         request = {"do": "turn", "case": case.name, "count": self.counts[case.name], "number": turn}
-        if host != role:
-            request["model_of"] = role
+        request["injected"] = self.injected.get(role, "")
+        if process != owner:
+            request["model_of"] = owner
         try:
-            answer = self.processes[host].ask(request)
+            answer = self.processes[process].ask(request)
         except WorkerError as error:
-            self.found.lost[host] = str(error)
+            self.found.lost[process] = str(error)
             return
         if "timing" in answer:
             self.found.timings.setdefault((role, case.name), []).append(answer["timing"])
         else:
-            self.found.lost[host] = str(answer.get("failed") or answer.get("unavailable"))
+            self.found.lost[process] = str(answer.get("failed") or answer.get("unavailable"))
 
     def _has(self, role: str, case: Case) -> bool:
         """Whether an environment's process has prepared a case and is still there."""

@@ -14,7 +14,7 @@ import msgspec
 
 from bench.host.node import node_identity
 from bench.host.process import own_cpus
-from bench.records.cases import Case, case_name
+from bench.records.cases import INJECT, Case, case_name
 from bench.records.run_file import round_timings
 from bench.records.schema import EnvironmentFacts, Timing, TrialOptions, TrialRecord, convert, make_metadata
 from bench.records.trials import MARGINS, PRIVATE, Pair, Row, StoredTrial, judge_records, pairs_of, typical
@@ -60,6 +60,8 @@ class Trial:
         series: the self-test or bisection that it belongs to; empty for none.
         number: its place in the series, from 0.
         sought: what a bisection looks for.
+        hosts: role of an environment that has no process of its own to the one whose process and models it takes its
+            turns with.
         findings: the kinds of finding that it goes on for until they are settled; others come along.
         part: the first round and their number, where these alone are measured, as a part of a larger trial.
         simulated: whether nothing is measured.
@@ -96,6 +98,7 @@ class Trial:
     series: str = ""
     number: int = 0
     sought: str = ""
+    hosts: Mapping[str, str] = field(default_factory=dict)
     findings: Collection[str] = tuple(MARGINS)
     choice: int = 0
     part: Sequence[int] = ()
@@ -113,6 +116,11 @@ class Trial:
     def own_files(self) -> list[ModelFile]:
         """All files of the user's own: models and recipes."""
         return [*self.files.values(), *self.recipes.values()]
+
+    @property
+    def injected(self) -> dict[str, str]:
+        """Role to what is injected into its environment, where something is."""
+        return {role: one.variables[INJECT] for role, one in self.environments.items() if INJECT in one.variables}
 
     @property
     def live_pairs(self) -> list[Pair]:
@@ -186,13 +194,15 @@ class Trial:
             answers = [one[case.name] for one in told if case.name in one]
             if answers and not any("first_s" in answer for answer in answers):
                 missing[case.name] = str(answers[-1].get("unavailable") or answers[-1].get("failed"))
-        return msgspec.structs.replace(self.surveyed[role], missing=missing)
+        return msgspec.structs.replace(self.surveyed[role], missing=missing, host=self.hosts.get(role, ""))
 
     def _records_of(self, role: str) -> Iterator[TrialRecord]:
         done = [one for one in self.rounds if role in one.told and role not in one.lost]
         for case in self.cases:
             turns = {one.number: one.timings.get((role, case.name), []) for one in done}
             yield self._record(role, case, "step" if case.stage == "train" else "call", turns)
+        if role in self.hosts:
+            return  # its start and its memory would be those of its host
         for case, measure, number in self._single_numbers():
             found = {one.number: number(one.told[role]) for one in done}
             turns = {key: [[1, value, value, value, []]] if value else [] for key, value in found.items()}

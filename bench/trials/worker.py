@@ -42,7 +42,6 @@ class WorkerRequest:
         dataset: the folder of the stored data set.
         folder: where the exported models of this environment lie.
         others: role to the folder of another environment's exported models, of which this process takes turns, too.
-        injections: role to what is injected into those; empty for nothing.
         seed: of models and orders of images.
         survey: prepare nothing, and tell what the environment is, trains and exports, when asked.
         variables: names of the environment variables that are told.
@@ -56,7 +55,6 @@ class WorkerRequest:
     folder: str
     seed: int
     others: Mapping[str, str] = field(default_factory=dict)
-    injections: Mapping[str, str] = field(default_factory=dict)
     survey: bool = False
     variables: Sequence[str] = ()
     models: Sequence[Mapping[str, Any]] = ()
@@ -118,7 +116,7 @@ class EnvironmentWorker:
         gc.freeze()
         return {"cases": told, "peak_bytes": peak_bytes}
 
-    def turn(self, case: str, count: int, number: int, model_of: str | None = None) -> Answer:
+    def turn(self, case: str, count: int, number: int, injected: str = "", model_of: str | None = None) -> Answer:
         """One turn of so many steps or calls, summarized: count, mean, extremes and quantiles, in seconds.
 
         It is of this environment's own model unless `model_of` names the role of another one.
@@ -127,8 +125,7 @@ class EnvironmentWorker:
         from bench.trials.workloads import quantiles
 
         workload = self._workloads[case if model_of is None else _of(case, model_of)]
-        asked = os.environ.get(INJECT, "") if model_of is None else self._asked.injections[model_of]
-        turn = workload.turn(count, parse_injection(asked).lengthening(number, count))
+        turn = workload.turn(count, parse_injection(injected).lengthening(number, count))
         values = turn.values_s
         mean_s, least_s, most_s, *shown_s = (
             float(f"{value:.{DIGITS}g}")

@@ -32,7 +32,7 @@ from bench.trials.environments import Environment
 from tests.fake_trial import CALL, FIT, Machine
 
 CASES = f"{FIT.name},{CALL.name}"
-SLOW = Machine(factor={(HEAD, stage): 1.05 for stage in ("train", "call")})
+STILL = Machine()
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def stored(results: Path) -> list[StoredTrial]:
 def test_what_was_injected_is_called_and_the_control_is_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(SLOW, tmp_path, monkeypatch, ["--trials", "3"]) == FINE
+    assert run(STILL, tmp_path, monkeypatch, ["--trials", "3"]) == FINE
     printed = capsys.readouterr().out
     trials = stored(tmp_path)
     assert [one.role for one in trials[0].options.environments] == [BASE, HEAD, CONTROL]
@@ -80,12 +80,12 @@ def test_what_was_injected_is_called_and_the_control_is_the_same(
 def test_a_self_test_goes_on_until_there_are_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(SLOW, tmp_path, monkeypatch, ["--trials", "1"])
-    assert run(SLOW, tmp_path, monkeypatch, ["--trials", "2", "--resume"]) == FINE
+    run(STILL, tmp_path, monkeypatch, ["--trials", "1"])
+    assert run(STILL, tmp_path, monkeypatch, ["--trials", "2", "--resume"]) == FINE
     assert len(stored(tmp_path)) == 2
     assert len({one.options.seed for one in stored(tmp_path)}) == 2
     capsys.readouterr()
-    assert run(SLOW, tmp_path, monkeypatch, ["--trials", "3", "--resume", "--inject", "stall:20%"]) == 4
+    assert run(STILL, tmp_path, monkeypatch, ["--trials", "3", "--resume", "--inject", "stall:20%"]) == 4
     assert "--resume: the newest self-test was another one: its injections" in capsys.readouterr().err
 
 
@@ -93,7 +93,7 @@ def test_trials_of_another_machine_are_told_together(tmp_path: Path, monkeypatch
     for series, node in (("20260101T000000Z", "one"), ("20260102T000000Z", "other")):
         monkeypatch.setattr("bench.commands.selftest.node_identity", lambda node=node: node)
         monkeypatch.setattr("bench.trials.trial.node_identity", lambda node=node: node)
-        run(SLOW, tmp_path / series, monkeypatch, ["--trials", "2"])
+        run(STILL, tmp_path / series, monkeypatch, ["--trials", "2"])
     paths = sorted(tmp_path.glob("*/raw/*/selftest/*.json"))
     trials = [selftest_trial(read_run(path)) for path in paths]
     known = [
@@ -124,7 +124,7 @@ def test_copies_that_differ_are_an_alarm(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_trials_are_drawn_anew_from_the_stored_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(SLOW, tmp_path, monkeypatch, ["--trials", "2"])
+    run(STILL, tmp_path, monkeypatch, ["--trials", "2"])
     found = resampled(stored(tmp_path))
     assert found
     assert found.called["slow:5%", FIT.name].count > 0.95 * found.called["slow:5%", FIT.name].of

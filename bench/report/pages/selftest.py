@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 OURS = "this trial"
 NO_DIFFERENCE = "in equal copies"
 EXPLANATION = (
-    "Each trial is of an environment against itself: a head per injection, which is real work inside the clock, and "
-    "the control, a copy of the base that was installed separately, in a folder of its own. The table has how often a "
+    "Each trial is of an environment against itself: the base, and the control, a copy of it that was installed "
+    "separately, in a folder of its own. Injections are real work inside the clock, in turns of the one's processes, "
+    "judged against the other's. The table has how often a "
     "case was called slower, by its typical or its overall time; in brackets the exact 95 % interval of the true share "
     "(Clopper and Pearson). Every trial that was started is counted. *Really added*: the mean ratio over all trials, "
     "less 1. The last two columns are other tools' rules on the same turns: medians more than 5 % apart, as "
