@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.__main__ import main
-from bench.records.run_file import PUBLISHED
+from bench.records.record import LARGEST_FILE
+from bench.records.run_file import PUBLISHED, read_content, run_file_name, run_paths
 
 EVIL = "<script>alert(1)</script>"
 HOSTILE: tuple[Any, ...] = (
@@ -52,7 +53,7 @@ def mutate(content: Any, source: random.Random) -> bytes:
 
 def real_run_files(results: Path) -> list[Path]:
     """The run files below a folder of results."""
-    return sorted((results / "raw").rglob("*.json"))
+    return run_paths(results / "raw")
 
 
 def _place(content: Any, source: random.Random) -> tuple[Any, Any]:
@@ -125,9 +126,9 @@ def write_folder(files: Sequence[Path], count: int, seed: int, results: Path) ->
     contents: dict[Path, Any] = {}
     for number in range(count):
         path = source.choice(files)
-        contents[path] = contents.get(path) or json.loads(path.read_bytes())
+        contents[path] = contents.get(path) or json.loads(read_content(path, LARGEST_FILE))
         parts = path.parts[len(path.parts) - path.parts[::-1].index("raw") - 1 :]
-        place = results.joinpath(*parts).with_name(f"{number:05d}-{path.name}")
+        place = results.joinpath(*parts).with_name(f"{number:05d}-{run_file_name(path)}")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(mutate(contents[path], source))
 

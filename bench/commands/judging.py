@@ -120,7 +120,7 @@ def make_trial(arguments: argparse.Namespace, wanted: Wanted, progress: Progress
     words = list(wanted.words.values())
     if getattr(arguments, "simulate", False):
         return _simulated(arguments, wanted, cases, margins)
-    pythons, memory_bytes = choose_python(words), MEMORY_BYTES * (len(words) + wanted.control)
+    pythons, memory_bytes = choose_python(words), MEMORY_BYTES * (len(words) + wanted.control - len(wanted.hosts))
     missing = missing_environments(words, pythons=pythons)
     say_needs(progress, memory_bytes=memory_bytes, results=arguments.results, environments=missing)
     dataset = wanted.data

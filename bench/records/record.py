@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench.records.cases import named_with_trainer
+from bench.records.run_file import ENDING, read_content, run_file_name, run_paths
 from bench.records.schema import OLDEST_SCHEMA, SCHEMA, OfKind, RunFile, TrainRecord
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Run:
     """One run file: what one process measured.
 
     Attributes:
-        file: the run file's name.
+        file: the run file's name; where it is packed, without the ending that says so.
         metadata: what is stored of the whole run.
         records: its rows, INVALID ones last.
         missing: planned cases that have no row.
@@ -57,7 +58,7 @@ class Run:
     @property
     def name(self) -> str:
         """The run file's name without its ending."""
-        return self.file.removesuffix(".json")
+        return self.file.removesuffix(ENDING)
 
     @property
     def machine(self) -> Machine:
@@ -170,7 +171,7 @@ class RunReader:
         """
         runs, warnings = [], []
         with _no_garbage():
-            for path in sorted((results / "raw").glob(f"*/{folder}/*.json")):
+            for path in run_paths(results / "raw", f"*/{folder}"):
                 try:
                     runs.append(self.read(path))
                 except RunFileError as error:
@@ -197,15 +198,13 @@ def read_run(path: Path) -> Run:
 
 def _read(path: Path) -> Run | RunFileError:
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            return RunFileError(f"{path}: larger than {LARGEST_FILE / 1e6:.0f} MB, so no run file")
-        text = path.read_bytes()
+        text = read_content(path, LARGEST_FILE)
         text.decode()  # the decoder looks only at what it knows
         content = _DECODER.decode(text)
         rows = _rows(content)
         measured = {row.case for row in rows}
         missing = [case for case in content.densebench.cases_planned if case not in measured]
-        return Run(path.name, content.densebench, tuple(map(_named_by_grammar, rows)), tuple(missing))
+        return Run(run_file_name(path), content.densebench, tuple(map(_named_by_grammar, rows)), tuple(missing))
     except OSError as error:
         return RunFileError(f"{path}: {error.strerror}")
     except (ValueError, RecursionError) as error:  # msgspec's and UTF-8 errors are ValueErrors

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import secrets
 import tempfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +32,8 @@ DEFAULT_RESULTS = PUBLISHED / "local"
 """The user's own runs, and what is made of them: git ignores it."""
 Content = tuple["Metadata", Sequence["AnyRecord"]]
 """What a run file is made from: what is stored of the whole run, and its rows."""
+ENDING, PACKED = ".json", ".gz"
+"""Run files end in the first; what is published of trials and runtimes, megabytes of timings, in both."""
 CLOCK_DIGITS = 9  # time.perf_counter ticks in nanoseconds
 _NUMBER_LIST = re.compile(rb"\[\n\s+([-+.\deE,\n\s]+?)\n\s+\]")
 _TURN = re.compile(rb"\[\n\s+([-+.\deE,\n\s]+\[[-+.\deE,\s]*\])\n\s+\]")
@@ -56,7 +60,39 @@ def reserve_run_path(results: Path, machine: str, label: str, started_at: dateti
 
 def run_path(results: Path, machine: str, label: str, started_at: datetime) -> Path:
     """The path of a new run file, with a unique name."""
-    return results / "raw" / machine / f"{started_at:%Y%m%dT%H%M%SZ}-{label}-{secrets.token_hex(3)}.json"
+    return results / "raw" / machine / f"{started_at:%Y%m%dT%H%M%SZ}-{label}-{secrets.token_hex(3)}{ENDING}"
+
+
+def run_paths(folder: Path, below: str = "**") -> list[Path]:
+    """The run files in the folders below a folder that a pattern names; in all of them unless it is given."""
+    return sorted(path for path in folder.glob(f"{below}/*") if path.name.endswith((ENDING, ENDING + PACKED)))
+
+
+def run_file_name(path: Path) -> str:
+    """The name that a run file has, packed or not."""
+    return path.name.removesuffix(PACKED)
+
+
+def pack(content: bytes) -> bytes:
+    """A run file's content as it is published: the same bytes each time."""
+    return gzip.compress(content, mtime=0)
+
+
+def read_content(path: Path, most_bytes: int) -> bytes:
+    """The content of a run file, packed or not.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is larger, or is not what its name says.
+    """
+    try:
+        with gzip.open(path) if path.name.endswith(PACKED) else path.open("rb") as file:
+            content: bytes = file.read(most_bytes + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"not a gzip file: {error}") from error
+    if len(content) > most_bytes:
+        raise ValueError(f"larger than {most_bytes / 1e6:.0f} MB")
+    return content
 
 
 def encode_run(metadata: Metadata, records: Sequence[AnyRecord]) -> bytes:

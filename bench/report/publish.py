@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import filecmp
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.data.datasets import PUBLISHED_DATASET
 from bench.errors import DensebenchError
-from bench.records.record import Run, RunFileError, RunReader
+from bench.records.record import LARGEST_FILE, Run, RunFileError, RunReader
+from bench.records.run_file import ENDING, PACKED, pack, read_content, run_file_name, run_paths
 from bench.records.selection import narrowed_by, options
 from bench.report.html.stored import make_stored
 from bench.report.own_pages import write_pages
@@ -44,17 +43,15 @@ def publish(names: Sequence[str], own: Path, published: Path, readmes: Iterable[
     reader = RunReader()
     paths = [path for name in names for path in _find(name, own, published, reader)]
     pins = _pin_all(paths, read_pins(published) or {}, published, reader)
-    places = [published / "raw" / _below_raw(path) for path in paths]
+    contents = {_place(published, path): read_content(path, LARGEST_FILE) for path in paths}
     copies = {  # one that is published already may have got rounds since
-        place: path
-        for place, path in zip(places, paths, strict=True)
-        if not place.exists() or not filecmp.cmp(place, path, shallow=False)
+        place: content for place, content in contents.items() if not _holds(place, content)
     }
     before = {place: place.read_bytes() for place in copies if place.exists()}
     try:
-        for place, path in copies.items():
+        for place, content in copies.items():
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, place)
+            place.write_bytes(pack(content) if place.name.endswith(PACKED) else content)
             reader.forget(place)
         shown = _sound(read_shown(published, reader, pins))
     except BaseException:
@@ -105,7 +102,7 @@ def unpinned(published: Path) -> list[Path]:
     pins = read_pins(published) or {}
     named = {name for pin in pins.values() if not pin.withdrawn for name in pin.runs}
     found, reader = [], RunReader()
-    for path in sorted((published / "raw").rglob("*.json")):
+    for path in run_paths(published / "raw"):
         try:
             run = reader.read(path)
         except RunFileError:
@@ -122,8 +119,8 @@ def _find(name: str, own: Path, published: Path, reader: RunReader) -> list[Path
     if path.is_file():
         return [path.absolute()]
     for results in (own, published):
-        paths = sorted((results / "raw").rglob("*.json"))
-        if found := [one for one in paths if one.stem == name]:
+        paths = run_paths(results / "raw")
+        if found := [one for one in paths if run_file_name(one) == f"{name}{ENDING}"]:
             return found[:1]
         if found := [one for one in paths if _series(one, reader) == name]:
             return found
@@ -146,6 +143,21 @@ def _below_raw(path: Path) -> Path:
         raise DensebenchError(f"{path} does not lie below a folder `raw/<machine>`, which tells its kind.")
     start = len(parts) - 1 - parts[::-1].index("raw")
     return path.relative_to(Path(*parts[: start + 1]))
+
+
+def _place(published: Path, path: Path) -> Path:
+    """Where a run file is published: packed, but for the suite's, which pytest-benchmark's own tools read."""
+    below = _below_raw(path)
+    packed = len(below.parts) > len(("machine", "run.json"))
+    return published / "raw" / below.with_name(run_file_name(below) + (PACKED if packed else ""))
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether there is a run file that has this content."""
+    try:
+        return read_content(path, LARGEST_FILE) == content
+    except (OSError, ValueError):
+        return False
 
 
 def _pin_all(paths: Sequence[Path], pins: Mapping[str, Pin], published: Path, reader: RunReader) -> dict[str, Pin]:

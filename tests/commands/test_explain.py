@@ -147,6 +147,6 @@ def test_bad_input_gets_one_clear_line(
 
 
 def test_a_trial_of_releases_is_no_explanation() -> None:
-    path = next(iter(PUBLISHED.glob("raw/*/releases/*.json")))
+    path = next(iter(PUBLISHED.glob("raw/*/releases/*")))
     with pytest.raises(RunFileError, match="not the run file of an explanation"):
         explanation_of(read_run(path))

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.records.record import RunReader
+from bench.records.record import LARGEST_FILE, RunReader, read_run
+from bench.records.run_file import PUBLISHED, read_content, run_file_name
 from bench.report.pins import read_pins
 from bench.report.readme import markers
 from bench.report.readme_sections import RESULTS_TABLE, headline
 from bench.report.registry import read_shown
-from tests.fake_runs import infer_row, run_content, train_row
+from tests.fake_runs import MACHINE, infer_row, run_content, train_row
 
 ROOT = Path(__file__).parents[2]
 README_START, README_END = markers(RESULTS_TABLE)
@@ -91,6 +92,21 @@ def test_where_no_run_is_whole_the_fullest_part_is_shown(tmp_path: Path) -> None
     store(tmp_path, "more", [train_row(), infer_row()], started_at="2026-01-01", command=command)
     store(tmp_path, "less", [train_row()], started_at="2026-01-02", command=command)
     assert chosen(tmp_path) == "more.json"
+
+
+@pytest.mark.slow
+def test_what_is_published_beside_the_suite_is_packed(results: Path, published: Path) -> None:
+    pytest.importorskip("matplotlib")
+    packed = next(iter(PUBLISHED.glob("raw/*/trainers/*.json.gz")))
+    own = results / "raw" / "machine" / "trainers" / run_file_name(packed)
+    own.parent.mkdir()
+    own.write_bytes(read_content(packed, LARGEST_FILE).replace(packed.parts[-3].encode(), str(MACHINE["name"]).encode()))
+    assert report(published, results, "--publish", str(own)) == 0
+    (public,) = published.glob("raw/machine/trainers/*")
+    assert public.name == f"{own.name}.gz"
+    assert read_run(public) == read_run(own)
+    assert report(published, results, "--check") == 0
+    assert report(published, results, "--publish", own.name.removesuffix(".json")) == 0
 
 
 def test_your_own_run_changes_nothing_that_is_published(results: Path, published: Path) -> None:

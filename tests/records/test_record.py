@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.records.record import RunFileError, RunReader, read_run
+from bench.records.record import LARGEST_FILE, RunFileError, RunReader, read_run
+from bench.records.run_file import pack
 from bench.records.schema import InferRecord, TrainRecord
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 
@@ -26,6 +27,34 @@ def test_a_run_keeps_its_raw_timings_and_extra_info(tmp_path: Path) -> None:
     assert infer.parity
     assert infer.parity.max_abs_diff == 4.2e-7
     assert (run.commit, run.complete, run.missing) == ("abc1234", True, ())
+
+
+def test_a_packed_run_file_is_the_same_run(tmp_path: Path) -> None:
+    plain = write(tmp_path / "raw" / "machine" / "run.json", run_content([train_row()]))
+    packed = plain.with_name("run.json.gz")
+    packed.write_bytes(pack(plain.read_bytes()))
+    assert read_run(packed) == read_run(plain)
+    plain.unlink()
+    assert [run.name for run in RunReader().read_folder(tmp_path)[0]] == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("content", "warning"),
+    [
+        (b"{}", "not a gzip file"),
+        (pack(b"{}" * 100)[:20], "not a gzip file"),
+        (pack(b"{}" * 100)[:-9] + b"x" * 9, "not a gzip file"),
+        (pack(b" " * (LARGEST_FILE + 1)), "larger than 64 MB"),
+        (pack(b"{}"), "missing required field"),
+    ],
+)
+def test_a_packed_file_that_is_none_is_named(tmp_path: Path, content: bytes, warning: str) -> None:
+    path = tmp_path / "run.json.gz"
+    path.write_bytes(content)
+    with pytest.raises(RunFileError) as error:
+        read_run(path)
+    assert warning in str(error.value)
+    assert str(path) in str(error.value)
 
 
 def test_an_invalid_row_is_read_with_its_reasons(tmp_path: Path) -> None:

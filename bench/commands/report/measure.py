@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bench.errors import DensebenchError, unknown_name
 from bench.files import ROOT, short, write_atomically
 from bench.records.cases import DEFAULT_BACKEND
+from bench.records.run_file import ENDING, run_file_name, run_paths
 from bench.report.registry import KINDS, Shown
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _read_state(path: Path) -> dict[str, list[str]]:
 
 
 def _stored(results: Path) -> set[str]:
-    return {path.stem for path in (results / "raw").rglob("*.json")}
+    return {run_file_name(path).removesuffix(ENDING) for path in run_paths(results / "raw")}
 
 
 def _tox(words: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from bench.data.datasets import PUBLISHED_DATASET
 from bench.records.record import Run
+from bench.records.run_file import run_file_name, run_paths
 from bench.records.selection import has_own_models, is_whole
 from bench.report.html.view import YOURS
 
@@ -124,6 +125,6 @@ def _links(folders: Sequence[Path], page: Path) -> dict[str, str]:
     for results in folders:
         for path in (results / "raw").glob("*/*/"):
             links[f"{path.parent.name}/{path.name}"] = quote(f"{os.path.relpath(path, page)}/")
-        for path in (results / "raw").rglob("*.json"):
-            links[path.name] = quote(os.path.relpath(path, page))
+        for path in run_paths(results / "raw"):
+            links[run_file_name(path)] = quote(os.path.relpath(path, page))
     return links
