@@ -1,16 +1,17 @@
 """`python -m bench explain BASE HEAD`: where a change lies, and what gives it back.
 
-A trial of both environments and of the second one with one thing swapped at a time: a package for the version that the
-first has, or a flag. Then what changed is profiled on both sides, in rounds of their own.
+A trial of both environments; then, of the cases that have changed, trials of the second environment with one thing
+swapped at a time: what it names otherwise, a package for the version that the first has, or a flag. Then what changed
+is profiled on both sides, in rounds of their own, and shown by scripts without densebench.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bench.commands.arguments import duel_device
 from bench.commands.judging import Wanted, add_trial_options, make_trial, measure, roles_of
 from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
@@ -18,21 +19,25 @@ from bench.files import short, write_atomically
 from bench.progress import Progress
 from bench.records.explanations import FOLDER, changed, profiled
 from bench.records.record import RunReader
-from bench.records.trials import BASE, HEAD
+from bench.records.trials import BASE, HEAD, OVERALL, TYPICAL
 from bench.report.flame import flame_svg
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.explanation import explanation_page
 from bench.stats.simultaneous import FASTER, SLOWER
 from bench.trials.candidates import release_word
+from bench.trials.cases import select_cases
 from bench.trials.engine import start_profiled
 from bench.trials.environments import choose_python, find_environment, find_program
 from bench.trials.profiling import profile_cases, profiler_folder
-from bench.trials.swaps import possible_swaps, usable
+from bench.trials.standalone import file_name, run_scripts
+from bench.trials.swaps import Swap, possible_swaps, usable
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from bench.records.cases import Case
     from bench.records.trials import StoredTrial
     from bench.trials.trial import Trial
 
@@ -44,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--swap", action="append", default=[], metavar="PART", help="also this: numpy==2.1.0, NAME=VALUE"
     )
+    parser.add_argument("--no-swaps", action="store_true", help="profile alone")
     add_trial_options(parser, cases="those of deep_mlp", budget="15m")
     add_model_options(parser.add_argument)
 
@@ -56,23 +62,21 @@ def run(arguments: argparse.Namespace) -> int:
         otherwise.
 
     Raises:
-        DensebenchError: an option is wrong, an environment or the data cannot be had, or nothing can be swapped.
+        DensebenchError: an option is wrong, or an environment or the data cannot be had.
     """
     progress = Progress(sys.stdout)
     models, data = named_models(arguments)
     ends = [release_word(word) for word in (arguments.base, arguments.head)]
     if ends[0] == ends[1]:
         raise DensebenchError(f"{ends[0]!r} and {ends[1]!r} are the same environment.")
-    pythons = choose_python(ends)
-    base, head = (find_environment(word, python=pythons.get(word)) for word in ends)
-    wanted = possible_swaps(base, head, arguments.swap)
-    swaps = list(usable(wanted, pythons.get(ends[1]), progress.done))
-    if not swaps:
-        raise DensebenchError(f"{ends[1]!r}: nothing can be swapped in it. --swap names something to try.")
+    cases = select_cases(arguments.cases, duel_device(arguments.device).threads, models)
+    swaps = [] if arguments.no_swaps else _swaps(ends, cases, arguments.swap, progress)
     roles = roles_of(1 + len(swaps))
     words = {BASE: ends[0], **dict(zip(roles, [ends[1], *(swap.word for swap in swaps)], strict=True))}
-    pairs = [(BASE, HEAD), *((HEAD, role) for role in roles[1:])]
-    trial = make_trial(arguments, Wanted(words=words, pairs=pairs, models=models, data=data), progress)
+    later = {(HEAD, role): swap for role, swap in zip(roles[1:], swaps, strict=True)}
+    trial = make_trial(arguments, Wanted(words=words, pairs=[(BASE, HEAD), *later], models=models, data=data), progress)
+    trial.findings = (TYPICAL, OVERALL)
+    trial.waiting = {pair: [case.name for case in trial.cases if swap.may_change(case)] for pair, swap in later.items()}
     found = measure(
         trial,
         progress,
@@ -80,12 +84,12 @@ def run(arguments: argparse.Namespace) -> int:
         folder=FOLDER,
         what="explain",
         go_on="begins anew",
-        after=lambda: profile_changed(trial, progress),
+        after=lambda: look_into(trial, progress),
     )
     if found is None:
         return FAILED
     progress.done(f"\n{explanation_page(found.stored)}")
-    written = write_flames(arguments.results, found.stored)
+    written = [*write_flames(arguments.results, found.stored), *write_scripts(arguments.results, found.stored)]
     written += refresh_pages(arguments.results, "explanations", RunReader()) if found.saved else []
     progress.done("\n  ".join(["Wrote:", short(found.path), *written]))
     if any(row.effect.word == "slower" for row in changed(found.stored)):
@@ -93,8 +97,26 @@ def run(arguments: argparse.Namespace) -> int:
     return FINE if found.saved else FAILED
 
 
-def profile_changed(trial: Trial, progress: Progress) -> None:
-    """Profile what changed, in rounds of their own, in which nothing is judged."""
+def _swaps(ends: Sequence[str], cases: Sequence[Case], more: Sequence[str], progress: Progress) -> list[Swap]:
+    """What can be swapped and runs; nothing, with the reason told, where the second environment cannot be taken apart.
+
+    Raises:
+        DensebenchError: an environment cannot be had, or a swap that the user names cannot be put in.
+    """
+    pythons = choose_python(ends)
+    base, head = (find_environment(word, python=pythons.get(word)) for word in ends)
+    try:
+        wanted = possible_swaps(base, head, cases, more)
+    except DensebenchError as error:
+        if more:
+            raise
+        progress.done(f"nothing is swapped: {error}")
+        return []
+    return list(usable(wanted, pythons.get(ends[1]), progress.done))
+
+
+def look_into(trial: Trial, progress: Progress) -> None:
+    """Profile what changed, in rounds of their own, in which nothing is judged, and show it by scripts."""
     rows = [row for row in trial.rows() if (row.against, row.environment) == (BASE, HEAD)]
     names = {row.case for row in rows if row.effect.word in {SLOWER, FASTER} and row.measure in {"step", "call"}}
     cases = [case for case in trial.cases if case.name in names]
@@ -110,16 +132,31 @@ def profile_changed(trial: Trial, progress: Progress) -> None:
         return
     progress.update(f"profiling {', '.join(sorted(names))}")
     trial.profiles = profile_cases(trial, cases, partial(start_profiled, trial), folders)
+    progress.update(f"scripts that show {', '.join(sorted(names))}")
+    try:
+        trial.scripts = run_scripts(trial, cases)
+    except DensebenchError as error:
+        progress.done(f"no script: {error}")
 
 
 def write_flames(results: Path, trial: StoredTrial) -> list[str]:
     """Write a differential flame graph of each case that was profiled; the lines that say so."""
     written = []
     for name, (base, head) in profiled(trial).items():
-        slug = re.sub(r"[^\w]+", "-", name).strip("-")
-        path = results / "tables" / f"flame-{slug}.svg"
+        path = (results / "tables" / f"flame-{file_name(name)}").with_suffix(".svg")
         path.parent.mkdir(parents=True, exist_ok=True)
         title = f"{name}: {trial.environment(BASE).word} to {trial.environment(HEAD).word}"
         write_atomically(path, flame_svg(base.stacks_s, head.stacks_s, title).encode())
+        written.append(short(path))
+    return written
+
+
+def write_scripts(results: Path, trial: StoredTrial) -> list[str]:
+    """Write the scripts that show what changed; the lines that say so."""
+    written = []
+    for script in trial.run.metadata.scripts:
+        path = results / "tables" / file_name(script.case)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, script.text.encode())
         written.append(short(path))
     return written

@@ -7,13 +7,15 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.records.profile_parts import part_of_stack
+from bench.records.profile_parts import BETWEEN_INSTRUCTIONS, COMPILED, part_of_stack
 from bench.records.record import RunFileError
 from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
 from bench.stats.parts import PartDifference, part_differences
 from bench.stats.simultaneous import FASTER, SLOWER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from bench.records.profile_types import Profile
     from bench.records.record import Run
     from bench.records.trials import Row
@@ -94,7 +96,31 @@ def parts(trial: StoredTrial, case: str) -> list[PartDifference]:
     if case not in profiled(trial):
         return []
     base, head = profiled(trial)[case]
-    return part_differences(base.parts_s, head.parts_s)
+    sides: list[Sequence[Mapping[str, float]]] = [base.parts_s, head.parts_s]
+    if len({any(_is_instruction(name) for one in side for name in one) for side in sides}) > 1:
+        sides = [[_whole_program(one) for one in side] for side in sides]
+    return part_differences(*sides)
+
+
+def instruction_counts(trial: StoredTrial, case: str) -> dict[str, tuple[int, int]]:
+    """Kind of instruction to how many the compiled program has in the first environment and in the second."""
+    if case not in profiled(trial):
+        return {}
+    base, head = (one.counts for one in profiled(trial)[case])
+    return {kind: (base.get(kind, 0), head.get(kind, 0)) for kind in {**base, **head}}
+
+
+def _is_instruction(part: str) -> bool:
+    return part.startswith("XLA ") and part != BETWEEN_INSTRUCTIONS
+
+
+def _whole_program(parts_s: Mapping[str, float]) -> dict[str, float]:
+    """The same with a compiled program as one part: TensorFlow before 2.18 does not tell its instructions."""
+    found: dict[str, float] = {}
+    for name, seconds in parts_s.items():
+        part = COMPILED if name.startswith("XLA ") else name
+        found[part] = found.get(part, 0.0) + seconds
+    return found
 
 
 def functions(trial: StoredTrial, case: str, part: str) -> list[tuple[str, float]]:
@@ -111,6 +137,7 @@ def functions(trial: StoredTrial, case: str, part: str) -> list[tuple[str, float
 
 
 def swapped(trial: StoredTrial, role: str) -> str:
-    """What was swapped in an environment: the parts of its word that the second environment's lacks."""
-    head, word = (trial.environment(one).word for one in (HEAD, role))
-    return " ".join(part for part in shlex.split(word) if part not in shlex.split(head)) or word
+    """What was swapped in an environment: the parts of its word that the second environment's lacks, or has alone."""
+    head, word = (shlex.split(trial.environment(one).word) for one in (HEAD, role))
+    put_in, gone = ([part for part in one if part not in other] for one, other in ((word, head), (head, word)))
+    return " ".join(put_in) or " ".join(f"no {part}" for part in gone) or " ".join(word)

@@ -10,10 +10,18 @@ COMPILED_PLACES = ("TFE_Py_Execute", ":quick_execute", ":call_flat", ":call_pref
 BUILT_IN = "/<built-in>:"
 """In the name of a frame of a function that is not Python."""
 OPERATOR_PLACES = ("tensorflow/python/ops/gen_", "TFE_Py_FastPathExecute")
+ORT, BETWEEN_NODES, NODE = "onnxruntime:run", "between nodes", "node:"
+"""Frames of a profile that ONNX Runtime takes of itself; the last one's name goes on with operator and node."""
+AROUND_XLA, XLA = "tensorflow:call", "XLA:"
+"""Frames of a profile of a compiled program; the second one's name goes on with a kind of instruction."""
+BETWEEN_INSTRUCTIONS = "XLA between instructions"
+RUNTIMES = {ORT: "Python of onnxruntime", AROUND_XLA: "TensorFlow around the program", XLA: BETWEEN_INSTRUCTIONS}
 
 
 def part_of_stack(frames: Sequence[str]) -> str:
     """The part of a step that a stack belongs to: waiting for data, running compiled code, or a package's Python."""
+    if part := _part_of_runtime(frames[-1]):
+        return part
     called = [frame for frame in frames if BUILT_IN not in frame]
     leaf, work = called[-1] if called else frames[-1], frames[-1]
     if any(place in frame for frame in frames for place in INPUT_PLACES):
@@ -24,6 +32,15 @@ def part_of_stack(frames: Sequence[str]) -> str:
         return OPERATORS
     package = leaf.partition("/")[0].partition(":")[0]
     return f"Python of {package}"
+
+
+def _part_of_runtime(frame: str) -> str:
+    """The part that a frame of a runtime's own profile stands for; empty for a frame of Python."""
+    if frame.startswith(NODE):
+        return f"node {frame.removeprefix(NODE).partition(' ')[0]}"
+    if frame.startswith(XLA) and frame != XLA:
+        return f"XLA {frame.removeprefix(XLA)}"
+    return frame if frame == BETWEEN_NODES else RUNTIMES.get(frame, "")
 
 
 def parts_of(stacks: Mapping[str, float]) -> dict[str, float]:

@@ -22,7 +22,7 @@ from msgspec import Meta, Struct
 
 from bench.records.cases import DEFAULT_BACKEND
 from bench.records.compatibility_types import Compatibility  # noqa: TC001  msgspec reads the annotations
-from bench.records.profile_types import Profile  # noqa: TC001  as above
+from bench.records.profile_types import Profile, Script  # noqa: TC001  as above
 from bench.records.types import (
     Count,
     Date,
@@ -615,6 +615,7 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         trial: what a trial was asked for.
         compatibility: what survives from one environment to another.
         profiles: where the time of what changed goes.
+        scripts: what shows it without densebench.
     """
 
     schema: Annotated[int, Meta(ge=OLDEST_SCHEMA, le=SCHEMA)] = SCHEMA
@@ -644,6 +645,7 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     trial: TrialOptions | None = None
     compatibility: Compatibility | None = None
     profiles: tuple[Profile, ...] = ()
+    scripts: tuple[Script, ...] = ()
 
 
 class Stats(Struct, frozen=True):

@@ -144,6 +144,17 @@ class CompiledFit:
 
         return take
 
+    def optimized_program(self) -> str:
+        """The compiled epoch as XLA's own text, after its optimizations."""
+        import tensorflow as tf
+
+        (parameters, slots), zero = self._read(tf), tf.constant(0)
+        order = tf.zeros([self._count], tf.int32)
+        tell = self._program.epoch.experimental_get_compiler_ir(  # type: ignore[attr-defined]  # TensorFlow has no types
+            *self._train, order, zero, parameters, slots, zero, zero
+        )
+        return str(tell(stage="optimized_hlo"))
+
     def _compile(self, tf: Any) -> float:
         """Compile both programs by calling them with zero steps, and return the seconds that it took."""
         start = time.perf_counter()

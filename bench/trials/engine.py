@@ -24,13 +24,13 @@ from bench.host.resources import free_memory_bytes
 from bench.inference.own_models.certificate import certify
 from bench.records.cases import INJECT
 from bench.records.schema import EnvironmentFacts, Parity, Survey, convert
-from bench.records.trials import MEMORY, START, Row, StoredTrial
-from bench.stats.simultaneous import LOOKS, looks
+from bench.records.trials import Row, StoredTrial
 from bench.trials import simulated
 from bench.trials.identity import build_facts, check_identity, owners_text
 from bench.trials.injections import parse_injection
+from bench.trials.narrowing import narrow
 from bench.trials.rounds import SIDE_BY_SIDE, Placed, Round, measure_round
-from bench.trials.trial import SURVEY_SEEDS, first_step
+from bench.trials.trial import SURVEY_SEEDS
 from bench.trials.worker import WorkerRequest
 
 if TYPE_CHECKING:
@@ -139,45 +139,6 @@ def _measure_part(trial: Trial, save: Callable[[], None]) -> None:
         trial.rounds += _measure(trial)
         give_up_failed(trial)
         save()
-
-
-def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
-    """Leave out of the next round what no open finding needs; False if it is the end.
-
-    A series that is left out is judged as it stands: its intervals hold whenever it stops. Where more pairs may be
-    asked for later, none is left out before all of these could be judged. Until the memory is settled,
-    all cases are prepared, since it depends on them; turns are taken of what is open alone. Findings on the start come
-    last, where the rest of the budget would probably settle them. What the last interim analysis has not settled stays
-    open.
-
-    Args:
-        trial: gets its `open_pairs`, `open_cases` and `open_turns`.
-        rows: what is known so far.
-        rounds_left: how many more rounds fit into the budget; at least one is measured.
-    """
-    trial.open_pairs, trial.open_cases = trial.live_pairs, list(trial.cases)
-    trial.open_turns = {(role, case.name) for role in trial.roles for case in trial.cases}
-    if {*trial.live_pairs} - {(row.against, row.environment) for row in rows}:
-        return rounds_left >= 1 or not trial.rounds
-    least = looks(trial.choice * len(rows) // len(trial.live_pairs))[0] if trial.choice else 0
-    unsettled = [
-        row
-        for row in rows
-        if (not row.effect.settled or row.effect.rounds < least)
-        and row.finding in trial.findings
-        and row.effect.rounds < LOOKS[-1]
-        and (row.against, row.environment) in trial.live_pairs
-    ]
-    open_ = [row for row in unsettled if row.finding != START] or [
-        row for row in unsettled if row.effect.more_rounds is not None and row.effect.more_rounds <= rounds_left
-    ]
-    open_pairs = {(row.against, row.environment) for row in open_}
-    trial.open_turns &= {(role, row.case) for row in open_ for role in (row.against, row.environment)}
-    trial.open_pairs = [pair for pair in trial.live_pairs if pair in open_pairs]
-    if not any(row.finding == MEMORY for row in open_):
-        names = {row.case for row in open_}
-        trial.open_cases = [case for case in trial.cases if not names.isdisjoint({case.name, *first_step(case)})]
-    return bool(open_) and rounds_left >= 1
 
 
 def give_up_failed(trial: Trial) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def profile_cases(trial: Trial, cases: Sequence[Case], start: StartOne, folders:
         start: starts a prepared process.
         folders: role to where its profiler lies.
     """
-    found: dict[tuple[str, str], list[tuple[int, dict[str, float]]]] = {}
+    found: dict[tuple[str, str], list[Taken]] = {}
     for number in range(ROUNDS):
         roles = (BASE, HEAD) if number % 2 else (HEAD, BASE)
         processes = {
@@ -62,9 +63,9 @@ def profile_cases(trial: Trial, cases: Sequence[Case], start: StartOne, folders:
             for process in processes.values():
                 process.settle()
             for case in cases:
-                told = _turns(processes, case.name, trial.counts.get(case.name, 1))
-                for role, stacks in told.items():
-                    found.setdefault((case.name, role), []).append((number, stacks))
+                told = _turns(processes, case.name, trial.counts.get(case.name, 1), number)
+                for role, one in told.items():
+                    found.setdefault((case.name, role), []).append(one)
         except WorkerError:
             continue  # what a round lost is lost on both sides
         finally:
@@ -73,28 +74,44 @@ def profile_cases(trial: Trial, cases: Sequence[Case], start: StartOne, folders:
     return [_profile(case, role, rounds) for (case, role), rounds in found.items()]
 
 
-def _turns(processes: dict[str, Placed], case: str, count: int) -> dict[str, dict[str, float]]:
-    """Role to its stacks, the mean over some turns taken alternately."""
-    sums: dict[str, dict[str, float]] = {role: {} for role in processes}
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A case's profile of one round in one environment.
+
+    Attributes:
+        stacks: to seconds per step or call, the mean over some turns.
+        counts: kind of instruction to how many a compiled program has.
+    """
+
+    number: int
+    stacks: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def _turns(processes: dict[str, Placed], case: str, count: int, number: int) -> dict[str, Taken]:
+    """Role to its profile, from turns taken alternately."""
+    taken = {role: Taken(number) for role in processes}
     for _ in range(TURNS):
         for role, process in processes.items():
             answer: dict[str, Any] = process.ask({"do": "profile", "case": case, "count": count})
             if "stacks" not in answer:
                 raise WorkerError(str(answer.get("failed") or answer.get("unavailable")))
+            taken[role].counts.update(answer.get("counts", {}))
             for stack, seconds in answer["stacks"].items():
-                sums[role][stack] = sums[role].get(stack, 0.0) + seconds / TURNS
-    return sums
+                taken[role].stacks[stack] = taken[role].stacks.get(stack, 0.0) + seconds / TURNS
+    return taken
 
 
-def _profile(case: str, role: str, rounds: Sequence[tuple[int, dict[str, float]]]) -> Profile:
+def _profile(case: str, role: str, rounds: Sequence[Taken]) -> Profile:
     stacks: dict[str, float] = {}
-    for _, one in rounds:
-        for stack, seconds in one.items():
+    for one in rounds:
+        for stack, seconds in one.stacks.items():
             stacks[stack] = stacks.get(stack, 0.0) + seconds / len(rounds)
     return Profile(
         case=case,
         environment=role,
-        rounds=tuple(number for number, _ in rounds),
-        parts_s=tuple({name: round(value, 9) for name, value in parts_of(one).items()} for _, one in rounds),
+        rounds=tuple(one.number for one in rounds),
+        parts_s=tuple({name: round(value, 9) for name, value in parts_of(one.stacks).items()} for one in rounds),
+        counts=rounds[-1].counts,
         stacks_s={stack: round(seconds, 9) for stack, seconds in stacks.items()},
     )

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from bench.errors import DensebenchError
 from bench.host.process import run_to_end
 from bench.trials.environments import find_environment, word_parts
+from bench.trials.words import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from bench.records.cases import Case
     from bench.trials.environments import Environment
 
 PACKAGES = ("keras", "numpy")
@@ -48,9 +50,20 @@ class Swap:
     what: str
     word: str
 
+    def may_change(self, case: Case) -> bool:
+        """Whether it can change how long a case takes: XLA's flags change what XLA compiles."""
+        return case.trainer == "compiled" or not self.what.startswith("XLA_FLAGS=")
 
-def possible_swaps(base: Environment, head: Environment, more: Sequence[str] = ()) -> list[Swap]:
-    """What can be swapped in the second environment: packages for the versions of the first, flags, and what is named.
+
+def possible_swaps(base: Environment, head: Environment, cases: Sequence[Case], more: Sequence[str] = ()) -> list[Swap]:
+    """What can be swapped in the second environment: what it names otherwise than the first, packages for the versions
+    of the first, flags, and what the user names; all that can change one of the cases.
+
+    Args:
+        base: the first environment.
+        head: the second.
+        cases: what is measured.
+        more: requirements and variables that the user names.
 
     Raises:
         DensebenchError: the second is no set of requirements, so that nothing can be swapped.
@@ -59,7 +72,24 @@ def possible_swaps(base: Environment, head: Environment, more: Sequence[str] = (
     old, new = (installed_versions(one.python) for one in (base, head))
     wanted = [f"{name}=={old[name]}" for name in PACKAGES if name in old and old[name] != new.get(name)]
     wanted += [flag for flag in FLAGS if flag.partition("=")[0] not in parts]
-    return [Swap(one, _with(parts, one)) for one in dict.fromkeys([*wanted, *more])]
+    swaps = [*taken_back(base, parts), *(Swap(one, _with(parts, one)) for one in (*wanted, *more))]
+    return [swap for swap in {one.what: one for one in swaps}.values() if any(map(swap.may_change, cases))]
+
+
+def taken_back(base: Environment, parts: Mapping[str, str]) -> list[Swap]:
+    """What an environment's word names otherwise than the first one's, as it is there, one at a time."""
+    try:
+        before = word_parts(base.word)
+    except DensebenchError:
+        return []
+    names = [name for name in {**before, **parts} if name not in FAMILIES[0]]
+    differing = [name for name in names if before.get(name) != parts.get(name)]
+    return [
+        Swap(before[name], _with(parts, before[name]))
+        if name in before
+        else Swap(f"no {parts[name]}", " ".join(part for key, part in parts.items() if key != name))
+        for name in differing
+    ]
 
 
 def usable(

@@ -22,7 +22,7 @@ from bench.records.trials import MARGINS, PRIVATE, Pair, Row, StoredTrial, judge
 if TYPE_CHECKING:
     from bench.data.datasets import Dataset
     from bench.inference.own_models.file import ModelFile
-    from bench.records.profile_types import Profile
+    from bench.records.profile_types import Profile, Script
     from bench.records.run_file import Content
     from bench.trials.environments import Environment
     from bench.trials.rounds import Round
@@ -60,6 +60,8 @@ class Trial:
         series: the self-test or bisection that it belongs to; empty for none.
         number: its place in the series, from 0.
         sought: what a bisection looks for.
+        waiting: pairs that are measured only once all others are settled, and only in the cases that have changed, to
+            the names of the cases that they are asked for in.
         hosts: role of an environment that has no process of its own to the one whose process and models it takes its
             turns with.
         findings: the kinds of finding that it goes on for until they are settled; others come along.
@@ -70,6 +72,7 @@ class Trial:
         recipes: likewise the user's own recipes.
         unloaded: what was left out to the reason.
         profiles: where the time of what changed goes, once that is known.
+        scripts: what shows it without densebench.
     """
 
     environments: Mapping[str, Environment]
@@ -98,6 +101,7 @@ class Trial:
     series: str = ""
     number: int = 0
     sought: str = ""
+    waiting: Mapping[Pair, Collection[str]] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
     findings: Collection[str] = tuple(MARGINS)
     choice: int = 0
@@ -107,6 +111,7 @@ class Trial:
     recipes: Mapping[str, ModelFile] = field(default_factory=dict)
     unloaded: Mapping[str, str] = field(default_factory=dict)
     profiles: Sequence[Profile] = ()
+    scripts: Sequence[Script] = ()
 
     def __post_init__(self) -> None:
         """Compare everything with the base unless pairs were given."""
@@ -179,7 +184,8 @@ class Trial:
         )
         planned = [case.name for case in self.cases]
         metadata = make_metadata(self.facts, complete=complete, cases_planned=planned)
-        return msgspec.structs.replace(metadata, trial=options, profiles=tuple(self.profiles)), records
+        found: dict[str, Any] = {"profiles": tuple(self.profiles), "scripts": tuple(self.scripts)}
+        return msgspec.structs.replace(metadata, trial=options, **found), records
 
     def rows(self) -> list[Row]:
         """What the rounds so far tell."""
@@ -198,11 +204,14 @@ class Trial:
 
     def _records_of(self, role: str) -> Iterator[TrialRecord]:
         done = [one for one in self.rounds if role in one.told and role not in one.lost]
+        later = {pair[1]: names for pair, names in self.waiting.items()}
         for case in self.cases:
+            if role in later and case.name not in later[role]:
+                continue
             turns = {one.number: one.timings.get((role, case.name), []) for one in done}
             yield self._record(role, case, "step" if case.stage == "train" else "call", turns)
-        if role in self.hosts:
-            return  # its start and its memory would be those of its host
+        if role in self.hosts or role in later:
+            return  # its start and its memory are those of its host, or were not asked for
         for case, measure, number in self._single_numbers():
             found = {one.number: number(one.told[role]) for one in done}
             turns = {key: [[1, value, value, value, []]] if value else [] for key, value in found.items()}

@@ -134,10 +134,14 @@ class EnvironmentWorker:
         return {"timing": [len(values), mean_s, least_s, most_s, shown_s]}
 
     def profile(self, case: str, count: int) -> Answer:
-        """One turn of a case under the profiler."""
+        """One turn of a case under the profiler: its runtime's own where that tells more than one of Python."""
         from bench.trials.profiles import profile_turn
 
-        return profile_turn(self._workloads[case], count, self._asked.profiler)
+        workload = self._workloads[case]
+        if workload.profile:
+            with suppress(Unavailable):
+                return workload.profile(count)
+        return profile_turn(workload, count, self._asked.profiler)
 
     def survey(self, recipes: Sequence[str], seeds: Sequence[int]) -> Answer:
         """What this environment is, what it trains to and what it exports."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from bench.inference.own_models.survey import read_inputs, why_missing
 from bench.training.compiled_fit import CompiledFit
 from bench.training.describe import CannotCompile
 from bench.trials.injections import Lengthening, unchanged
+from bench.trials.runtime_profiles import profile_nodes, profile_program
 from bench.trials.subjects import Subject, make_subject
 
 if TYPE_CHECKING:
@@ -78,10 +79,13 @@ class Workload:
     Attributes:
         turn: takes so many steps or calls, and what is injected into each.
         first_s: seconds of the very first step or call, with tracing and compilation.
+        profile: where so many steps or calls spend their time, as the runtime tells it; ``None`` where a profile of
+            Python tells it.
     """
 
     turn: Callable[[int, Lengthening], Turn]
     first_s: float
+    profile: Callable[[int], dict[str, Any]] | None = None
 
 
 def prepare(case: Case, setting: Setting, stack: ExitStack) -> Workload:
@@ -177,7 +181,13 @@ def _compiled(subject: Subject, seed: int) -> Workload:
         timed = _time_calls(lambda: take(CHUNK), max(1, steps // CHUNK), of_chunk)
         return Turn([value_s / CHUNK for value_s in timed.values_s], timed.mean_s / CHUNK)
 
-    return Workload(turn, first_s)
+    program = cache(fit.optimized_program)
+
+    def profile(steps: int) -> dict[str, Any]:
+        chunks = max(1, steps // CHUNK)
+        return profile_program(lambda: [take(CHUNK) for _ in range(chunks)], chunks * CHUNK, program())
+
+    return Workload(turn, first_s, profile)
 
 
 def _answers(case: Case, subject: Subject) -> Workload:
@@ -202,12 +212,18 @@ def _infer(case: Case, setting: Setting, stack: ExitStack) -> Workload:
     path = setting.folder / f"{case.recipe}.onnx"
     if not path.exists():
         raise Unavailable(why_missing(path))
-    session = stack.enter_context(
-        open_session(OnnxModel(path.read_bytes(), ()), Device("cpu", case.threads), threads=case.threads)
+    device, content = Device("cpu", case.threads), path.read_bytes()
+    session = stack.enter_context(open_session(OnnxModel(content, ()), device, threads=case.threads))
+
+    def make_call(of: Any) -> Callable[[], object]:
+        if case.recipe in setting.files:
+            return made_up_call(of, read_inputs(path), case.batch_size, setting.seed)
+        return primed_call(of, make_batch(scale(setting.dataset.test_images), case.batch_size))
+
+    workload = _calls(make_call(session))
+    return replace(
+        workload, profile=lambda count: profile_nodes(content, device.provider, case.threads, make_call, count)
     )
-    if case.recipe in setting.files:
-        return _calls(made_up_call(session, read_inputs(path), case.batch_size, setting.seed))
-    return _calls(primed_call(session, make_batch(scale(setting.dataset.test_images), case.batch_size)))
 
 
 def _calls(call: Callable[[], object]) -> Workload:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.__main__ import main
@@ -12,14 +15,19 @@ from bench.commands import explain, judging
 from bench.errors import ALARM, FINE, DensebenchError
 from bench.host.lock import measuring_alone
 from bench.records.explanations import changed, explanation_of, parts, shares
+from bench.records.profile_types import Profile
 from bench.records.record import RunFileError, read_run
 from bench.records.run_file import PUBLISHED
-from bench.records.trials import HEAD
-from bench.trials import engine, swaps
-from bench.trials.environments import Environment
-from bench.trials.swaps import FLAGS, Swap, installed_versions, possible_swaps, usable
-from tests.fake_trial import CALL, FIT, Machine
+from bench.records.schema import TrialRecord
+from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
+from bench.report.pages.explanation import counts_line
+from bench.stats.simultaneous import LOOKS
+from bench.trials import engine, standalone, swaps
+from bench.trials.environments import Environment, word_parts
+from bench.trials.swaps import FLAGS, Swap, installed_versions, possible_swaps, taken_back, usable
+from tests.fake_trial import CALL, CASES, FIT, Machine
 
+COMPILED = CASES["train[deep_mlp,trainer=compiled]"]
 ENDS = ("tensorflow==2.17.0", "tensorflow==2.18.0")
 
 
@@ -60,6 +68,7 @@ def test_what_carries_a_change_is_named_with_its_share(
 ) -> None:
     factor = {(HEAD, "call"): 1.44, ("HEAD 2", "call"): 1.2}  # the first swap is Keras: half of the logarithm
     factor |= {(f"HEAD {number}", "call"): 1.44 for number in range(3, 8)}
+    monkeypatch.setattr(standalone, "_run", lambda environment, _script: 1.5 if "2.18" in environment.word else 1.0)
     assert run(Machine(factor=factor, noise=0.002), tmp_path, monkeypatch) == ALARM
     printed = capsys.readouterr().out
     (path,) = tmp_path.glob("raw/*/explanations/*.json")
@@ -67,10 +76,13 @@ def test_what_carries_a_change_is_named_with_its_share(
     rows = changed(trial)
     assert {row.case for row in rows} == {CALL.name}
     first, *others = shares(trial, rows[0])
-    assert (first.what, len(others)) == ("keras==3.4.0", len(FLAGS))
+    assert [first.what, *sorted(one.what for one in others)] == ["keras==3.4.0", *FLAGS[:2]]
     assert first.low < 0.5 < first.high
     assert first.helps
     assert not any(one.helps for one in others)
+    swapped_in = [one for one in trial.run.of(TrialRecord) if one.environment not in {BASE, HEAD} and one.rounds]
+    assert {one.case for one in swapped_in} == {CALL.name}, "what has not changed is not swapped"
+    assert min(number for one in swapped_in for number in one.rounds) >= LOOKS[0], "nor before it is known"
     assert "tensorflow==2.18.0 takes 44 % longer; keras==3.4.0 undoes 50 % (" in printed
     assert (tmp_path / "tables" / "explanations.md").is_file()
     (part, *_) = parts(trial, CALL.name)
@@ -78,7 +90,21 @@ def test_what_carries_a_change_is_named_with_its_share(
     assert part.sure
     assert part.share == pytest.approx(1.0, abs=0.1)
     assert "of it lies in Python of keras (keras/src/trainer:fit)." in printed
+    assert "1 ms before, 1.5 ms after, a ratio of 1.500 (1.500 to 1.500 from run to run)" in printed
+    script = (tmp_path / "tables" / "call-deep_mlp-batch-1.py").read_text(encoding="utf-8")
+    assert f"uv run --no-project --python 3.11 --with {ENDS[1]} call-deep_mlp-batch-1.py" in script
     assert "keras/src/trainer" in (tmp_path / "tables" / "flame-call-deep_mlp-batch-1.svg").read_text(encoding="utf-8")
+
+
+def test_nothing_needs_to_be_swapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = Machine(factor={(HEAD, "call"): 1.44})
+    assert run(machine, tmp_path, monkeypatch, "--no-swaps") == ALARM
+    printed = capsys.readouterr().out
+    assert set(machine.started) == {BASE, HEAD}
+    assert re.search(r"takes 4\d % longer; nothing was swapped for it\.", printed)
+    assert "of it lies in Python of keras" in printed
 
 
 def test_a_change_that_no_swap_carries_is_said_to_be_unexplained(
@@ -103,12 +129,61 @@ def test_swaps_are_of_packages_that_differ_and_of_flags_that_are_not_set(tmp_pat
     new = Environment(
         f"{ENDS[1]} keras==3.6.0 TF_ENABLE_ONEDNN_OPTS=0", packages(tmp_path / "b", keras="3.6.0", numpy="1.26.4")
     )
-    found = possible_swaps(old, new)
-    assert [one.what for one in found] == ["keras==3.4.0", *FLAGS[1:]]
-    assert found[0].word == "tensorflow==2.18.0 TF_ENABLE_ONEDNN_OPTS=0 keras==3.4.0"
+    found = possible_swaps(old, new, [COMPILED])
+    flag = FLAGS[0]
+    assert [one.what for one in found] == ["no keras==3.6.0", f"no {flag}", "keras==3.4.0", *FLAGS[1:]]
+    assert [one.word.removeprefix(ENDS[1]).strip() for one in found[:3]] == [
+        flag,
+        "keras==3.6.0",
+        f"{flag} keras==3.4.0",
+    ]
+    calls = [one.what for one in possible_swaps(old, new, [CALL])]
+    assert calls == ["no keras==3.6.0", f"no {flag}", "keras==3.4.0", FLAGS[1]], "flags of XLA change no calls"
     assert installed_versions(old.python) == {"keras": "3.4.0", "numpy": "1.26.4"}
     with pytest.raises(DensebenchError, match="cannot be taken apart"):
-        possible_swaps(old, Environment("tf218", old.python))
+        possible_swaps(old, Environment("tf218", old.python), [CALL])
+
+
+def test_what_two_environments_name_otherwise_is_taken_back() -> None:
+    old, new = "tensorflow==2.17.0 keras==3.4.0 onnx==1.17", "tensorflow==2.18.0 keras==3.6.0 TF_ENABLE_ONEDNN_OPTS=0"
+    found = taken_back(Environment(old, Path("/python")), word_parts(new))
+    assert [one.what for one in found] == ["keras==3.4.0", "onnx==1.17", "no TF_ENABLE_ONEDNN_OPTS=0"]
+    assert found[2].word == "tensorflow==2.18.0 keras==3.6.0"
+    assert taken_back(Environment("/an/interpreter", Path("/python")), word_parts(new)) == []
+
+
+def profile(role: str, counts: dict[str, int], **parts_s: float) -> Profile:
+    """A profile of three rounds of the compiled loop, with these parts."""
+    rounds = tuple({name.replace("_", " "): value for name, value in parts_s.items()} for _ in range(3))
+    return Profile(case=COMPILED.name, environment=role, rounds=(0, 1, 2), parts_s=rounds, counts=counts)
+
+
+def told(*profiles: Profile) -> StoredTrial:
+    """An explanation of which the profiles alone are read."""
+    run = read_run(next(iter(PUBLISHED.glob("raw/*/trials/*"))))
+    return trial_of(replace(run, metadata=msgspec.structs.replace(run.metadata, profiles=profiles)))
+
+
+def test_instructions_are_told_apart_where_both_sides_tell_them() -> None:
+    old = profile(BASE, {"fusion": 3, "dot": 2}, XLA_fusion=1e-4, XLA_dot=1e-4, XLA_between_instructions=1e-5)
+    new = profile(HEAD, {"fusion": 4, "dot": 2}, XLA_fusion=3e-4, XLA_dot=1e-4, XLA_between_instructions=1e-5)
+    trial = told(old, new)
+    first = parts(trial, COMPILED.name)[0]
+    assert (first.name, round(first.share, 6)) == ("XLA fusion", 1.0)
+    line = counts_line(trial, COMPILED.name)
+    assert line == "The compiled program is another one, of 6 instructions: fusion 3 → 4."
+
+
+def test_a_program_is_one_part_where_one_side_does_not_tell_its_instructions() -> None:
+    old = profile(BASE, {"fusion": 3}, XLA_between_instructions=1e-4, TensorFlow_around_the_program=1e-4)
+    new = profile(HEAD, {"fusion": 3}, XLA_fusion=3e-4, XLA_dot=1e-4, TensorFlow_around_the_program=1e-4)
+    trial = told(old, new)
+    assert [(one.name, round(one.share, 6)) for one in parts(trial, COMPILED.name)] == [
+        ("compiled code", 1.0),
+        ("TensorFlow around the program", 0.0),
+    ]
+    assert counts_line(trial, COMPILED.name).endswith("what runs them changed, not what is compiled.")
+    assert counts_line(trial, FIT.name) == ""
 
 
 def test_what_cannot_be_installed_or_run_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

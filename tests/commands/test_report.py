@@ -100,7 +100,9 @@ def test_what_is_published_beside_the_suite_is_packed(results: Path, published: 
     packed = next(iter(PUBLISHED.glob("raw/*/trainers/*.json.gz")))
     own = results / "raw" / "machine" / "trainers" / run_file_name(packed)
     own.parent.mkdir()
-    own.write_bytes(read_content(packed, LARGEST_FILE).replace(packed.parts[-3].encode(), str(MACHINE["name"]).encode()))
+    own.write_bytes(
+        read_content(packed, LARGEST_FILE).replace(packed.parts[-3].encode(), str(MACHINE["name"]).encode())
+    )
     assert report(published, results, "--publish", str(own)) == 0
     (public,) = published.glob("raw/machine/trainers/*")
     assert public.name == f"{own.name}.gz"

@@ -19,7 +19,8 @@ from bench.records.run_file import encode_run
 from bench.records.trials import BASE, HEAD, MEMORY, OVERALL, START, TYPICAL, Row, StoredTrial, trial_of
 from bench.stats.simultaneous import LOOKS, Effect
 from bench.trials import engine
-from bench.trials.engine import narrow, run_trial, split
+from bench.trials.engine import run_trial, split
+from bench.trials.narrowing import narrow
 from bench.trials.rounds import TURNS
 from bench.trials.trial import first_step
 from tests.fake_trial import CALL, FIT, INFER, Machine, die, make_trial

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from bench.records.profile_parts import part_of_stack, parts_of
+from bench.records.profile_parts import AROUND_XLA, BETWEEN_NODES, NODE, ORT, XLA, part_of_stack, parts_of
 from bench.report.flame import colour, flame_svg, tree
 from bench.trials.profiles import folded, frame_name
 
@@ -40,6 +40,12 @@ def test_a_frame_is_called_by_its_package(identifier: str, name: str) -> None:
         ([KERAS, "keras/src/callbacks:on_batch_end"], "Python of keras"),
         ([KERAS, "numpy/core/numeric:asarray"], "Python of numpy"),
         ([KERAS, "bench/trials/workloads:on_train_batch_end"], "Python of bench"),
+        ([ORT, f"{NODE}Gemm dense/MatMul"], "node Gemm"),
+        ([ORT, BETWEEN_NODES], "between nodes"),
+        ([ORT], "Python of onnxruntime"),
+        ([AROUND_XLA, XLA, f"{XLA}fusion"], "XLA fusion"),
+        ([AROUND_XLA, XLA], "XLA between instructions"),
+        ([AROUND_XLA], "TensorFlow around the program"),
     ],
 )
 def test_a_stack_belongs_to_a_part(stack: list[str], part: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from bench.formats import format_duration
-from bench.records.explanations import changed, functions, shares, swapped
+from bench.formats import format_counted, format_duration
+from bench.records.explanations import changed, functions, instruction_counts, shares, swapped
 from bench.records.explanations import parts as parts_of
 from bench.records.trials import BASE, HEAD, MEMORY, TYPICAL
 from bench.report.markdown import escape, markdown_table
@@ -47,7 +47,7 @@ def explanation_page(trial: StoredTrial) -> str:
         found = shares(trial, row)
         lies = part_words(trial, row)
         parts += [f"**{escape(sentence(trial, row, found))}** {escape(lies)}".rstrip(), _table(found)]
-        parts += [_parts_table(trial, row.case)] if row.finding == TYPICAL else []
+        parts += [_parts_table(trial, row.case), _script(trial, row.case)] if row.finding == TYPICAL else []
     parts += [packages(trial), NOT_SEEN if rows else "", EXPLANATION, caption(trial)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -62,6 +62,8 @@ def sentence(trial: StoredTrial, row: Row, found: Sequence[Share]) -> str:
     head = trial.environment(HEAD).word
     told = f"{row.case} {LABELS[row.finding]}: {head} takes {percent:.0f} % {noun[row.effect.word]}"
     helping = [one for one in found if one.helps]
+    if not found:
+        return f"{told}; nothing was swapped for it."
     if not helping:
         return f"{told}, and nothing that was swapped {'takes it back' if slower else 'undoes that'}."
     return f"{told}; {helping[0].what} undoes {undone_text(helping[0])} of that."
@@ -88,7 +90,35 @@ def _parts_table(trial: StoredTrial, case: str) -> str:
     if not rows:
         return ""
     table = markdown_table(["Part", "Before", "After", "Of the change"], rows, text_columns=(0,))
-    return f"Where it goes, by profile (pyinstrument), in rounds of their own:\n\n{table}"
+    told = "Where it goes, by profile, in rounds of their own, in which nothing was judged:"
+    return "\n\n".join(one for one in (told, table, counts_line(trial, case)) if one)
+
+
+def counts_line(trial: StoredTrial, case: str) -> str:
+    """Which instructions the compiled program has more or fewer of; empty where nothing was compiled."""
+    known = instruction_counts(trial, case)
+    if not known:
+        return ""
+    differing = [f"{kind} {old} → {new}" for kind, (old, new) in sorted(known.items()) if old != new]
+    total = format_counted(sum(new for _, new in known.values()), "instruction")
+    if not differing:
+        return f"The compiled program has the same {total} on both sides: what runs them changed, not what is compiled."
+    return f"The compiled program is another one, of {total}: {', '.join(differing)}."
+
+
+def _script(trial: StoredTrial, case: str) -> str:
+    """The script that shows a change, with what it told; empty where there is none."""
+    script = next((one for one in trial.run.metadata.scripts if one.case == case), None)
+    if script is None or not all(script.told_ms.get(role) for role in (BASE, HEAD)):
+        return ""
+    base, head = (script.told_ms[role] for role in (BASE, HEAD))
+    middle = [sorted(side)[len(side) // 2] for side in (base, head)]
+    ratios = sorted(new / old for old, new in zip(base, head, strict=False) if old)
+    spread = f" ({ratios[0]:.3f} to {ratios[-1]:.3f} from run to run)" if ratios else ""
+    lines = format_counted(len(script.text.splitlines()), "line")
+    told = f"Without densebench, by {lines}: {middle[0]:g} ms before, {middle[1]:g} ms after"
+    ratio = f", a ratio of {middle[1] / middle[0]:.3f}{spread}" if middle[0] else ""
+    return f"{told}{ratio}.\n\n```python\n{script.text.strip()}\n```"
 
 
 def _percents(one: PartDifference) -> str:
