@@ -1,8 +1,9 @@
 """`python -m tests.planted_causes`: causes of slowdowns, drawn by seed and planted into an environment, and explained.
 
-What explains does not know of them. It is right where the part that it names is the planted one, and what it says of
-its share of the change lies within 20 points of all of it. Each takes some minutes; what is done is kept, and skipped
-the next time.
+What explains does not know of them: variables of the environment plant them, but nothing is swapped, or the flag and
+the threads would be the only ones that are looked for. It is right where the part or the swap that it names is the
+planted one, and what it says of its share of the change lies within 20 points of all of it. Each takes some minutes;
+what is done is kept, and skipped the next time.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import sys
 from pathlib import Path
 
 from bench.__main__ import main as run_command
-from bench.records.explanations import changed, explanation_of, functions, parts
+from bench.records.explanations import changed, explanation_of, functions, parts, shares
 from bench.records.record import RunReader
 from bench.records.trials import TYPICAL
 
 PLANTS = Path(__file__).parent / "plants"
 FIT, CALL = "train[deep_mlp,trainer=fit]", "call[deep_mlp,batch=1]"
-KINDS = {
+COMPILED = "train[deep_mlp,trainer=compiled]"
+PARTS = {
     "callback": (FIT, (80, 500), "Python of own code"),
     "layer": (CALL, (60, 400), "Python of own code"),
     "dependency": (CALL, (60, 400), "Python of own code"),
@@ -28,37 +30,60 @@ KINDS = {
     "pipeline": (FIT, (100, 500), "input pipeline"),
 }
 """Kind to its case, microseconds from and to (5 to 40 % of a step or call, about), and the part that carries it."""
+FLAGS = {
+    "flag": (
+        COMPILED,
+        ("XLA_FLAGS=--xla_cpu_use_fusion_emitters=false", "XLA_FLAGS=--xla_backend_optimization_level=1"),
+    ),
+    "threads": (FIT, ("DENSEBENCH_PLANT=threads:4", "DENSEBENCH_PLANT=threads:2")),
+}
+"""Kind to its case and variables, one of which is planted: what is named is that it takes the change back."""
 POINTS = 0.20
 
 
-def draw(count: int, seed: int) -> list[tuple[str, int]]:
-    """Kinds and amounts."""
-    source = random.Random(seed)
-    kinds = [kind for _ in range(-(-count // len(KINDS))) for kind in source.sample(list(KINDS), len(KINDS))]
-    return [(kind, source.randint(*KINDS[kind][1])) for kind in kinds[:count]]
+def draw(count: int, seed: int) -> list[tuple[str, str]]:
+    """Kinds, and the variable that plants each."""
+    source, names = random.Random(seed), [*PARTS, *FLAGS]
+    kinds = [kind for _ in range(-(-count // len(names))) for kind in source.sample(names, len(names))]
+    return [(kind, _variable(kind, source)) for kind in kinds[:count]]
 
 
-def explain(word: str, kind: str, amount: int, results: Path) -> dict[str, object]:
+def _variable(kind: str, source: random.Random) -> str:
+    if kind in FLAGS:
+        return source.choice(FLAGS[kind][1])
+    return f"DENSEBENCH_PLANT={kind}:{source.randint(*PARTS[kind][1])}"
+
+
+def explain(word: str, kind: str, variable: str, results: Path) -> dict[str, object]:
     """Plant one cause, have it explained, and say what was named."""
-    case, _, part = KINDS[kind]
-    head = f"{word} PYTHONPATH={PLANTS} DENSEBENCH_PLANT={kind}:{amount}"
-    status = run_command(["explain", word, head, "--cases", case, "--budget", "4m", "--results", str(results)])
+    case, swaps = (PARTS | FLAGS)[kind][0], "named" if kind in FLAGS else "none"
+    base, head = f"{word} PYTHONPATH={PLANTS}", f"{word} PYTHONPATH={PLANTS} {variable}"
+    options = ["--cases", case, "--swaps", swaps, "--budget", "5m", "--results", str(results)]
+    status = run_command(["explain", base, head, *options])
     (path,) = results.glob("raw/*/explanations/*.json")
     trial = explanation_of(RunReader().read(path))
     rows = [row for row in changed(trial) if row.case == case and row.finding == TYPICAL]
-    found = parts(trial, case)
-    named = found[0] if found else None
-    right = named is not None and named.name == part and abs(named.share - 1) <= POINTS
-    return {
+    told = {
         "kind": kind,
-        "amount_us": amount,
+        "planted": variable,
         "status": status,
-        "changed": round(rows[0].effect.value or 0.0, 4) if rows else None,
-        "named": named and named.name,
-        "function": functions(trial, case, named.name)[:1] if named else [],
-        "share": named and round(named.share, 3),
-        "right": right,
+        "changed": round(rows[0].effect.value or 0, 4) if rows else None,
     }
+    if kind in FLAGS:
+        undone = shares(trial, rows[0]) if rows else []
+        return {
+            **told,
+            **_told(undone[0].what if undone else None, f"no {variable}", undone[0].value if undone else 0.0),
+        }
+    found = parts(trial, case)
+    named = found[0].name if found else None
+    function = functions(trial, case, named)[:1] if named else []
+    return {**told, "function": function, **_told(named, PARTS[kind][2], found[0].share if found else 0.0)}
+
+
+def _told(named: str | None, planted: str, share: float) -> dict[str, object]:
+    """What was named, its share, and whether that is right."""
+    return {"named": named, "share": round(share, 3), "right": named == planted and abs(share - 1) <= POINTS}
 
 
 def main() -> int:
@@ -70,12 +95,12 @@ def main() -> int:
     parser.add_argument("--results", type=Path, required=True, help="where what is done is kept")
     asked = parser.parse_args()
     told = []
-    for number, (kind, amount) in enumerate(draw(asked.count, asked.seed)):
+    for number, (kind, variable) in enumerate(draw(asked.count, asked.seed)):
         folder = asked.results / f"{asked.seed}-{number}"
         path = folder / "told.json"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(explain(asked.word, kind, amount, folder)), encoding="utf-8")
+            path.write_text(json.dumps(explain(asked.word, kind, variable, folder)), encoding="utf-8")
         told.append(json.loads(path.read_text(encoding="utf-8")))
         sys.stdout.write(f"{number}: {told[-1]}\n")
     right = sum(one["right"] for one in told)

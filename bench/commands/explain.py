@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from bench.records.trials import StoredTrial
     from bench.trials.trial import Trial
 
+SWAPS = ("all", "named", "none")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
@@ -49,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--swap", action="append", default=[], metavar="PART", help="also this: numpy==2.1.0, NAME=VALUE"
     )
-    parser.add_argument("--no-swaps", action="store_true", help="profile alone")
+    swaps = "all; named (what BASE and HEAD name otherwise, and --swap) or none, to profile alone (default: all)"
+    parser.add_argument("--swaps", choices=SWAPS, default=SWAPS[0], help=swaps)
     add_trial_options(parser, cases="those of deep_mlp", budget="15m")
     add_model_options(parser.add_argument)
 
@@ -70,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     if ends[0] == ends[1]:
         raise DensebenchError(f"{ends[0]!r} and {ends[1]!r} are the same environment.")
     cases = select_cases(arguments.cases, duel_device(arguments.device).threads, models)
-    swaps = [] if arguments.no_swaps else _swaps(ends, cases, arguments.swap, progress)
+    swaps = _swaps(arguments, ends, cases, progress) if arguments.swaps != "none" else []
     roles = roles_of(1 + len(swaps))
     words = {BASE: ends[0], **dict(zip(roles, [ends[1], *(swap.word for swap in swaps)], strict=True))}
     later = {(HEAD, role): swap for role, swap in zip(roles[1:], swaps, strict=True)}
@@ -97,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     return FINE if found.saved else FAILED
 
 
-def _swaps(ends: Sequence[str], cases: Sequence[Case], more: Sequence[str], progress: Progress) -> list[Swap]:
+def _swaps(arguments: argparse.Namespace, ends: Sequence[str], cases: Sequence[Case], progress: Progress) -> list[Swap]:
     """What can be swapped and runs; nothing, with the reason told, where the second environment cannot be taken apart.
 
     Raises:
@@ -106,9 +109,9 @@ def _swaps(ends: Sequence[str], cases: Sequence[Case], more: Sequence[str], prog
     pythons = choose_python(ends)
     base, head = (find_environment(word, python=pythons.get(word)) for word in ends)
     try:
-        wanted = possible_swaps(base, head, cases, more)
+        wanted = possible_swaps(base, head, cases, arguments.swap, named=arguments.swaps == "named")
     except DensebenchError as error:
-        if more:
+        if arguments.swap:
             raise
         progress.done(f"nothing is swapped: {error}")
         return []

@@ -31,6 +31,7 @@ from bench.records.selftests import alike, selftest_trial
 from bench.records.trials import FOLDER as TRIALS
 from bench.records.trials import trial_of
 from bench.report.pages.bisection import bisections_page
+from bench.report.pages.causes import causes_table
 from bench.report.pages.compatibility import compatibility_page
 from bench.report.pages.devices import devices_pages, select_device_runs
 from bench.report.pages.explanation import explanations_page
@@ -253,6 +254,10 @@ def make_pages(shown: Shown) -> tuple[dict[str, str], list[str]]:
             pages |= kind.pages(shown.kinds[name])
         except SHAPE_ERRORS as error:
             warnings.append(_unexpected(name, error))
+    ladder: list[ReleaseTrials] = [one for one in shown.kinds["releases"] if not one.main.options.models]
+    if ladder and "explanations" in pages:
+        table = causes_table(ladder[0], shown.kinds["explanations"])
+        pages["explanations"] = f"{pages['explanations'].rstrip()}\n\n{table}".rstrip() + "\n"
     return pages, warnings
 
 

@@ -55,7 +55,9 @@ class Swap:
         return case.trainer == "compiled" or not self.what.startswith("XLA_FLAGS=")
 
 
-def possible_swaps(base: Environment, head: Environment, cases: Sequence[Case], more: Sequence[str] = ()) -> list[Swap]:
+def possible_swaps(
+    base: Environment, head: Environment, cases: Sequence[Case], more: Sequence[str] = (), *, named: bool = False
+) -> list[Swap]:
     """What can be swapped in the second environment: what it names otherwise than the first, packages for the versions
     of the first, flags, and what the user names; all that can change one of the cases.
 
@@ -64,15 +66,18 @@ def possible_swaps(base: Environment, head: Environment, cases: Sequence[Case], 
         head: the second.
         cases: what is measured.
         more: requirements and variables that the user names.
+        named: only these, and what the two environments name otherwise.
 
     Raises:
         DensebenchError: the second is no set of requirements, so that nothing can be swapped.
     """
     parts = word_parts(head.word)
-    old, new = (installed_versions(one.python) for one in (base, head))
-    wanted = [f"{name}=={old[name]}" for name in PACKAGES if name in old and old[name] != new.get(name)]
-    wanted += [flag for flag in FLAGS if flag.partition("=")[0] not in parts]
-    swaps = [*taken_back(base, parts), *(Swap(one, _with(parts, one)) for one in (*wanted, *more))]
+    wanted = list(more)
+    if not named:
+        old, new = (installed_versions(one.python) for one in (base, head))
+        packages = [f"{name}=={old[name]}" for name in PACKAGES if name in old and old[name] != new.get(name)]
+        wanted = [*packages, *(flag for flag in FLAGS if flag.partition("=")[0] not in parts), *more]
+    swaps = [*taken_back(base, parts), *(Swap(one, _with(parts, one)) for one in wanted)]
     return [swap for swap in {one.what: one for one in swaps}.values() if any(map(swap.may_change, cases))]
 
 

@@ -15,11 +15,13 @@ from bench.commands import explain, judging
 from bench.errors import ALARM, FINE, DensebenchError
 from bench.host.lock import measuring_alone
 from bench.records.explanations import changed, explanation_of, parts, shares
-from bench.records.profile_types import Profile
+from bench.records.profile_types import Profile, Script
 from bench.records.record import RunFileError, read_run
+from bench.records.releases import group
 from bench.records.run_file import PUBLISHED
 from bench.records.schema import TrialRecord
 from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
+from bench.report.pages.causes import NOT_ASKED, causes_table, find_explanation, large_steps
 from bench.report.pages.explanation import counts_line
 from bench.stats.simultaneous import LOOKS
 from bench.trials import engine, standalone, swaps
@@ -100,7 +102,7 @@ def test_nothing_needs_to_be_swapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine = Machine(factor={(HEAD, "call"): 1.44})
-    assert run(machine, tmp_path, monkeypatch, "--no-swaps") == ALARM
+    assert run(machine, tmp_path, monkeypatch, "--swaps", "none") == ALARM
     printed = capsys.readouterr().out
     assert set(machine.started) == {BASE, HEAD}
     assert re.search(r"takes 4\d % longer; nothing was swapped for it\.", printed)
@@ -139,6 +141,8 @@ def test_swaps_are_of_packages_that_differ_and_of_flags_that_are_not_set(tmp_pat
     ]
     calls = [one.what for one in possible_swaps(old, new, [CALL])]
     assert calls == ["no keras==3.6.0", f"no {flag}", "keras==3.4.0", FLAGS[1]], "flags of XLA change no calls"
+    named = [one.what for one in possible_swaps(old, new, [CALL], ["numpy==2.0.0"], named=True)]
+    assert named == ["no keras==3.6.0", f"no {flag}", "numpy==2.0.0"]
     assert installed_versions(old.python) == {"keras": "3.4.0", "numpy": "1.26.4"}
     with pytest.raises(DensebenchError, match="cannot be taken apart"):
         possible_swaps(old, Environment("tf218", old.python), [CALL])
@@ -184,6 +188,28 @@ def test_a_program_is_one_part_where_one_side_does_not_tell_its_instructions() -
     ]
     assert counts_line(trial, COMPILED.name).endswith("what runs them changed, not what is compiled.")
     assert counts_line(trial, FIT.name) == ""
+
+
+def test_large_steps_between_releases_have_a_cause_or_it_is_said_that_they_have_none() -> None:
+    (releases,) = group([trial_of(read_run(path)) for path in PUBLISHED.glob("raw/*/releases/*")])
+    steps = {(name, row.case) for name, _, _, row in large_steps(releases)}
+    assert {("2.18", COMPILED.name), ("2.16", CALL.name), ("2.16", "predict[deep_mlp,batch=32]")} <= steps
+    assert all(abs(row.effect.value or 0) > 0.09 for *_, row in large_steps(releases))
+    assert f"| {NOT_ASKED} | {NOT_ASKED} |" in re.sub(" +", " ", causes_table(releases, []))
+    duels = [trial_of(read_run(path)) for path in PUBLISHED.glob("raw/*/trials/*")]
+    duel = find_explanation(duels, "tensorflow-cpu==2.17.1", "tensorflow-cpu==2.18.1")
+    assert duel
+    profiles = (
+        profile(BASE, {}, XLA_fusion=1e-4, XLA_dot=1e-4),
+        profile(HEAD, {}, XLA_fusion=3e-4, XLA_dot=1e-4),
+    )
+    script = Script(case=COMPILED.name, text="print(1)", told_ms={BASE: (1.0, 1.0, 1.1), HEAD: (1.6, 1.5, 1.6)})
+    metadata = msgspec.structs.replace(duel.run.metadata, profiles=profiles, scripts=(script,))
+    table = causes_table(releases, [trial_of(replace(duel.run, metadata=metadata))])
+    (line,) = (line for line in table.splitlines() if line.startswith("| 2.18") and COMPILED.name in line)
+    assert "100 % (100 to 100 %) of it lies in XLA fusion" in line
+    assert "nothing that was swapped" in line
+    assert "1.600 (1.455 to 1.600 from run to run)" in line
 
 
 def test_what_cannot_be_installed_or_run_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

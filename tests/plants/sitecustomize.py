@@ -100,12 +100,22 @@ def pipeline(tf: Any) -> None:
     tf.data.Dataset.prefetch = slow_prefetch
 
 
+def threads(tf: Any) -> None:
+    """More threads than there are cores to run them."""
+    several = tf.config.threading.set_intra_op_parallelism_threads, tf.config.threading.set_inter_op_parallelism_threads
+    for name, set_threads in zip(("intra", "inter"), several, strict=True):
+        setattr(
+            tf.config.threading, f"set_{name}_op_parallelism_threads", lambda _count, of=set_threads: of(int(AMOUNT))
+        )
+
+
 PLANTS: dict[str, Callable[[Any], None]] = {
     "callback": callback,
     "layer": layer,
     "dependency": dependency,
     "operator": operator,
     "pipeline": pipeline,
+    "threads": threads,
 }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.explanations import Share
+    from bench.records.profile_types import Script
     from bench.records.trials import Row, StoredTrial
     from bench.stats.parts import PartDifference
 
@@ -106,19 +107,37 @@ def counts_line(trial: StoredTrial, case: str) -> str:
     return f"The compiled program is another one, of {total}: {', '.join(differing)}."
 
 
-def _script(trial: StoredTrial, case: str) -> str:
-    """The script that shows a change, with what it told; empty where there is none."""
-    script = next((one for one in trial.run.metadata.scripts if one.case == case), None)
-    if script is None or not all(script.told_ms.get(role) for role in (BASE, HEAD)):
+def script_ratio(trial: StoredTrial, case: str) -> str:
+    """The ratio of the middle runs of the script that shows a change, and those of all pairs of runs."""
+    script = script_of(trial, case)
+    if script is None:
         return ""
     base, head = (script.told_ms[role] for role in (BASE, HEAD))
-    middle = [sorted(side)[len(side) // 2] for side in (base, head)]
-    ratios = sorted(new / old for old, new in zip(base, head, strict=False) if old)
-    spread = f" ({ratios[0]:.3f} to {ratios[-1]:.3f} from run to run)" if ratios else ""
+    ratios = sorted(new / old for old, new in zip(base, head, strict=False))
+    return f"{_middle(head) / _middle(base):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f} from run to run)"
+
+
+def script_of(trial: StoredTrial, case: str) -> Script | None:
+    """The script that shows a change, if there is one and it ran on both sides."""
+    for script in trial.run.metadata.scripts:
+        if script.case == case and all(min(script.told_ms.get(role) or [0.0]) > 0 for role in (BASE, HEAD)):
+            return script
+    return None
+
+
+def _script(trial: StoredTrial, case: str) -> str:
+    """The script that shows a change, with what it told; empty where there is none."""
+    script = script_of(trial, case)
+    if script is None:
+        return ""
+    before, after = (_middle(script.told_ms[role]) for role in (BASE, HEAD))
     lines = format_counted(len(script.text.splitlines()), "line")
-    told = f"Without densebench, by {lines}: {middle[0]:g} ms before, {middle[1]:g} ms after"
-    ratio = f", a ratio of {middle[1] / middle[0]:.3f}{spread}" if middle[0] else ""
-    return f"{told}{ratio}.\n\n```python\n{script.text.strip()}\n```"
+    told = f"Without densebench, by {lines}: {before:g} ms before, {after:g} ms after, a ratio of"
+    return f"{told} {script_ratio(trial, case)}.\n\n```python\n{script.text.strip()}\n```"
+
+
+def _middle(values: Sequence[float]) -> float:
+    return sorted(values)[len(values) // 2]
 
 
 def _percents(one: PartDifference) -> str:
