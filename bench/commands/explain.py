@@ -17,10 +17,10 @@ from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
 from bench.files import short, write_atomically
 from bench.progress import Progress
-from bench.records.explanations import FOLDER, changed, profiled
+from bench.records.explanations import FOLDER, changed
 from bench.records.record import RunReader
 from bench.records.trials import BASE, HEAD, OVERALL, TYPICAL
-from bench.report.flame import flame_svg
+from bench.report.flames import write_flames
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.explanation import explanation_page
 from bench.stats.simultaneous import FASTER, SLOWER
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     if found is None:
         return FAILED
     progress.done(f"\n{explanation_page(found.stored)}")
-    written = [*write_flames(arguments.results, found.stored), *write_scripts(arguments.results, found.stored)]
+    written = [*write_flames(arguments.results, [found.stored]), *write_scripts(arguments.results, found.stored)]
     written += refresh_pages(arguments.results, "explanations", RunReader()) if found.saved else []
     progress.done("\n  ".join(["Wrote:", short(found.path), *written]))
     if any(row.effect.word == "slower" for row in changed(found.stored)):
@@ -140,18 +140,6 @@ def look_into(trial: Trial, progress: Progress) -> None:
         trial.scripts = run_scripts(trial, cases)
     except DensebenchError as error:
         progress.done(f"no script: {error}")
-
-
-def write_flames(results: Path, trial: StoredTrial) -> list[str]:
-    """Write a differential flame graph of each case that was profiled; the lines that say so."""
-    written = []
-    for name, (base, head) in profiled(trial).items():
-        path = (results / "tables" / f"flame-{file_name(name)}").with_suffix(".svg")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        title = f"{name}: {trial.environment(BASE).word} to {trial.environment(HEAD).word}"
-        write_atomically(path, flame_svg(base.stacks_s, head.stacks_s, title).encode())
-        written.append(short(path))
-    return written
 
 
 def write_scripts(results: Path, trial: StoredTrial) -> list[str]:

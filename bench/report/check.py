@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
 from bench.records.record import RunReader
+from bench.report.flames import check_flames
 from bench.report.html.stored import make_stored
 from bench.report.readme import find_sections
 from bench.report.readme_sections import make_sections, mixed_machines
@@ -47,6 +48,7 @@ def check(results: Path, readmes: Sequence[Path]) -> list[str]:
         text = readme.read_text(encoding="utf-8")
         found += check_readme(readme, text, sections)
         found += check_prose(readme, text)
+    found += check_flames(results, shown.kinds["explanations"])
     return [*found, *check_pictures(results, make_stored(shown))]
 
 

@@ -10,8 +10,10 @@ from bench.errors import DensebenchError
 from bench.records.record import LARGEST_FILE, Run, RunFileError, RunReader
 from bench.records.run_file import ENDING, PACKED, pack, read_content, run_file_name, run_paths
 from bench.records.selection import narrowed_by, options
+from bench.report.flames import make_flames, write_flames
 from bench.report.html.stored import make_stored
 from bench.report.own_pages import write_pages
+from bench.report.pages.explanation import FLAMES
 from bench.report.pins import Pin, read_pins, write_pins
 from bench.report.readme import refresh_readme
 from bench.report.readme_sections import make_sections, mixed_machines
@@ -94,6 +96,12 @@ def write_published(shown: Shown, readmes: Iterable[Path]) -> list[str]:
             if path.name not in kept:
                 path.unlink()
                 lines.append(f"{path}: deleted, no pinned run gives it")
+    explanations = shown.kinds["explanations"]
+    lines += write_flames(shown.results, explanations)
+    for path in (shown.results / FLAMES).glob("*.svg"):
+        if path.name not in make_flames(explanations):
+            path.unlink()
+            lines.append(f"{path}: deleted, no pinned run gives it")
     return [*lines, *map(str, pictures), *refreshed]
 
 

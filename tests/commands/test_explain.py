@@ -21,6 +21,7 @@ from bench.records.releases import group
 from bench.records.run_file import PUBLISHED
 from bench.records.schema import TrialRecord
 from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
+from bench.report.flames import check_flames
 from bench.report.pages.causes import NOT_ASKED, causes_table, find_explanation, large_steps
 from bench.report.pages.explanation import counts_line
 from bench.stats.simultaneous import LOOKS
@@ -95,7 +96,13 @@ def test_what_carries_a_change_is_named_with_its_share(
     assert "1 ms before, 1.5 ms after, a ratio of 1.500 (1.500 to 1.500 from run to run)" in printed
     script = (tmp_path / "tables" / "call-deep_mlp-batch-1.py").read_text(encoding="utf-8")
     assert f"uv run --no-project --python 3.11 --with {ENDS[1]} call-deep_mlp-batch-1.py" in script
-    assert "keras/src/trainer" in (tmp_path / "tables" / "flame-call-deep_mlp-batch-1.svg").read_text(encoding="utf-8")
+    (flame,) = (tmp_path / "pictures" / "flames").glob("*.svg")
+    assert f"(../pictures/flames/{flame.name})" in printed
+    assert "keras/src/trainer" in flame.read_text(encoding="utf-8")
+    assert list(check_flames(tmp_path, [trial])) == []
+    flame.write_text("<svg/>", encoding="utf-8")
+    flame.with_name("other.svg").touch()
+    assert ["it is not what" in line for line in check_flames(tmp_path, [trial])] == [False, True]
 
 
 def test_nothing_needs_to_be_swapped(

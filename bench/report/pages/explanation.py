@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from bench.formats import format_counted, format_duration
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from bench.records.trials import Row, StoredTrial
     from bench.stats.parts import PartDifference
 
+FLAMES = "pictures/flames"
+"""The folder of flame graphs below that of results."""
 LEAST_SHARE = 0.02
 """Of a change: parts with less are not shown."""
 NOT_SEEN = (
@@ -92,7 +95,14 @@ def _parts_table(trial: StoredTrial, case: str) -> str:
         return ""
     table = markdown_table(["Part", "Before", "After", "Of the change"], rows, text_columns=(0,))
     told = "Where it goes, by profile, in rounds of their own, in which nothing was judged:"
-    return "\n\n".join(one for one in (told, table, counts_line(trial, case)) if one)
+    flame = f"[A flame graph of both sides](../{FLAMES}/{flame_name(trial, case)})."
+    return "\n\n".join(one for one in (told, table, counts_line(trial, case), flame) if one)
+
+
+def flame_name(trial: StoredTrial, case: str) -> str:
+    """The name of the file that has a case's flame graph."""
+    words = (*(trial.environment(role).word for role in (BASE, HEAD)), case)
+    return f"{'-'.join(re.sub(r'[^a-zA-Z0-9_.]+', '-', word).strip('-') for word in words)}.svg"
 
 
 def counts_line(trial: StoredTrial, case: str) -> str:
