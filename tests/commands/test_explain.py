@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -22,6 +24,7 @@ from bench.records.run_file import PUBLISHED
 from bench.records.schema import TrialRecord
 from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
 from bench.report.flames import check_flames
+from bench.report.html.sections.explanations import make_section
 from bench.report.pages.causes import NOT_ASKED, causes_table, find_explanation, large_steps
 from bench.report.pages.explanation import counts_line
 from bench.stats.simultaneous import LOOKS
@@ -96,6 +99,10 @@ def test_what_carries_a_change_is_named_with_its_share(
     assert "1 ms before, 1.5 ms after, a ratio of 1.500 (1.500 to 1.500 from run to run)" in printed
     script = (tmp_path / "tables" / "call-deep_mlp-batch-1.py").read_text(encoding="utf-8")
     assert f"uv run --no-project --python 3.11 --with {ENDS[1]} call-deep_mlp-batch-1.py" in script
+    section = make_section(cast("Any", SimpleNamespace(explanations=[trial])))
+    assert [panel.key for panel in section.panels] == ["swaps", "parts"]
+    assert section.panels[1].picks == [f"{ENDS[0]} → {ENDS[1]}: {CALL.name}"]
+    assert "of it lies in Python of keras" in section.panels[1].sentence
     (flame,) = (tmp_path / "pictures" / "flames").glob("*.svg")
     assert f"(../pictures/flames/{flame.name})" in printed
     assert "keras/src/trainer" in flame.read_text(encoding="utf-8")

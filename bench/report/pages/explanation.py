@@ -81,13 +81,13 @@ def part_words(trial: StoredTrial, row: Row) -> str:
     first = known[0]
     names = functions(trial, row.case, first.name)
     which = f" ({names[0][0]})" if names else ""
-    return f"{_percents(first)} of it lies in {first.name}{which}."
+    return f"{percents(first)} of it lies in {first.name}{which}."
 
 
 def _parts_table(trial: StoredTrial, case: str) -> str:
     """Where the time of a step or call goes on both sides, by profile."""
     rows = [
-        [one.name, format_duration(one.base_s), format_duration(one.head_s), _percents(one)]
+        [one.name, format_duration(one.base_s), format_duration(one.head_s), percents(one)]
         for one in parts_of(trial, case)
         if abs(one.share) >= LEAST_SHARE or one.sure
     ]
@@ -150,7 +150,8 @@ def _middle(values: Sequence[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def _percents(one: PartDifference) -> str:
+def percents(one: PartDifference) -> str:
+    """A part's share of a change, with its interval."""
     return f"{100 * one.share:.0f} % ({100 * one.share_low:.0f} to {100 * one.share_high:.0f} %)"
 
 
