@@ -16,7 +16,7 @@ from bench.formats import format_figure
 from bench.inference import onnx_session
 from bench.inference.export import OPSET, PRECISIONS
 from bench.records.latency import median
-from bench.records.schema import InferRecord
+from bench.records.schema.suite import InferRecord
 from models import RECIPES
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InvalidRow
 from bench.formats import format_accuracy, format_duration
-from bench.records.schema import TrainRecord
+from bench.records.schema.suite import TrainRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bench.records.record import Run, read_run
-from bench.records.schema import InferRecord, RuntimeRecord, TrainRecord
+from bench.records.schema.runtimes import RuntimeRecord
+from bench.records.schema.suite import InferRecord, TrainRecord
 from tests.inference.own_models.foreign import save
 from tests.inference.own_models.test_recipe_file import RECIPE, arrays
 from tests.test_suite import COMMAND, LIMIT_S, ROOT

@@ -13,7 +13,7 @@ import pytest
 
 from bench.errors import FAILED, INTERRUPTED
 from bench.records.record import Run, read_run
-from bench.records.schema import InferRecord, TrainRecord
+from bench.records.schema.suite import InferRecord, TrainRecord
 from models import RECIPES
 
 pytestmark = pytest.mark.slow

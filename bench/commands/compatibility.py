@@ -26,7 +26,7 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.compatibility import FOLDER, StoredCompatibility, compatibility_of
 from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
-from bench.records.schema import make_metadata
+from bench.records.schema.run import make_metadata
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.compatibility import broken, compatibility_page
 from bench.trials.candidates import release_word

@@ -37,7 +37,7 @@ def collect_metadata(
         started_at: in UTC.
         command: the command line that repeats the run.
         more_packages: packages whose versions are stored besides `bench.host.machine.PACKAGES`.
-        facts: further entries: `dataset`, `trainer`, `quick` and so on (`bench.records.schema.Metadata`).
+        facts: further entries: `dataset`, `trainer`, `quick` and so on (`bench.records.schema.run.Metadata`).
     """
     return {
         "machine": describe_machine(),

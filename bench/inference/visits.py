@@ -81,7 +81,7 @@ class VisitedRow:
         return not is_wide(list(self.by_process.values()))
 
     def as_fields(self) -> dict[str, Any]:
-        """What is stored of the visits, by the names that `bench.records.schema.Record` has for it."""
+        """What is stored of the visits, by the names that `bench.records.schema.rows.Record` has for it."""
         return {
             "visits": [[number, len(values_s), round(at_s, 3)] for number, at_s, values_s in self.visits],
             "cold_cache_s": self.cold_s,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.records.record import RunFileError
-from bench.records.schema import TrialRecord
+from bench.records.schema.trials import TrialRecord
 from bench.records.trials import BASE, TYPICAL, StoredTrial, trial_of
 from bench.stats.accuracy import IDENTICAL, NO_DIFFERENCE
 from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, ERROR, SAME

@@ -11,8 +11,8 @@ from bench.records.record import RunFileError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from bench.records.compatibility_types import Compatibility, Loading
     from bench.records.record import Run
+    from bench.records.schema.compatibility import Compatibility, Loading
 
 FOLDER = "compatibility"
 ORDER = (IDENTICAL, ROUNDED, OTHERWISE, FAILS)

@@ -16,8 +16,8 @@ from bench.stats.simultaneous import FASTER, SLOWER
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.records.profile_types import Profile
     from bench.records.record import Run
+    from bench.records.schema.profiles import Profile
     from bench.records.trials import Row
 
 FOLDER = "explanations"

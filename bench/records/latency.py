@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from bench.records.schema import Record
+from bench.records.schema.rows import Record
 from bench.stats import visits
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from math import log1p
 
 import msgspec
 
-from bench.records.schema import TrialRecord
+from bench.records.schema.trials import TrialRecord
 from bench.records.trials import MARGINS, Pair, StoredTrial, judge_records, round_ratios
 from bench.stats.nodes import Spread, spread
 from bench.stats.simultaneous import LOOKS, Effect, judge

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.records.schema import TrialRecord
+    from bench.records.schema.trials import TrialRecord
 
 MEDIAN_LIMIT = 0.05
 """``--compare-fail=median:5%``."""

@@ -12,7 +12,7 @@ from bench.records.seed_runs import macro_f1
 from bench.stats.estimate import student_quantile
 
 if TYPE_CHECKING:
-    from bench.records.schema import SeedRun
+    from bench.records.schema.reproductions import SeedRun
     from models.published import Figure
 
 COVERAGE = 0.95

@@ -12,14 +12,15 @@ import msgspec
 
 from bench.records.cases import named_with_trainer
 from bench.records.run_file import ENDING, read_content, run_file_name, run_paths
-from bench.records.schema import OLDEST_SCHEMA, SCHEMA, OfKind, RunFile, TrainRecord
+from bench.records.schema.run import OLDEST_SCHEMA, SCHEMA, OfKind, RunFile
+from bench.records.schema.suite import TrainRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from bench.records.schema import AnyRecord, Machine, Metadata
-    from bench.records.types import Versions
+    from bench.records.schema.numbers import Versions
+    from bench.records.schema.run import AnyRecord, Machine, Metadata
 
 SHAPE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What a page ends in whose code does not foresee something that the schema allows."""

@@ -19,7 +19,7 @@ from bench.records.trials import BASE, CONTROL, StoredTrial, upgrades
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.records.schema import EnvironmentFacts
+    from bench.records.schema.trials import EnvironmentFacts
     from bench.records.trials import Pair
 
 FOLDER = "releases"

@@ -11,7 +11,8 @@ from bench.errors import DensebenchError
 from bench.records import cases
 from bench.records.record import Run, RunFileError, read_run
 from bench.records.run_file import round_timings
-from bench.records.schema import ReproductionRecord, facts_of, make_metadata
+from bench.records.schema.reproductions import ReproductionRecord
+from bench.records.schema.run import facts_of, make_metadata
 from bench.records.seed_runs import Result, read_result
 from models.published import PUBLISHED
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from bench.data.datasets import Dataset
     from bench.records.run_file import Content
-    from bench.records.schema import Metadata
+    from bench.records.schema.run import Metadata
 
 FOLDER = "reproduction"
 """Where the run files lie, under `results/raw/<machine>`: apart, since they hold rows of another kind."""

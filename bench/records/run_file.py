@@ -18,13 +18,13 @@ from pytest_benchmark.stats import Stats
 
 from bench.errors import DensebenchError
 from bench.files import ROOT, write_atomically
-from bench.records.schema import SCHEMA
+from bench.records.schema.run import SCHEMA
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bench.progress import Progress
-    from bench.records.schema import AnyRecord, Metadata
+    from bench.records.schema.run import AnyRecord, Metadata
 
 PUBLISHED = ROOT / "results"
 """The published runs, and what is made of them: part of the project."""

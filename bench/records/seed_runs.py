@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench.records.schema import FirstModel
+from bench.records.schema.reproductions import FirstModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.records.schema import ReproductionRecord, SeedRun
+    from bench.records.schema.reproductions import ReproductionRecord, SeedRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import DensebenchError
 from bench.records.cases import INJECT
 from bench.records.record import RunFileError
-from bench.records.schema import TrialRecord
+from bench.records.schema.trials import TrialRecord
 from bench.records.trials import CONTROL, FINDINGS, MARGINS, OVERALL, TYPICAL, StoredTrial, round_ratios, trial_of
 from bench.stats.rates import Rate
 from bench.stats.resampling import resample

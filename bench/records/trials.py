@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench.records.record import RunFileError
-from bench.records.schema import TrialRecord
+from bench.records.schema.trials import TrialRecord
 from bench.stats.accuracy import LESS, AccuracyFinding, judge_accuracy
 from bench.stats.simultaneous import Effect, judge
 from models.recipe import QUICK_FLOOR
 
 if TYPE_CHECKING:
     from bench.records.record import Run
-    from bench.records.schema import EnvironmentFacts, Timing, TrialOptions
+    from bench.records.schema.trials import EnvironmentFacts, Timing, TrialOptions
 
 FOLDER = "trials"
 """Where the run files lie, under `results/raw/<machine>`."""

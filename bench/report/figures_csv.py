@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING
 
 from bench.records import latency
 from bench.records.record import RunFileError
-from bench.records.schema import (
-    InferRecord,
-    ReproductionRecord,
-    RuntimeRecord,
-    StartRecord,
-    TrainerRecord,
-    TrainRecord,
-    TrialRecord,
-)
+from bench.records.schema.reproductions import ReproductionRecord
+from bench.records.schema.runtimes import RuntimeRecord, StartRecord
+from bench.records.schema.suite import InferRecord, TrainRecord
+from bench.records.schema.trainers import TrainerRecord
+from bench.records.schema.trials import TrialRecord
 from bench.records.trials import MEMORY, trial_of
 from bench.report.pages.trainers import mean_rate
 from bench.report.pages.trials import LABELS
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bench.records.record import Run
-    from bench.records.schema import AnyRecord
+    from bench.records.schema.run import AnyRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from bench.stats.visits import SLOWED, WIDE
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from bench.records.schema import Record
+    from bench.records.schema.rows import Record
 
 SAME, DISTURBED = "≈", "~"
 EXPLANATION = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.files import short, write_atomically
 from bench.records.record import Run, RunFileError
 from bench.records.run_file import PUBLISHED
-from bench.records.schema import InferRecord, TrainRecord
+from bench.records.schema.suite import InferRecord, TrainRecord
 from bench.records.selection import is_whole
 from bench.report.pins import FILE, Pin, read_pins
 from bench.report.registry import KINDS, read_shown
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.records.record import RunReader
-    from bench.records.schema import Record
+    from bench.records.schema.rows import Record
 
 NOTABLE = 1.25
 """A factor between a run and the published one that is worth a word."""

@@ -17,14 +17,10 @@ from bench.records.record import SHAPE_ERRORS, Run, RunFileError, RunReader
 from bench.records.releases import FOLDER as RELEASES
 from bench.records.releases import ReleaseTrials, group_own
 from bench.records.reproductions import FOLDER as REPRODUCTION
-from bench.records.schema import (
-    InferRecord,
-    ReproductionRecord,
-    RuntimeRecord,
-    StartRecord,
-    TrainerRecord,
-    TrainRecord,
-)
+from bench.records.schema.reproductions import ReproductionRecord
+from bench.records.schema.runtimes import RuntimeRecord, StartRecord
+from bench.records.schema.suite import InferRecord, TrainRecord
+from bench.records.schema.trainers import TrainerRecord
 from bench.records.selection import fullest, has_own_models, narrowed_by
 from bench.records.selftests import FOLDER as SELFTEST
 from bench.records.selftests import alike, selftest_trial
@@ -50,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from bench.records.schema import Record
+    from bench.records.schema.rows import Record
 
 LONGEST = 120
 """Characters of an error that are quoted."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from bench.formats import format_duration, format_rate
 from bench.records import latency
 from bench.records.cases import BATCH_SIZES
-from bench.records.schema import InferRecord, RuntimeRecord, StartRecord, TrainRecord
+from bench.records.schema.runtimes import RuntimeRecord, StartRecord
+from bench.records.schema.suite import InferRecord, TrainRecord
 from bench.records.trials import MARGINS, TYPICAL
 from bench.stats.estimate import student_quantile
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.records.record import Run
-    from bench.records.schema import Record
+    from bench.records.schema.rows import Record
 
 SINGLE, BULK, COLD = "single", "bulk", "cold"
 SITUATIONS = {SINGLE: "One image at a time", BULK: "In bulk", COLD: "From a cold start"}

@@ -23,7 +23,9 @@ from bench.host.process import Worker, WorkerError, on_cpus, own_cpus
 from bench.host.resources import free_memory_bytes
 from bench.inference.own_models.certificate import certify
 from bench.records.cases import INJECT
-from bench.records.schema import EnvironmentFacts, Parity, Survey, convert
+from bench.records.schema.rows import Parity
+from bench.records.schema.run import convert
+from bench.records.schema.trials import EnvironmentFacts, Survey
 from bench.records.trials import Row, StoredTrial
 from bench.trials import simulated
 from bench.trials.identity import build_facts, check_identity, owners_text

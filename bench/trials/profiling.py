@@ -13,7 +13,7 @@ import platformdirs
 
 from bench.host.process import WorkerError, run_to_end
 from bench.records.profile_parts import parts_of
-from bench.records.profile_types import Profile
+from bench.records.schema.profiles import Profile
 from bench.records.trials import BASE, HEAD
 
 if TYPE_CHECKING:

@@ -54,7 +54,7 @@ class Round:
     Attributes:
         number: from 0.
         told: role to what its process told of its preparation.
-        timings: role and case to its turns, as `bench.records.schema.Timing` has them.
+        timings: role and case to its turns, as `bench.records.schema.trials.Timing` has them.
         lost: role to the reason why its process did not see the round through.
     """
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import DensebenchError
 from bench.files import public_word
 from bench.host.process import on_cpus, own_cpus, run_to_end
-from bench.records.profile_types import Script
+from bench.records.schema.profiles import Script
 from bench.records.trials import BASE, HEAD
 from bench.trials.engine import passed_variables
 from bench.trials.words import parse_word

@@ -16,14 +16,15 @@ from bench.host.node import node_identity
 from bench.host.process import own_cpus
 from bench.records.cases import INJECT, Case, case_name
 from bench.records.run_file import round_timings
-from bench.records.schema import EnvironmentFacts, Timing, TrialOptions, TrialRecord, convert, make_metadata
+from bench.records.schema.run import convert, make_metadata
+from bench.records.schema.trials import EnvironmentFacts, Timing, TrialOptions, TrialRecord
 from bench.records.trials import MARGINS, PRIVATE, Pair, Row, StoredTrial, judge_records, pairs_of, typical
 
 if TYPE_CHECKING:
     from bench.data.datasets import Dataset
     from bench.inference.own_models.file import ModelFile
-    from bench.records.profile_types import Profile, Script
     from bench.records.run_file import Content
+    from bench.records.schema.profiles import Profile, Script
     from bench.trials.environments import Environment
     from bench.trials.rounds import Round
 

@@ -16,7 +16,7 @@ import pytest
 
 from bench.cluster.plan import PLAN, Plan, Store
 from bench.records.record import RunReader
-from bench.records.schema import TrialRecord
+from bench.records.schema.trials import TrialRecord
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("distributed")

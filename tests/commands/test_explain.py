@@ -17,11 +17,11 @@ from bench.commands import explain, judging
 from bench.errors import ALARM, FINE, DensebenchError
 from bench.host.lock import measuring_alone
 from bench.records.explanations import changed, explanation_of, parts, shares
-from bench.records.profile_types import Profile, Script
 from bench.records.record import RunFileError, read_run
 from bench.records.releases import group
 from bench.records.run_file import PUBLISHED
-from bench.records.schema import TrialRecord
+from bench.records.schema.profiles import Profile, Script
+from bench.records.schema.trials import TrialRecord
 from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
 from bench.report.flames import check_flames
 from bench.report.html.sections.explanations import make_section

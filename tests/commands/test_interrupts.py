@@ -21,7 +21,8 @@ from bench.host.lock import measuring_alone
 from bench.records import run_file
 from bench.records.cases import INJECT
 from bench.records.record import read_run
-from bench.records.schema import StartRecord, TrialRecord
+from bench.records.schema.runtimes import StartRecord
+from bench.records.schema.trials import TrialRecord
 from bench.records.trials import BASE, HEAD
 from bench.trials import engine
 from bench.trials.environments import Environment

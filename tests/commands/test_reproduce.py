@@ -30,7 +30,7 @@ from bench.records import run_file
 from bench.records.published_figures import BETTER, CANNOT_TELL, REPRODUCED, WORSE, Sample, equivalence, judge, sample
 from bench.records.record import RunFileError, read_run
 from bench.records.reproductions import read_results
-from bench.records.schema import FirstModel, SeedRun
+from bench.records.schema.reproductions import FirstModel, SeedRun
 from bench.records.seed_runs import Result, class_scores
 from bench.report.pages.reproduction import low_seeds, reproduction_page, reproduction_table
 from bench.report.pages.reproduction_cells import closeness, figure_name, interval, spread

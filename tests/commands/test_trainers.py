@@ -26,7 +26,7 @@ from bench.host.worker_side import serve
 from bench.progress import Progress
 from bench.records.record import Run, RunReader, read_run
 from bench.records.run_file import encode_run
-from bench.records.schema import TrainerRecord
+from bench.records.schema.trainers import TrainerRecord
 from bench.report.pages.trainers import FOLDER, flops_per_image, time_to_accuracy, trainer_page, trainer_table
 from bench.report.registry import make_pages, read_shown
 from models import RECIPES

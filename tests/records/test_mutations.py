@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_count, format_duration, format_rate
 from bench.records.record import LARGEST_FILE, Run, RunFileError, read_run
 from bench.records.run_file import PUBLISHED, encode_run, read_content, run_file_name
-from bench.records.schema import SCHEMA
+from bench.records.schema.run import SCHEMA
 from bench.report.latency_text import DISTURBED
 from bench.report.markdown import escape
 from bench.report.pages.runtimes import runtimes_page

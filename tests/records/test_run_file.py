@@ -17,7 +17,8 @@ from bench.errors import DensebenchError
 from bench.files import write_atomically
 from bench.records.record import read_run
 from bench.records.run_file import Content, encode_run, reserve_run_path, round_timings
-from bench.records.schema import SCHEMA, Parity, RunFile
+from bench.records.schema.rows import Parity
+from bench.records.schema.run import SCHEMA, RunFile
 from tests.fake_runs import infer_row
 from tests.fake_runs import run_content as suite_content
 

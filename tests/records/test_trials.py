@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.records.schema import Timing, TrialRecord
+from bench.records.schema.trials import Timing, TrialRecord
 from bench.records.trials import (
     BASE,
     HEAD,

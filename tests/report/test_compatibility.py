@@ -11,7 +11,9 @@ import msgspec
 import pytest
 
 from bench.records.compatibility import StoredCompatibility, compatibility_of
-from bench.records.compatibility_types import (
+from bench.records.outcomes import FAILS, IDENTICAL, OTHERWISE, ROUNDED
+from bench.records.record import RunFileError, read_run
+from bench.records.schema.compatibility import (
     Artifact,
     Compatibility,
     Costs,
@@ -20,8 +22,6 @@ from bench.records.compatibility_types import (
     Loading,
     Training,
 )
-from bench.records.outcomes import FAILS, IDENTICAL, OTHERWISE, ROUNDED
-from bench.records.record import RunFileError, read_run
 from bench.report.pages.compatibility import broken, compatibility_page, files_sentence, numbers_sentence, ranges
 from tests.fake_runs import run_content, train_row
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 from bench.__main__ import main
 from bench.records.record import RunReader
 from bench.records.run_file import PUBLISHED
-from bench.records.schema import AnyRecord
+from bench.records.schema.run import AnyRecord
 from bench.records.trials import HEAD
 from bench.report.figures_csv import figures_csv
 from bench.report.registry import read_shown

@@ -12,7 +12,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.records.record import RunReader
-from bench.records.schema import Gallery, SampleImage
+from bench.records.schema.reproductions import Gallery, SampleImage
 from bench.report.html.page import SECTIONS, build_page, compact, embed, make_sections
 from bench.report.html.sections.curves import parting, sound
 from bench.report.html.sections.headline import beside, model_summaries, pareto

@@ -21,7 +21,7 @@ from bench.host.devices import Device
 from bench.inference.export import INPUT_NAME, export
 from bench.inference.parity import certify
 from bench.records.record import RunReader
-from bench.records.schema import InferRecord, TrainRecord
+from bench.records.schema.suite import InferRecord, TrainRecord
 from bench.training import find_trainer
 from bench.training.backends import BACKENDS, backend_name, claim_backend
 from bench.training.epochs import run_epochs

@@ -19,7 +19,8 @@ from bench.errors import InvalidRow
 from bench.host.timing import time_once
 from bench.inference import onnx_session
 from bench.inference.parity import certify
-from bench.records.schema import FirstModel, SeedRun, convert
+from bench.records.schema.reproductions import FirstModel, SeedRun
+from bench.records.schema.run import convert
 from bench.trained import score_answers
 from bench.training.keras_fit import targets
 from bench.training.keras_model import make_loss

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.records.cases import case_name
 from bench.records.run_file import round_timings
-from bench.records.schema import Parity, RuntimeRecord, StartParts, StartRecord, Visit, convert, make_metadata
+from bench.records.schema.rows import Parity, Visit
+from bench.records.schema.run import convert, make_metadata
+from bench.records.schema.runtimes import RuntimeRecord, StartParts, StartRecord
 
 if TYPE_CHECKING:
     from bench.inference.runtimes.runtime import Runtime

@@ -43,7 +43,7 @@ class OwnModel:
         return random_inputs(self.inputs, shape[0] if shape else 1, MADE_UP_SEED)
 
     def certify(self, got: Sequence[NDArray[Any]]) -> dict[str, Any]:
-        """The fields of a `bench.records.schema.Parity` of a runtime's answers to `arrays`."""
+        """The fields of a `bench.records.schema.rows.Parity` of a runtime's answers to `arrays`."""
         return compare(got, self.answers)
 
 

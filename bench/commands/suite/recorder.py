@@ -13,7 +13,7 @@ from bench.errors import DensebenchError
 from bench.files import write_atomically
 from bench.host.interference import interference, take_snapshot
 from bench.records.run_file import round_timings
-from bench.records.schema import convert, make_metadata
+from bench.records.schema.run import convert, make_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bench.progress import Progress
     from bench.records.run_file import Content, RunWriter
-    from bench.records.schema import AnyRecord
+    from bench.records.schema.run import AnyRecord
 
 
 @dataclass

@@ -32,7 +32,9 @@ from bench.progress import Progress, kept_on_interrupt
 from bench.records.cases import case_name
 from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path, round_timings
-from bench.records.schema import Interference, TrainerFacts, TrainerRecord, convert, make_metadata
+from bench.records.schema.rows import Interference
+from bench.records.schema.run import convert, make_metadata
+from bench.records.schema.trainers import TrainerFacts, TrainerRecord
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.trainers import FOLDER, trainer_page
 from models import RECIPES
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bench.records.run_file import Content
-    from bench.records.schema import Metadata
+    from bench.records.schema.run import Metadata
 
 DEFAULT_BLOCKS = 5
 REPETITIONS = 3

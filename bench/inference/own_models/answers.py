@@ -62,7 +62,7 @@ class Answers:
 
 
 def compare(got: Sequence[NDArray[Any]], expected: Answers) -> dict[str, Any]:
-    """The fields of a `bench.records.schema.Parity` of answers, against those of the model that is believed.
+    """The fields of a `bench.records.schema.rows.Parity` of answers, against those of the model that is believed.
 
     Args:
         got: each output.

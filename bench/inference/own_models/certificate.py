@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def certify(file: ModelFile, folders: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
-    """The fields of a `bench.records.schema.Parity` of each environment that loads the model, by its role.
+    """The fields of a `bench.records.schema.rows.Parity` of each environment that loads the model, by its role.
 
     Args:
         file: the user's model.

@@ -24,7 +24,7 @@ WHY, INPUTS = ".txt", ".json"
 
 
 def survey_file(file: ModelFile, seed: int, folder: Path) -> dict[str, Any]:
-    """The fields of a `bench.records.schema.Survey`; its answers are written to `folder`, and so is what it exports.
+    """The fields of a `bench.records.schema.trials.Survey`; answers and what is exported are written to `folder`.
 
     Args:
         file: the user's model.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from bench.records.compatibility import StoredCompatibility
-    from bench.records.compatibility_types import Artifact, Environment, Loading, Training
+    from bench.records.schema.compatibility import Artifact, Environment, Loading, Training
     from bench.stats.estimate import Centre
 
 MARKS = {IDENTICAL: "=", ROUNDED: "≈", OTHERWISE: "≠", FAILS: "✗"}

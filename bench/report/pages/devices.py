@@ -11,7 +11,7 @@ from bench.data.datasets import PUBLISHED_DATASET
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, percent
 from bench.records import latency
 from bench.records.cases import DEFAULT_BACKEND, case_name
-from bench.records.schema import InferRecord, TrainRecord
+from bench.records.schema.suite import InferRecord, TrainRecord
 from bench.records.selection import is_whole
 from bench.report.latency_text import invalid_or_missing, rate_text, typical_text
 from bench.report.markdown import escape, markdown_table
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench.records.record import Run
-    from bench.records.schema import Record
+    from bench.records.schema.rows import Record
 
 BASE = (DEFAULT_BACKEND, "cpu:1")
 FEWEST_DEVICES = 2

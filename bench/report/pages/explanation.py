@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.explanations import Share
-    from bench.records.profile_types import Script
+    from bench.records.schema.profiles import Script
     from bench.records.trials import Row, StoredTrial
     from bench.stats.parts import PartDifference
 

@@ -10,7 +10,8 @@ from bench.report.markdown import escape
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bench.records.schema import Parity, Survey
+    from bench.records.schema.rows import Parity
+    from bench.records.schema.trials import Survey
     from bench.records.trials import Pair, StoredTrial
 
 DIGITS = 12

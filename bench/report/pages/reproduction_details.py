@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.records.record import Run
-    from bench.records.schema import FirstModel, Layer, Saving, SeedRun
+    from bench.records.schema.reproductions import FirstModel, Layer, Saving, SeedRun
 
 ACCURACY = Figure("accuracy", "test", "0")
 COMPARED = (("training", "loss"), ("training", "accuracy"), ("validation", "loss"), ("validation", "accuracy"))

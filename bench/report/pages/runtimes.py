@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_difference, format_duration
 from bench.records import latency
 from bench.records.cases import BATCH_SIZES
-from bench.records.schema import RuntimeRecord, StartRecord
+from bench.records.schema.runtimes import RuntimeRecord, StartRecord
 from bench.report.latency_text import EXPLANATION as LATENCY_EXPLANATION
 from bench.report.latency_text import median_text, p99_text, rate_text, typical_text
 from bench.report.markdown import escape, markdown_table
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.record import Run
-    from bench.records.schema import Record
+    from bench.records.schema.rows import Record
 
 RuntimeRow = RuntimeRecord | StartRecord
 FOLDER = "runtimes"

@@ -16,7 +16,7 @@ from bench.formats import (
 )
 from bench.records import latency
 from bench.records.cases import BATCH_SIZES
-from bench.records.schema import InferRecord, TrainRecord
+from bench.records.schema.suite import InferRecord, TrainRecord
 from bench.report.latency_text import (
     EXPLANATION,
     SHORT_EXPLANATION,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from bench.records.record import Run
-    from bench.records.schema import Record
+    from bench.records.schema.rows import Record
 
 
 HEADLINE_BATCH = 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_duration, format_rate, percent
 from bench.records.record import Run
-from bench.records.schema import TrainerRecord
+from bench.records.schema.trainers import TrainerRecord
 from bench.report.latency_text import SAME
 from bench.report.markdown import escape, markdown_table, provenance
 from bench.stats.visits import Figure, geometric_mean

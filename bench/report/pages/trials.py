@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_counted, format_duration
 from bench.records.cases import INJECT
-from bench.records.schema import TrialRecord
+from bench.records.schema.trials import TrialRecord
 from bench.records.trials import CONTROL, MEMORY, OVERALL, PRIVATE, START, TYPICAL
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.own_models import own_models
@@ -17,7 +17,7 @@ from bench.stats.accuracy import IDENTICAL, LESS
 from bench.stats.simultaneous import ALARM_ERROR, CANNOT_TELL, CLEARANCE, ERROR, FASTER, SAME, SLOWER
 
 if TYPE_CHECKING:
-    from bench.records.schema import EnvironmentFacts
+    from bench.records.schema.trials import EnvironmentFacts
     from bench.records.trials import Pair, Row, StoredTrial
     from bench.stats.accuracy import AccuracyFinding
 

@@ -23,12 +23,9 @@ from bench.files import public_word
 from bench.host.process import Process, Worker, WorkerError, on_cpus, own_cpus, run_to_end
 from bench.inference.own_models.answers import Answers
 from bench.inference.parity import count_changed
-from bench.records.compatibility_types import (
-    Compatibility,
-    Environment,
-)
 from bench.records.outcomes import FAILS
-from bench.records.schema import convert
+from bench.records.schema.compatibility import Compatibility, Environment
+from bench.records.schema.run import convert
 from bench.trials.compatibility.costs import IMPORT, IMPORTED, import_parts
 from bench.trials.compatibility.formats import FORMATS
 from bench.trials.compatibility.worker import GIVEN, Request

@@ -24,7 +24,7 @@ from bench.trials.compatibility.worker import GIVEN, Request
 from bench.trials.environments import Environment
 
 if TYPE_CHECKING:
-    from bench.records.compatibility_types import Compatibility
+    from bench.records.schema.compatibility import Compatibility
 
 MODEL = "deep_mlp"
 IDENTITY = {"python": "3.11.7", "packages": {"tensorflow": {"owners": {"tensorflow-cpu": "2.21.0"}}}}

@@ -13,7 +13,7 @@ from bench.report.pages.compatibility import LEGEND, MARKS, files_sentence, numb
 
 if TYPE_CHECKING:
     from bench.records.compatibility import StoredCompatibility
-    from bench.records.compatibility_types import Environment, FixedAnswers
+    from bench.records.schema.compatibility import Environment, FixedAnswers
     from bench.report.html.stored import Stored
 
 COLOURS = {IDENTICAL: "good", ROUNDED: "fair", OTHERWISE: "odd", FAILS: "bad"}

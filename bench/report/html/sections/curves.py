@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_accuracy
 from bench.records.reproductions import read_results
-from bench.records.schema import TrainRecord
+from bench.records.schema.suite import TrainRecord
 from bench.report.html.view import (
     Cell,
     Cells,

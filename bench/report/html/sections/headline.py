@@ -16,7 +16,7 @@ from bench.formats import (
     format_duration,
 )
 from bench.records import latency
-from bench.records.schema import InferRecord, TrainRecord
+from bench.records.schema.suite import InferRecord, TrainRecord
 from bench.report.html.view import (
     YOURS,
     Cell,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bench.records.record import Run
-    from bench.records.schema import Record
+    from bench.records.schema.rows import Record
     from bench.report.html.stored import Stored
 
 HEADERS = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bench.records.record import Run
-    from bench.records.schema import Gallery
+    from bench.records.schema.reproductions import Gallery
     from bench.records.seed_runs import Result
     from bench.report.html.stored import Stored
 

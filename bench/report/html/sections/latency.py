@@ -7,7 +7,8 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import format_bytes, format_count, format_counted, format_duration
-from bench.records.schema import InferRecord, RuntimeRecord, StartRecord
+from bench.records.schema.runtimes import RuntimeRecord, StartRecord
+from bench.records.schema.suite import InferRecord
 from bench.report.html.sections.headline import latency_cells, measured, rate_cell
 from bench.report.html.view import (
     Cell,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.record import Run
-    from bench.records.schema import Record
+    from bench.records.schema.rows import Record
     from bench.report.html.stored import Stored
 
 SHARES = (0.0, 0.01, *(step / 40 for step in range(1, 38)), 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_rate
-from bench.records.schema import TrainerRecord
+from bench.records.schema.trainers import TrainerRecord
 from bench.report.html.sections.headline import accuracy_cell, latency_cells, model_summaries, rate_cell
 from bench.report.html.view import (
     Cell,

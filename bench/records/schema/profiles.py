@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.records.types import Elapsed, Name, Part, Size, Text
+from bench.records.schema.numbers import Elapsed, Name, Part, Size, Text
 
 
 class Profile(Part, frozen=True, kw_only=True):

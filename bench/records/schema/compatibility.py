@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.records.types import Elapsed, Integer, Name, Number, Part, Size, Text
+from bench.records.schema.numbers import Elapsed, Integer, Name, Number, Part, Size, Text
 
 
 class Artifact(Part, frozen=True, kw_only=True):
