@@ -27,7 +27,8 @@ from bench.stats.simultaneous import FASTER, SLOWER
 from bench.trials.candidates import release_word
 from bench.trials.cases import select_cases
 from bench.trials.engine import start_profiled
-from bench.trials.environments import choose_python, find_environment, find_program
+from bench.trials.environments import find_environment
+from bench.trials.plans import choose_python, find_program
 from bench.trials.profiling import profile_cases, profiler_folder
 from bench.trials.standalone import file_name, run_scripts
 from bench.trials.swaps import Swap, possible_swaps, usable

@@ -31,7 +31,8 @@ from bench.stats.simultaneous import CANNOT_TELL
 from bench.trials import simulated
 from bench.trials.cases import select_cases
 from bench.trials.engine import run_trial
-from bench.trials.environments import choose_python, find_environment, missing_environments
+from bench.trials.environments import find_environment, missing_environments
+from bench.trials.plans import choose_python
 from bench.trials.trial import Trial
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from bench.report.own_pages import refresh_pages
 from bench.report.pages.compatibility import files_sentence, numbers_sentence
 from bench.report.pages.releases import control_differs, pair_page, releases_page
 from bench.trials.engine import find_unloadable
-from bench.trials.environments import newest_version
+from bench.trials.plans import newest_version
 
 if TYPE_CHECKING:
     import argparse

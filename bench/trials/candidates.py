@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from bench.errors import DensebenchError
 from bench.records.known_releases import known_releases
-from bench.trials.environments import find_program, run_quietly, word_parts
+from bench.trials.plans import find_program, run_quietly, word_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

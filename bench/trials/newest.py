@@ -14,7 +14,7 @@ from packaging.version import Version
 from bench.errors import FINE, USAGE, DensebenchError, unknown_name
 from bench.records.known_releases import known_releases
 from bench.trials.candidates import NIGHTLY, RELEASE, listed_versions
-from bench.trials.environments import run_quietly
+from bench.trials.plans import run_quietly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

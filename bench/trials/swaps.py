@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from bench.errors import DensebenchError
 from bench.host.process import run_to_end
-from bench.trials.environments import find_environment, word_parts
+from bench.trials.environments import find_environment
+from bench.trials.plans import word_parts
 from bench.trials.words import FAMILIES
 
 if TYPE_CHECKING:

@@ -29,7 +29,8 @@ from bench.report.pages.causes import NOT_ASKED, causes_table, find_explanation,
 from bench.report.pages.explanation import counts_line
 from bench.stats.simultaneous import LOOKS
 from bench.trials import engine, standalone, swaps
-from bench.trials.environments import Environment, word_parts
+from bench.trials.environments import Environment
+from bench.trials.plans import word_parts
 from bench.trials.swaps import FLAGS, Swap, installed_versions, possible_swaps, taken_back, usable
 from tests.fake_trial import CALL, CASES, FIT, Machine
 

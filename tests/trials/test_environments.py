@@ -9,18 +9,9 @@ import platformdirs
 import pytest
 
 from bench.errors import DensebenchError
-from bench.trials import environments
-from bench.trials.environments import (
-    COMPLETE,
-    OVERRIDES,
-    PYTHON,
-    REQUIREMENTS,
-    Environment,
-    choose_python,
-    find_environment,
-    missing_environments,
-    run_quietly,
-)
+from bench.trials import plans
+from bench.trials.environments import Environment, find_environment, missing_environments
+from bench.trials.plans import COMPLETE, OVERRIDES, PYTHON, REQUIREMENTS, choose_python, run_quietly
 
 NIGHTLY = "2.23.0.dev20261026"
 NEWEST = {
@@ -386,7 +377,7 @@ def test_an_environment_that_does_not_install_is_said_and_tried_again_next_time(
 
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environments, "PYTHON", "3.12")
+    monkeypatch.setattr(plans, "PYTHON", "3.12")
 
 
 ALL = ("3.10", "3.11", "3.12", "3.13")
