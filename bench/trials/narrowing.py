@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from bench.trials.trial import Trial
 
 
+PATIENCE = LOOKS[5]
+"""Rounds after which what waits for others waits no longer: what is open by then may need hours."""
+
+
 def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
     """Leave out of the next round what no open finding needs; False if it is the end.
 
@@ -47,13 +51,14 @@ def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
 def _due(trial: Trial, rows: Sequence[Row]) -> dict[Pair, Collection[str]]:
     """The pairs that may be measured now, each with the names of its cases.
 
-    Those that wait come once all others are settled, in the cases that have changed.
+    Those that wait come once all others are settled, or have had `PATIENCE` rounds, in the cases that have changed.
     """
     names = [case.name for case in trial.cases]
     first = [pair for pair in trial.live_pairs if pair not in trial.waiting]
     of_first = [row for row in rows if (row.against, row.environment) in first]
     everything: dict[Pair, Collection[str]] = dict.fromkeys(first, names)
-    if not trial.waiting or not of_first or any(row.finding != START for row in _unsettled(trial, of_first)):
+    open_ = [row for row in _unsettled(trial, of_first) if row.finding != START and row.effect.rounds < PATIENCE]
+    if not trial.waiting or not of_first or open_:
         return everything
     changed = {row.case for row in of_first if row.effect.word in {SLOWER, FASTER} and row.finding in trial.findings}
     later = {pair: changed.intersection(trial.waiting[pair]) for pair in trial.live_pairs if pair in trial.waiting}

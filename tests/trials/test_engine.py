@@ -133,6 +133,29 @@ def test_no_finding_is_left_out_before_all_that_may_be_asked_for_could_be_judged
     assert trial.open_turns == {(BASE, FIT.name), (HEAD, FIT.name)}
 
 
+@pytest.mark.parametrize(
+    ("word", "rounds", "roles", "cases"),
+    [
+        (OPEN, 8, [BASE, HEAD], [FIT]),
+        (OPEN, 18, [HEAD, "HEAD 2"], [CALL]),
+        ("same", 8, [HEAD, "HEAD 2"], [CALL]),
+        ("slower", 8, [HEAD, "HEAD 2"], [FIT, CALL]),
+    ],
+)
+def test_what_waits_is_measured_where_something_changed_once_that_is_known_or_takes_long(
+    word: str, rounds: int, roles: list[str], cases: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = {(HEAD, "HEAD 2"): [FIT.name, CALL.name]}
+    trial = make_trial(FIT, CALL, heads=2, budget_s=0.0, pairs=[(BASE, HEAD), *waiting], waiting=waiting)
+    run(trial, Machine(), monkeypatch)
+    one = row(FIT.name, TYPICAL, word)
+    found = [replace(one, effect=replace(one.effect, rounds=rounds)), row(CALL.name, TYPICAL, "slower")]
+    assert narrow(trial, found, rounds_left=5)
+    assert sorted({role for pair in trial.open_pairs for role in pair}) == roles
+    assert trial.open_cases == cases
+    assert not narrow(trial, [row(case.name, TYPICAL, "same") for case in (FIT, CALL)], rounds_left=5)
+
+
 @pytest.mark.parametrize(("more", "goes_on"), [(3, True), (6, False), (None, False)])
 def test_the_start_is_measured_further_where_the_rest_of_the_budget_would_settle_it(
     more: int | None, *, goes_on: bool, monkeypatch: pytest.MonkeyPatch
