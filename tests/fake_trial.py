@@ -116,7 +116,7 @@ class Process:
         """Stacks of a step or call: what a factor adds lies in Keras."""
         unit_s, factor = UNIT_S[case.stage] * self.own, self.machine.factor.get((self.role, case.stage), 1.0)
         keras, compiled = "run;keras/src/trainer:fit", "run;tensorflow/python/eager/execute:quick_execute"
-        return {"stacks": {keras: (factor - 0.6) * unit_s, compiled: 0.6 * unit_s}, "seconds": factor * unit_s}
+        return {"stacks": {keras: (factor - 0.6) * unit_s, compiled: 0.6 * unit_s}}
 
     def survey(self, recipes: list[str], seeds: list[int]) -> dict[str, Any]:
         """What the environment is, trains and exports."""

@@ -33,7 +33,7 @@ def profile_turn(workload: Workload, count: int, folder: str) -> dict[str, Any]:
         folder: where pyinstrument lies.
 
     Returns:
-        ``stacks``: stack to seconds per step or call; ``seconds``: of the whole.
+        ``stacks``: stack to seconds per step or call.
     """
     if folder not in sys.path:
         sys.path.append(folder)
@@ -49,7 +49,7 @@ def profile_turn(workload: Workload, count: int, folder: str) -> dict[str, Any]:
         if UNTIMED in key:
             continue
         stacks[key] = stacks.get(key, 0.0) + seconds / count
-    return {"stacks": folded(stacks), "seconds": sum(stacks.values())}
+    return {"stacks": folded(stacks)}
 
 
 def frame_name(identifier: str) -> str:

@@ -58,7 +58,7 @@ def profile_nodes(
         count: of calls.
 
     Returns:
-        ``stacks``: stack to seconds per call; ``seconds``: of a whole call.
+        ``stacks``: stack to seconds per call.
     """
     with tempfile.TemporaryDirectory() as folder:
         session = make_session(content, provider, threads=threads, profile=str(Path(folder) / "profile"))
@@ -77,8 +77,7 @@ def profile_nodes(
             nodes[key] = nodes.get(key, 0.0) + 1e-6 * event["dur"] / len(runs)
     run_s = 1e-6 * sum(runs[-count:]) / count
     between_s = max(1e-6 * sum(runs) / len(runs) - sum(nodes.values()), 0.0)
-    stacks = {**nodes, f"{ORT};{BETWEEN_NODES}": between_s, ORT: max(whole_s - run_s, 0.0)}
-    return {"stacks": stacks, "seconds": sum(stacks.values())}
+    return {"stacks": {**nodes, f"{ORT};{BETWEEN_NODES}": between_s, ORT: max(whole_s - run_s, 0.0)}}
 
 
 def profile_program(run: Callable[[], object], steps: int, hlo: str) -> dict[str, Any]:
@@ -90,8 +89,7 @@ def profile_program(run: Callable[[], object], steps: int, hlo: str) -> dict[str
         hlo: the optimized program as text.
 
     Returns:
-        ``stacks``: stack to seconds per step; ``seconds``: of a whole step; ``counts``: kind of instruction to how
-        many the program has.
+        ``stacks``: stack to seconds per step; ``counts``: kind of instruction to how many the program has.
 
     Raises:
         Unavailable: what TensorFlow's profiler writes cannot be read.
@@ -124,7 +122,7 @@ def profile_program(run: Callable[[], object], steps: int, hlo: str) -> dict[str
                 stacks[key] = stacks.get(key, 0.0) + length * PICOSECOND / steps
     stacks[f"{AROUND_XLA};{XLA}"] = max(program_s - sum(stacks.values()), 0.0)
     stacks[AROUND_XLA] = max(whole_s - program_s, 0.0)
-    return {"stacks": stacks, "seconds": whole_s, "counts": count_kinds(hlo)}
+    return {"stacks": stacks, "counts": count_kinds(hlo)}
 
 
 def _lines(space: Any) -> Iterator[list[Event]]:

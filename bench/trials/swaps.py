@@ -10,7 +10,7 @@ from bench.errors import DensebenchError
 from bench.host.process import run_to_end
 from bench.trials.environments import find_environment
 from bench.trials.plans import word_parts
-from bench.trials.words import FAMILIES
+from bench.trials.words import family_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -88,7 +88,7 @@ def taken_back(base: Environment, parts: Mapping[str, str]) -> list[Swap]:
         before = word_parts(base.word)
     except DensebenchError:
         return []
-    names = [name for name in {**before, **parts} if name not in FAMILIES[0]]
+    names = [name for name in {**before, **parts} if name not in family_of("tensorflow")]
     differing = [name for name in names if before.get(name) != parts.get(name)]
     return [
         Swap(before[name], _with(parts, before[name]))
@@ -131,7 +131,7 @@ def installed_versions(python: Path) -> dict[str, str]:
 
 
 def _with(parts: Mapping[str, str], what: str) -> str:
-    """The environment's word with one requirement or variable put in, in place of another of its name."""
+    """The environment's word with one requirement or variable put in, in place of another of its name or family."""
     name = re.split(r"[=<>!~]", what, maxsplit=1)[0]
-    kept = [one for key, one in parts.items() if key not in {name, f"{name}-nightly"}]
+    kept = [one for key, one in parts.items() if key not in family_of(name)]
     return " ".join([*kept, what])
