@@ -127,15 +127,14 @@ def look_into(trial: Trial, progress: Progress) -> None:
     if not cases:
         return
     trial.open_cases = cases
-    uv = find_program("uv")
     versions = {role: ".".join(trial.surveyed[role].python.split(".")[:2]) for role in (BASE, HEAD)}
+    progress.update(f"profiling {', '.join(sorted(names))}")
     try:
+        uv = find_program("uv")
         folders = {role: profiler_folder(version, uv) for role, version in versions.items()}
+        trial.profiles = profile_cases(trial, cases, partial(start_profiled, trial), folders)
     except DensebenchError as error:
         progress.done(f"not profiled: {error}")
-        return
-    progress.update(f"profiling {', '.join(sorted(names))}")
-    trial.profiles = profile_cases(trial, cases, partial(start_profiled, trial), folders)
     progress.update(f"scripts that show {', '.join(sorted(names))}")
     try:
         trial.scripts = run_scripts(trial, cases)

@@ -113,6 +113,21 @@ def test_what_carries_a_change_is_named_with_its_share(
     assert ["it is not what" in line for line in check_flames(tmp_path, [trial])] == [False, True]
 
 
+def test_without_the_profiler_the_rest_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(*_words: object) -> Path:
+        raise DensebenchError("no network")
+
+    monkeypatch.setattr(explain, "profiler_folder", missing)
+    monkeypatch.setattr(standalone, "_run", lambda environment, _script: 1.5 if "2.18" in environment.word else 1.0)
+    assert run(Machine(factor={(HEAD, "call"): 1.44}), tmp_path, monkeypatch, "--swaps", "none") == ALARM
+    printed = capsys.readouterr().out
+    assert "not profiled: no network" in printed
+    assert "a ratio of 1.500" in printed
+    assert "of it lies in" not in printed
+
+
 def test_nothing_needs_to_be_swapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
