@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 PATIENCE = LOOKS[5]
-"""Rounds after which what waits for others waits no longer: what is open by then may need hours."""
+"""Rounds after which a trial in which pairs wait for others goes on: what is open by then may need hours."""
 
 
 def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
@@ -57,7 +57,7 @@ def _due(trial: Trial, rows: Sequence[Row]) -> dict[Pair, Collection[str]]:
     first = [pair for pair in trial.live_pairs if pair not in trial.waiting]
     of_first = [row for row in rows if (row.against, row.environment) in first]
     everything: dict[Pair, Collection[str]] = dict.fromkeys(first, names)
-    open_ = [row for row in _unsettled(trial, of_first) if row.finding != START and row.effect.rounds < PATIENCE]
+    open_ = [row for row in _unsettled(trial, of_first) if row.finding != START]
     if not trial.waiting or not of_first or open_:
         return everything
     changed = {row.case for row in of_first if row.effect.word in {SLOWER, FASTER} and row.finding in trial.findings}
@@ -80,13 +80,17 @@ def _open(trial: Trial, due: Mapping[Pair, Collection[str]]) -> None:
 
 
 def _unsettled(trial: Trial, rows: Sequence[Row]) -> list[Row]:
-    """The findings that more rounds may settle, of those that the trial goes on for."""
+    """The findings that more rounds may settle, of those that the trial goes on for.
+
+    In a trial in which pairs wait, that is at most `PATIENCE` rounds of each: there is more to be done afterwards.
+    """
     least = looks(trial.choice * len(rows) // len(trial.live_pairs))[0] if trial.choice else 0
+    most = PATIENCE if trial.waiting else LOOKS[-1]
     return [
         row
         for row in rows
         if (not row.effect.settled or row.effect.rounds < least)
         and row.finding in trial.findings
-        and row.effect.rounds < LOOKS[-1]
+        and row.effect.rounds < most
         and (row.against, row.environment) in trial.live_pairs
     ]

@@ -115,7 +115,7 @@ def usable(
                 environment=environment.process_variables(),
             )
         except DensebenchError as error:
-            tell(f"left out: {swap.what}: {error}")
+            tell(f"left out: {swap.what}: {str(error).rpartition(' / ')[2]}")  # the last line that it wrote
             continue
         yield swap
 
