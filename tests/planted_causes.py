@@ -25,15 +25,15 @@ COMPILED = "train[deep_mlp,trainer=compiled]"
 PARTS = {
     "callback": (FIT, (80, 500), "Python of own code"),
     "layer": (CALL, (60, 400), "Python of own code"),
-    "dependency": (CALL, (60, 400), "Python of own code"),
-    "operator": (FIT, (100, 800), "compiled code"),
-    "pipeline": (FIT, (100, 500), "input pipeline"),
+    "dependency": (CALL, (120, 700), "Python of own code"),
+    "operator": (FIT, (100, 300), "compiled code"),
+    "pipeline": (FIT, (20, 200), "input pipeline"),
 }
 """Kind to its case, microseconds from and to (5 to 40 % of a step or call, about), and the part that carries it."""
 FLAGS = {
     "flag": (
         COMPILED,
-        ("XLA_FLAGS=--xla_cpu_use_fusion_emitters=false", "XLA_FLAGS=--xla_backend_optimization_level=1"),
+        ("XLA_FLAGS=--xla_cpu_use_fusion_emitters=false", "XLA_FLAGS=--xla_cpu_prefer_vector_width=128"),
     ),
     "threads": (FIT, ("DENSEBENCH_PLANT=threads:4", "DENSEBENCH_PLANT=threads:2")),
 }

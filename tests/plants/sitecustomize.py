@@ -6,6 +6,7 @@ what explains: only the profile, the packages and the flags are there to be seen
 
 from __future__ import annotations
 
+import functools
 import importlib.abc
 import importlib.util
 import os
@@ -44,6 +45,7 @@ def layer(tf: Any) -> None:
     """A layer whose Python takes long."""
     call = tf.keras.layers.Dense.call
 
+    @functools.wraps(call)
     def slow_call(self: Any, *given: Any, **named: Any) -> Any:
         busy()
         return call(self, *given, **named)
@@ -78,14 +80,13 @@ def operator(tf: Any) -> None:
 
 
 def pipeline(tf: Any) -> None:
-    """Batches that are waited for."""
-    prefetch = tf.data.Dataset.prefetch
+    """Batches that are waited for: each takes long, and none is made ahead."""
 
     def wait(*arrays: Any) -> Any:
         time.sleep(SECONDS)
         return arrays
 
-    def slow_prefetch(self: Any, *given: Any, **named: Any) -> Any:
+    def slow_prefetch(self: Any, *_given: Any, **_named: Any) -> Any:
         kinds = tf.nest.map_structure(lambda one: one.dtype, self.element_spec)
         shapes = tf.nest.map_structure(lambda one: one.shape, self.element_spec)
 
@@ -95,7 +96,7 @@ def pipeline(tf: Any) -> None:
                 one.set_shape(shape)
             return tf.nest.pack_sequence_as(kinds, found)
 
-        return prefetch(self.map(waited), *given, **named)
+        return self.map(waited)
 
     tf.data.Dataset.prefetch = slow_prefetch
 
