@@ -129,7 +129,7 @@ def functions(trial: StoredTrial, case: str, part: str) -> list[tuple[str, float
         return []
     found: dict[str, float] = {}
     for sign, one in zip((-1, 1), profiled(trial)[case], strict=True):
-        for stack, seconds in one.stacks_s.items():
+        for stack, seconds in (one.functions_s or one.stacks_s).items():
             frames = stack.split(";")
             if part_of_stack(frames) == part:
                 found[frames[-1]] = found.get(frames[-1], 0.0) + sign * seconds

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 COMPILED, INPUT, OPERATORS = "compiled code", "input pipeline", "single operators"
 INPUT_PLACES = ("tensorflow/python/data/", "epoch_iterator", "data_adapter", "gen_dataset_ops")
 COMPILED_PLACES = ("TFE_Py_Execute", ":quick_execute", ":call_flat", ":call_preflattened", ":_call_flat")
+OTHERS = "others: "
+"""How the name of what many small functions of a part take begins."""
 BUILT_IN = "/<built-in>:"
 """In the name of a frame of a function that is not Python."""
 OPERATOR_PLACES = ("tensorflow/python/ops/gen_", "TFE_Py_FastPathExecute")
@@ -20,6 +22,8 @@ RUNTIMES = {ORT: "Python of onnxruntime", AROUND_XLA: "TensorFlow around the pro
 
 def part_of_stack(frames: Sequence[str]) -> str:
     """The part of a step that a stack belongs to: waiting for data, running compiled code, or a package's Python."""
+    if frames[-1].startswith(OTHERS):
+        return frames[-1].removeprefix(OTHERS)
     if part := _part_of_runtime(frames[-1]):
         return part
     called = [frame for frame in frames if BUILT_IN not in frame]

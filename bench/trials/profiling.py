@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from bench.trials.trial import Trial
 
 PROFILER = "pyinstrument==5.1.3"
-ROUNDS, TURNS = 8, 3
+ROUNDS, TURNS = 8, 10
+"""A profile's turn is so many times as long as a timed one: what an epoch begins with weighs less."""
 INSTALL_S = 300.0
 
 StartOne = Callable[[str, int, int, str], "Placed"]
@@ -63,7 +64,7 @@ def profile_cases(trial: Trial, cases: Sequence[Case], start: StartOne, folders:
             for process in processes.values():
                 process.settle()
             for case in cases:
-                told = _turns(processes, case.name, trial.counts.get(case.name, 1), number)
+                told = _turns(processes, case.name, TURNS * trial.counts.get(case.name, 1), number)
                 for role, one in told.items():
                     found.setdefault((case.name, role), []).append(one)
         except WorkerError:
@@ -79,39 +80,45 @@ class Taken:
     """A case's profile of one round in one environment.
 
     Attributes:
-        stacks: to seconds per step or call, the mean over some turns.
+        stacks: to seconds per step or call.
+        functions: to their own seconds, where a profile of Python tells them; else the same as the stacks.
         counts: kind of instruction to how many a compiled program has.
     """
 
     number: int
-    stacks: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    stacks: Mapping[str, float]
+    functions: Mapping[str, float]
+    counts: Mapping[str, int]
 
 
 def _turns(processes: dict[str, Placed], case: str, count: int, number: int) -> dict[str, Taken]:
-    """Role to its profile, from turns taken alternately."""
-    taken = {role: Taken(number) for role in processes}
-    for _ in range(TURNS):
-        for role, process in processes.items():
-            answer: dict[str, Any] = process.ask({"do": "profile", "case": case, "count": count})
-            if "stacks" not in answer:
-                raise WorkerError(str(answer.get("failed") or answer.get("unavailable")))
-            taken[role].counts.update(answer.get("counts", {}))
-            for stack, seconds in answer["stacks"].items():
-                taken[role].stacks[stack] = taken[role].stacks.get(stack, 0.0) + seconds / TURNS
+    """Role to its profile, in the order of the roles."""
+    taken = {}
+    for role, process in processes.items():
+        answer: dict[str, Any] = process.ask({"do": "profile", "case": case, "count": count})
+        if "stacks" not in answer:
+            raise WorkerError(str(answer.get("failed") or answer.get("unavailable")))
+        functions = answer.get("functions", answer["stacks"])
+        taken[role] = Taken(number, answer["stacks"], functions, answer.get("counts", {}))
     return taken
 
 
 def _profile(case: str, role: str, rounds: Sequence[Taken]) -> Profile:
-    stacks: dict[str, float] = {}
-    for one in rounds:
-        for stack, seconds in one.stacks.items():
-            stacks[stack] = stacks.get(stack, 0.0) + seconds / len(rounds)
     return Profile(
         case=case,
         environment=role,
         rounds=tuple(one.number for one in rounds),
-        parts_s=tuple({name: round(value, 9) for name, value in parts_of(one.stacks).items()} for one in rounds),
+        parts_s=tuple({name: round(value, 9) for name, value in parts_of(one.functions).items()} for one in rounds),
         counts=rounds[-1].counts,
-        stacks_s={stack: round(seconds, 9) for stack, seconds in stacks.items()},
+        functions_s=_means([one.functions for one in rounds]),
+        stacks_s=_means([one.stacks for one in rounds]),
     )
+
+
+def _means(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean over rounds, of which one that lacks a name has none of it."""
+    sums: dict[str, float] = {}
+    for one in rounds:
+        for name, seconds in one.items():
+            sums[name] = sums.get(name, 0.0) + seconds
+    return {name: round(seconds / len(rounds), 9) for name, seconds in sums.items()}

@@ -21,8 +21,10 @@ from bench.records.profile_parts import AROUND_XLA, BETWEEN_NODES, NODE, ORT, XL
 
 EVENTS = "tensorflow.tsl.profiler.protobuf.xplane_pb2"
 """The module that reads what TensorFlow's profiler writes."""
-ALL_EVENTS = 3
-"""The level of TensorFlow's profiler that has the parts of compiled programs."""
+FEW_EVENTS, ALL_EVENTS = 1, 3
+"""Levels of TensorFlow's profiler; the second one has the parts of compiled programs."""
+FUNCTION, NEXT = "TFE_Py_Execute", "IteratorGetNextOp::DoCompute"
+"""The events of a function of TensorFlow's, and within it of an iterator that is asked for the next batch."""
 PROGRAM, PICOSECOND = "EagerKernelExecute", 1e-12
 """The event within which a compiled program runs, and the unit of its length."""
 INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?([\w.-]+) = \S+(?: \S+\))? ([a-z][a-z-]*)\(", re.MULTILINE)
@@ -94,26 +96,12 @@ def profile_program(run: Callable[[], object], steps: int, hlo: str) -> dict[str
     Raises:
         Unavailable: what TensorFlow's profiler writes cannot be read.
     """
-    import tensorflow as tf
-
-    try:
-        reader: Any = import_module(EVENTS)
-    except ImportError as error:
-        raise Unavailable(f"TensorFlow's profile cannot be read: {error}") from error
-    options = tf.profiler.experimental.ProfilerOptions(host_tracer_level=ALL_EVENTS, python_tracer_level=0)
-    with tempfile.TemporaryDirectory() as folder:
-        tf.profiler.experimental.start(folder, options=options)
-        began_s = time.perf_counter()
-        run()
-        whole_s = (time.perf_counter() - began_s) / steps
-        tf.profiler.experimental.stop()
-        space = reader.XSpace()
-        space.ParseFromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
+    lines, whole_s = traced(run, ALL_EVENTS)
     kinds = instructions(hlo)
     by_stem = {_stem(name): kind for name, kind in kinds.items()}
     stacks: dict[str, float] = {}
-    program_s = 0.0
-    for line in _lines(space):
+    program_s, whole_s = 0.0, whole_s / steps
+    for line in lines:
         program_s += sum(one.length for one in line if PROGRAM in one.name) * PICOSECOND / steps
         for name, length in self_times(line):  # instructions may run on another thread, and numbers differ
             kind = kinds.get(name) or by_stem.get(_stem(name), "")
@@ -125,13 +113,46 @@ def profile_program(run: Callable[[], object], steps: int, hlo: str) -> dict[str
     return {"stacks": stacks, "counts": count_kinds(hlo)}
 
 
-def _lines(space: Any) -> Iterator[list[Event]]:
-    """Yield the events of each thread."""
-    for plane in space.planes:
-        for line in plane.lines:
-            yield [
-                Event(plane.event_metadata[one.metadata_id].name, one.offset_ps, one.duration_ps) for one in line.events
-            ]
+def waiting_share(run: Callable[[], object]) -> float:
+    """The share of the time in TensorFlow's functions that goes by until their iterators give the next batch (0-1).
+
+    Raises:
+        Unavailable: what TensorFlow's profiler writes cannot be read.
+    """
+    lines, _ = traced(run, FEW_EVENTS)
+    waiting, whole = (
+        sum(one.length for line in lines for one in line if name in one.name) for name in (NEXT, FUNCTION)
+    )
+    return min(waiting / whole, 1.0) if whole else 0.0
+
+
+def traced(run: Callable[[], object], level: int) -> tuple[list[list[Event]], float]:
+    """Run under TensorFlow's own profiler; the events of each thread, and the seconds that it took.
+
+    Raises:
+        Unavailable: what the profiler writes cannot be read.
+    """
+    import tensorflow as tf
+
+    try:
+        reader: Any = import_module(EVENTS)
+    except ImportError as error:
+        raise Unavailable(f"TensorFlow's profile cannot be read: {error}") from error
+    options = tf.profiler.experimental.ProfilerOptions(host_tracer_level=level, python_tracer_level=0)
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder, options=options)
+        began_s = time.perf_counter()
+        run()
+        whole_s = time.perf_counter() - began_s
+        tf.profiler.experimental.stop()
+        space = reader.XSpace()
+        space.ParseFromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
+    lines = [
+        [Event(plane.event_metadata[one.metadata_id].name, one.offset_ps, one.duration_ps) for one in line.events]
+        for plane in space.planes
+        for line in plane.lines
+    ]
+    return lines, whole_s
 
 
 def self_times(events: Sequence[Event]) -> Iterator[tuple[str, int]]:

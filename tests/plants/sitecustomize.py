@@ -92,7 +92,7 @@ def pipeline(tf: Any) -> None:
 
         def waited(*arrays: Any) -> Any:
             found = tf.numpy_function(wait, tf.nest.flatten(arrays), tf.nest.flatten(kinds))
-            for one, shape in zip(found, tf.nest.flatten(shapes), strict=True):
+            for one, shape in zip(found, tf.nest.flatten(shapes)):  # noqa: B905  traced by older releases
                 one.set_shape(shape)
             return tf.nest.pack_sequence_as(kinds, found)
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import time
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from bench.records.profile_parts import AROUND_XLA, BETWEEN_NODES, NODE, ORT, XLA, part_of_stack, parts_of
 from bench.report.flame import colour, flame_svg, tree
-from bench.trials.profiles import folded, frame_name
+from bench.trials.profiles import built_in_name, folded, frame_name, own_times, without_small
+from bench.trials.workloads import Turn, Workload
 
 KERAS = "keras/src/backend/tensorflow/trainer:fit"
 
@@ -50,6 +52,50 @@ def test_a_frame_is_called_by_its_package(identifier: str, name: str) -> None:
 )
 def test_a_stack_belongs_to_a_part(stack: list[str], part: str) -> None:
     assert part_of_stack(stack) == part
+
+
+def busy(seconds: float) -> None:
+    end_s = time.perf_counter() + seconds
+    while time.perf_counter() < end_s:
+        pass
+
+
+def take(count: int, _injected: object) -> Turn:
+    for _ in range(count):
+        time.sleep(0.004)
+        busy(0.001)
+    return Turn([0.0], 0.0)
+
+
+def test_the_own_time_of_functions_is_exact_even_before_long_calls_of_what_is_not_python() -> None:
+    found = own_times(Workload(take, 0.0), 20)
+    own_s = sum(seconds for name, seconds in found.items() if name.startswith("own code/test_profiles:busy"))
+    slept_s = found["own code/test_profiles:take;python/<built-in>:sleep"]
+    assert 0.0009 < own_s < 0.002
+    assert 0.0039 < slept_s < 0.006
+    parts = parts_of(without_small(found))
+    assert parts["Python of own code"] == pytest.approx(own_s + slept_s, rel=0.1)
+
+
+def test_functions_that_take_next_to_nothing_are_told_as_their_part() -> None:
+    functions = {"keras/a:f": 1.0, "keras/a:g": 1e-5, "keras/b:h": 1e-5, "numpy/c:i": 1e-5}
+    found = without_small(functions)
+    assert found == pytest.approx({"keras/a:f": 1.0, "others: Python of keras": 2e-5, "others: Python of numpy": 1e-5})
+    assert parts_of(found) == pytest.approx(parts_of(functions))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("<built-in method tensorflow.python._pywrap_tfe.TFE_Py_Execute>", "TFE_Py_Execute"),
+        ("<built-in method PyCapsule.TFE_Py_FastPathExecute>", "TFE_Py_FastPathExecute"),
+        ("<method 'append' of 'list' objects>", "append"),
+        ("<built-in method time.perf_counter>", "perf_counter"),
+        ("", ""),
+    ],
+)
+def test_what_is_not_python_is_called_by_its_last_name(text: str, name: str) -> None:
+    assert built_in_name(text) == f"python/<built-in>:{name}"
 
 
 def test_small_stacks_are_told_as_their_callers_and_nothing_is_lost() -> None:
