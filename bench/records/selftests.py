@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FOLDER = "selftest"
 NOTHING = ""
 """The injection of the control."""
+MAY_DIFFER = ("machine", "injections", "processes", "budget_s")
+"""The settings that trials which are told together may differ in."""
 LABELS = "labels:"
 """How an injection begins that changes accuracies and no times."""
 
@@ -81,21 +83,23 @@ def newest_selftest(trials: Sequence[StoredTrial]) -> list[StoredTrial]:
 
 
 def alike(trials: Sequence[StoredTrial]) -> list[StoredTrial]:
-    """The trials of the newest self-test, and all others of the same settings, whatever machine they ran on: a machine
-    may be gone before there are many. Oldest first.
+    """The trials of the newest self-test, and all others that compare the same, oldest first.
+
+    They may have run on other machines, one of which may be gone before there are many, with other injections beside
+    these, and for longer.
     """
     newest = newest_selftest(trials)
     if not newest:
         return []
-    wanted = _without_machine(newest[-1])
+    wanted = _compared(newest[-1])
     return sorted(
-        (one for one in trials if _without_machine(one) == wanted),
-        key=lambda one: (one.options.series, one.options.number),
+        (one for one in trials if _compared(one) == wanted), key=lambda one: (one.options.series, one.options.number)
     )
 
 
-def _without_machine(trial: StoredTrial) -> dict[str, Any]:
-    return {name: value for name, value in settings(trial).items() if name != "machine"}
+def _compared(trial: StoredTrial) -> dict[str, Any]:
+    """What trials share that may be told together."""
+    return {name: value for name, value in settings(trial).items() if name not in MAY_DIFFER}
 
 
 def to_go_on_with(trials: Sequence[StoredTrial], wanted: dict[str, Any]) -> list[StoredTrial]:
@@ -187,7 +191,7 @@ def resampled(trials: Sequence[StoredTrial]) -> Resampled | None:
     """
     rounds: list[list[float]] = []
     keys: list[tuple[str, str, str]] = []
-    for trial in trials:
+    for trial in reversed(trials):  # with the injections of the newest
         series = {
             (trial.environment(pair[1]).variables.get(INJECT, NOTHING), case, finding): values
             for pair in trial.pairs

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bench.trials.trial import Trial
 
 
+NEARLY = 2
 PATIENCE = LOOKS[5]
 """Rounds after which a trial in which pairs wait for others goes on: what is open by then may need hours."""
 
@@ -24,7 +25,8 @@ def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
     asked for later, none is left out before all of these could be judged. Until the memory is settled,
     all cases are prepared, since it depends on them; turns are taken of what is open alone. Findings on the start come
     last, where the rest of the budget would probably settle them. What the last interim analysis has not settled stays
-    open.
+    open. A budget ends where the next round would go beyond it; but before the first interim analysis nothing at all is
+    known, so a trial that lacks at most `NEARLY` rounds of it takes them.
 
     Args:
         trial: gets its `open_pairs`, `open_cases` and `open_turns`.
@@ -33,8 +35,9 @@ def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
     """
     due = _due(trial, rows)
     _open(trial, {pair: due[pair] for pair in trial.live_pairs if pair in due})
+    fits = rounds_left >= 1 or _is_nearly_judged(rows)
     if {*due} - {(row.against, row.environment) for row in rows}:
-        return rounds_left >= 1 or not trial.rounds
+        return fits or not trial.rounds
     unsettled = [row for row in _unsettled(trial, rows) if _is_due(row, due)]
     open_ = [row for row in unsettled if row.finding != START] or [
         row for row in unsettled if row.effect.more_rounds is not None and row.effect.more_rounds <= rounds_left
@@ -45,7 +48,13 @@ def narrow(trial: Trial, rows: Sequence[Row], rounds_left: float) -> bool:
     if not any(row.finding == MEMORY for row in open_):
         names = {row.case for row in open_}
         trial.open_cases = [case for case in trial.open_cases if not names.isdisjoint({case.name, *first_step(case)})]
-    return bool(open_) and rounds_left >= 1
+    return bool(open_) and fits
+
+
+def _is_nearly_judged(rows: Sequence[Row]) -> bool:
+    """Whether nothing was judged yet, and some findings lack few rounds of that."""
+    lacking = [row.effect.more_rounds for row in rows if row.effect.more_rounds is not None]
+    return bool(lacking) and min(lacking) <= NEARLY and all(row.effect.low is None for row in rows)
 
 
 def _due(trial: Trial, rows: Sequence[Row]) -> dict[Pair, Collection[str]]:

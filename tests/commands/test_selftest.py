@@ -108,10 +108,14 @@ def test_trials_of_another_machine_are_told_together(tmp_path: Path, monkeypatch
     ]
     assert len(newest_selftest(known)) == 2
     assert "(2 machines)" in selftest_page(alike(known))
-    other = StoredTrial(
-        trials[0].run, msgspec.structs.replace(trials[0].options, budget_s=1.0, series="20260101"), trials[0].rows
-    )
-    assert len(alike([*known, other])) == 4
+
+    def with_options(**options: object) -> StoredTrial:
+        changed = msgspec.structs.replace(trials[0].options, series="20260101", **options)
+        return StoredTrial(trials[0].run, changed, trials[0].rows)
+
+    assert len(alike([*known, with_options(margins={"typical": 0.01})])) == 4
+    assert len(alike([*known, with_options(budget_s=1.0)])) == 5
+    assert "at most 1.00 s or 5 min 0 s a trial" in selftest_page(alike([*known, with_options(budget_s=1.0)]))
 
 
 def test_copies_that_differ_are_an_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

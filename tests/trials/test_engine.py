@@ -156,6 +156,18 @@ def test_what_waits_is_measured_where_something_changed_once_that_is_known_or_ta
     assert not narrow(trial, [row(case.name, TYPICAL, "same") for case in (FIT, CALL)], rounds_left=5)
 
 
+@pytest.mark.parametrize(("lacking", "goes_on"), [(1, True), (2, True), (3, False)])
+def test_a_budget_is_not_ended_a_round_or_two_before_anything_is_known(
+    lacking: int, *, goes_on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = make_trial(FIT, CALL, budget_s=0.0)
+    run(trial, Machine(), monkeypatch)
+    one = row(FIT.name, TYPICAL, OPEN)
+    found = replace(one, effect=replace(one.effect, low=None, high=None, more_rounds=lacking))
+    assert narrow(trial, [found], rounds_left=0.5) == goes_on
+    assert not narrow(trial, [found, row(CALL.name, TYPICAL, OPEN)], rounds_left=0.5), "something is known"
+
+
 @pytest.mark.parametrize(("more", "goes_on"), [(3, True), (6, False), (None, False)])
 def test_the_start_is_measured_further_where_the_rest_of_the_budget_would_settle_it(
     more: int | None, *, goes_on: bool, monkeypatch: pytest.MonkeyPatch

@@ -182,13 +182,14 @@ def selftest_caption(trials: Sequence[StoredTrial]) -> str:
     run, base = trials[0].run, trials[0].base
     machines = dict.fromkeys(f"{one.run.machine.cpu}, {one.run.machine.cpus} CPUs" for one in trials)
     nodes, series = ({getattr(one.options, name) for one in trials} for name in ("node", "series"))
+    budgets = sorted({one.options.budget_s for one in trials})
     days = sorted({one.run.started_at[:10] for one in trials})
     rounds = statistics.median(max((row.effect.rounds for row in one.rows), default=0) for one in trials)
     parts = [
         f"{base.word} against itself",
         f"{run.dataset}, {run.device} ({format_counted(run.threads, 'thread')})",
         "; ".join(machines) + (f" ({len(nodes)} machines)" if len(nodes) > 1 else ""),
-        f"at most {format_duration(trials[0].options.budget_s)} a trial, {rounds:.0f} rounds in the middle one",
+        f"at most {' or '.join(map(format_duration, budgets))} a trial, {rounds:.0f} rounds in the middle one",
         " to ".join(dict.fromkeys([days[0], days[-1]])),
         f"commit {', '.join(dict.fromkeys(one.run.commit for one in trials))}",
         *(f"`{command}`" for command in dict.fromkeys(one.run.command for one in trials)),
