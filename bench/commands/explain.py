@@ -26,10 +26,10 @@ from bench.report.pages.explanation import explanation_page
 from bench.stats.simultaneous import FASTER, SLOWER
 from bench.trials.candidates import release_word
 from bench.trials.cases import select_cases
-from bench.trials.engine import start_profiled
+from bench.trials.engine import start_alone
 from bench.trials.environments import find_environment
-from bench.trials.plans import choose_python, find_program
-from bench.trials.profiling import profile_cases, profiler_folder
+from bench.trials.plans import choose_python
+from bench.trials.profiling import profile_cases
 from bench.trials.standalone import file_name, run_scripts
 from bench.trials.swaps import Swap, possible_swaps, usable
 
@@ -127,14 +127,8 @@ def look_into(trial: Trial, progress: Progress) -> None:
     if not cases:
         return
     trial.open_cases = cases
-    versions = {role: ".".join(trial.surveyed[role].python.split(".")[:2]) for role in (BASE, HEAD)}
     progress.update(f"profiling {', '.join(sorted(names))}")
-    try:
-        uv = find_program("uv")
-        folders = {role: profiler_folder(version, uv) for role, version in versions.items()}
-        trial.profiles = profile_cases(trial, cases, partial(start_profiled, trial), folders)
-    except DensebenchError as error:
-        progress.done(f"not profiled: {error}")
+    trial.profiles = profile_cases(trial, cases, partial(start_alone, trial))
     progress.update(f"scripts that show {', '.join(sorted(names))}")
     try:
         trial.scripts = run_scripts(trial, cases)

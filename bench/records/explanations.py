@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.records.profile_parts import BETWEEN_INSTRUCTIONS, COMPILED, part_of_stack
 from bench.records.record import RunFileError
-from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
+from bench.records.trials import BASE, HEAD, TYPICAL, StoredTrial, trial_of
 from bench.stats.parts import PartDifference, part_differences
 from bench.stats.simultaneous import FASTER, SLOWER
 
@@ -92,11 +92,18 @@ def profiled(trial: StoredTrial) -> dict[str, tuple[Profile, Profile]]:
 
 
 def parts(trial: StoredTrial, case: str) -> list[PartDifference]:
-    """What each part of a step or call adds to a change, the most first; nothing where it was not profiled."""
-    if case not in profiled(trial):
+    """What each part of a step or call adds to a change, the most first; nothing where it was not profiled.
+
+    Profiles tell how the time is shared out; how long a typical step or call takes, the judged rounds do.
+    """
+    row = next((one for one in changed(trial) if (one.case, one.finding) == (case, TYPICAL)), None)
+    if row is None or row.effect.value is None or case not in profiled(trial):
         return []
     base, head = profiled(trial)[case]
-    sides: list[Sequence[Mapping[str, float]]] = [base.parts_s, head.parts_s]
+    sides: list[Sequence[Mapping[str, float]]] = [
+        [_scaled(one, row.base) for one in base.parts_s],
+        [_scaled(one, row.base * math.exp(row.effect.value)) for one in head.parts_s],
+    ]
     if len({any(_is_instruction(name) for one in side for name in one) for side in sides}) > 1:
         sides = [[_whole_program(one) for one in side] for side in sides]
     return part_differences(*sides)
@@ -108,6 +115,12 @@ def instruction_counts(trial: StoredTrial, case: str) -> dict[str, tuple[int, in
         return {}
     base, head = (one.counts for one in profiled(trial)[case])
     return {kind: (base.get(kind, 0), head.get(kind, 0)) for kind in {**base, **head}}
+
+
+def _scaled(parts_s: Mapping[str, float], whole_s: float) -> dict[str, float]:
+    """The parts of so long a step or call."""
+    total_s = sum(parts_s.values()) or 1.0
+    return {name: seconds * whole_s / total_s for name, seconds in parts_s.items()}
 
 
 def _is_instruction(part: str) -> bool:
@@ -129,7 +142,7 @@ def functions(trial: StoredTrial, case: str, part: str) -> list[tuple[str, float
         return []
     found: dict[str, float] = {}
     for sign, one in zip((-1, 1), profiled(trial)[case], strict=True):
-        for stack, seconds in (one.functions_s or one.stacks_s).items():
+        for stack, seconds in one.stacks_s.items():
             frames = stack.split(";")
             if part_of_stack(frames) == part:
                 found[frames[-1]] = found.get(frames[-1], 0.0) + sign * seconds

@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 
 COMPILED, INPUT, OPERATORS = "compiled code", "input pipeline", "single operators"
 INPUT_PLACES = ("tensorflow/python/data/", "epoch_iterator", "data_adapter", "gen_dataset_ops")
-COMPILED_PLACES = ("TFE_Py_Execute", ":quick_execute", ":call_flat", ":call_preflattened", ":_call_flat")
-OTHERS = "others: "
-"""How the name of what many small functions of a part take begins."""
-BUILT_IN = "/<built-in>:"
-"""In the name of a frame of a function that is not Python."""
-OPERATOR_PLACES = ("tensorflow/python/ops/gen_", "TFE_Py_FastPathExecute")
+COMPILED_PLACES = (":quick_execute", ":call_flat", ":call_preflattened", ":_call_flat")
+OPERATOR_PLACE = "tensorflow/python/ops/gen_"
+"""What is not Python has no frame: these are the functions that call it."""
 ORT, BETWEEN_NODES, NODE = "onnxruntime:run", "between nodes", "node:"
 """Frames of a profile that ONNX Runtime takes of itself; the last one's name goes on with operator and node."""
 AROUND_XLA, XLA = "tensorflow:call", "XLA:"
@@ -22,19 +19,15 @@ RUNTIMES = {ORT: "Python of onnxruntime", AROUND_XLA: "TensorFlow around the pro
 
 def part_of_stack(frames: Sequence[str]) -> str:
     """The part of a step that a stack belongs to: waiting for data, running compiled code, or a package's Python."""
-    if frames[-1].startswith(OTHERS):
-        return frames[-1].removeprefix(OTHERS)
     if part := _part_of_runtime(frames[-1]):
         return part
-    called = [frame for frame in frames if BUILT_IN not in frame]
-    leaf, work = called[-1] if called else frames[-1], frames[-1]
     if any(place in frame for frame in frames for place in INPUT_PLACES):
         return INPUT
-    if any(work.endswith(place) for place in COMPILED_PLACES):
+    if frames[-1].endswith(COMPILED_PLACES):
         return COMPILED
-    if any(place in one for one in (leaf, work) for place in OPERATOR_PLACES):
+    if OPERATOR_PLACE in frames[-1]:
         return OPERATORS
-    package = leaf.partition("/")[0].partition(":")[0]
+    package = frames[-1].partition("/")[0].partition(":")[0]
     return f"Python of {package}"
 
 

@@ -327,9 +327,9 @@ def split(pairs: Sequence[Pair], at_once: int) -> list[list[str]]:
     return groups
 
 
-def start_profiled(trial: Trial, role: str, seed: int, core: int, folder: str) -> Placed:
-    """Start a process that can be profiled, with all cases."""
-    return _start(trial, [role], role, seed, core, profiler=folder)
+def start_alone(trial: Trial, role: str, seed: int, core: int) -> Placed:
+    """Start a process of an environment that is measured beside no other, with all open cases."""
+    return _start(trial, [role], role, seed, core)
 
 
 def passed_variables(environment: Environment) -> dict[str, str]:
@@ -338,7 +338,7 @@ def passed_variables(environment: Environment) -> dict[str, str]:
 
 
 def _start(  # noqa: PLR0913  which process, of which group, and what for
-    trial: Trial, group: Sequence[str], role: str, seed: int, core: int, *, survey: bool = False, profiler: str = ""
+    trial: Trial, group: Sequence[str], role: str, seed: int, core: int, *, survey: bool = False
 ) -> Placed:
     """Start a process of an environment; it prepares on one of the cores and is measured on the first."""
     if trial.simulated:
@@ -354,7 +354,6 @@ def _start(  # noqa: PLR0913  which process, of which group, and what for
         seed=seed,
         others={one: str(trial.folder / one) for one in others},
         survey=survey,
-        profiler=profiler,
         variables=list(environment.variables),
         models=[file.as_request() for file in trial.own_files],
     )

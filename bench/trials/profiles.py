@@ -1,20 +1,22 @@
-"""A profile of one case in one process: functions by Python's own profiler, and stacks by pyinstrument for pictures.
+"""Where the time of one case goes in one process: Python's stacks, sampled by a timer. Run in a process of its own.
 
-pyinstrument (BSD licence) lies in a folder outside of the environment, which so stays what it is; it takes the stack of
-the interpreter a few thousand times a second, and gives the time since the last one to where the interpreter is.
+No library is asked: pyinstrument looks when a function is called or returns, and so gives what went before a long call
+of TensorFlow to that call (274 µs of a callback's own work were found as 198 µs of compiled code); cProfile misses
+nothing, but makes Python half as long again, and TensorFlow's code no longer; py-spy needs a privilege.
 """
 
 from __future__ import annotations
 
-import cProfile
 import re
-import sys
+import signal
+import time
 from collections.abc import Mapping
 from contextlib import suppress
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import Unavailable
-from bench.records.profile_parts import COMPILED, OTHERS, part_of_stack
+from bench.records.profile_parts import COMPILED, part_of_stack
 from bench.trials.injections import unchanged
 from bench.trials.runtime_profiles import waiting_share
 
@@ -31,91 +33,76 @@ UNTIMED = "bench/host/timing:no_garbage_collection"
 """What a turn does before its clock starts."""
 
 
-def profile_turn(workload: Workload, count: int, folder: str) -> dict[str, Any]:
-    """Take turns of so many steps or calls under profilers.
+class Sampler:
+    """Counts the stacks of the main thread, tick by tick of a clock.
+
+    The timer's signal is handled between two instructions of Python: while a function runs that is not Python, once it
+    returns, in the frame that called it. All ticks that have gone by until then are that function's, since any before
+    it would have been handled before it.
+
+    Attributes:
+        ticks: stack of code, the innermost last, to how many ticks it had.
+    """
+
+    def __init__(self) -> None:
+        self.ticks: dict[tuple[CodeType, ...], int] = {}
+        self._start_s, self._done = 0.0, 0
+
+    def start(self) -> None:
+        """Start the clock."""
+        signal.signal(signal.SIGALRM, self._take)
+        signal.siginterrupt(signal.SIGALRM, False)  # noqa: FBT003  its only argument
+        self._start_s, self._done = time.perf_counter(), 0
+        signal.setitimer(signal.ITIMER_REAL, INTERVAL_S, INTERVAL_S)
+
+    def stop(self) -> None:
+        """Stop it."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+
+    def _take(self, _signal: int, frame: FrameType | None) -> None:
+        now = int((time.perf_counter() - self._start_s) / INTERVAL_S)
+        ticks, self._done = now - self._done, now
+        codes = []
+        while frame is not None:
+            codes.append(frame.f_code)
+            frame = frame.f_back
+        stack = tuple(reversed(codes))
+        self.ticks[stack] = self.ticks.get(stack, 0) + ticks
+
+
+def profile_turn(workload: Workload, count: int) -> dict[str, Any]:
+    """Take a turn of so many steps or calls under the sampler.
 
     Args:
         workload: the case.
         count: of steps or calls.
-        folder: where pyinstrument lies.
 
     Returns:
-        ``functions``: function, with its caller before it where it is not Python, to its own seconds per step or call;
-        ``stacks``: whole stacks to seconds, by samples.
+        ``stacks``: stack to seconds per step or call.
     """
-    functions = own_times(workload, count)
-    compiled = [key for key in functions if part_of_stack(key.split(";")) == COMPILED]
+    sampler = Sampler()
+    sampler.start()
+    workload.turn(count, unchanged)
+    sampler.stop()
+    stacks: dict[str, float] = {}
+    for codes, ticks in sampler.ticks.items():
+        names = [frame_name(code.co_name, code.co_filename) for code in codes]
+        if UNTIMED not in names:
+            key = ";".join(names)
+            stacks[key] = stacks.get(key, 0.0) + ticks * INTERVAL_S / count
+    compiled = [key for key in stacks if part_of_stack(key.split(";")) == COMPILED]
     if compiled:
         with suppress(Unavailable):
             share = waiting_share(lambda: workload.turn(count, unchanged))
             for key in compiled:
-                functions[f"{key};{WAITING}"] = share * functions[key]
-                functions[key] *= 1 - share
-    return {"functions": without_small(functions), "stacks": folded(sampled_stacks(workload, count, folder))}
+                stacks[f"{key};{WAITING}"] = share * stacks[key]
+                stacks[key] *= 1 - share
+    return {"stacks": folded(stacks)}
 
 
-def own_times(workload: Workload, count: int) -> dict[str, float]:
-    """The own seconds per step or call of each function, by Python's own profiler, which misses none.
-
-    A sampling profiler does: it looks when a function is called or returns, and so gives what went before a long call
-    of TensorFlow to that call. 274 µs of a callback's own work were found as 198 µs of compiled code.
-    """
-    profiler = cProfile.Profile()
-    profiler.enable()
-    workload.turn(count, unchanged)
-    profiler.disable()
-    found: dict[str, float] = {}
-    for entry in profiler.getstats():
-        if isinstance(entry.code, str):
-            continue  # told with its callers
-        name = frame_name(f"{entry.code.co_name}\0{entry.code.co_filename}\0{entry.code.co_firstlineno}")
-        if name == UNTIMED:
-            continue
-        found[name] = found.get(name, 0.0) + entry.inlinetime / count
-        for called in entry.calls or ():
-            if isinstance(called.code, str):
-                key = f"{name};{built_in_name(called.code)}"
-                found[key] = found.get(key, 0.0) + called.inlinetime / count
-    return found
-
-
-def sampled_stacks(workload: Workload, count: int, folder: str) -> dict[str, float]:
-    """Stack to seconds per step or call, by pyinstrument."""
-    if folder not in sys.path:
-        sys.path.append(folder)
-    from pyinstrument import Profiler
-
-    profiler: Any = Profiler(interval=INTERVAL_S, async_mode="disabled")
-    profiler.start()
-    workload.turn(count, unchanged)
-    session = profiler.stop()
-    stacks: dict[str, float] = {}
-    for frames, seconds in session.frame_records:
-        key = ";".join(map(frame_name, frames))
-        if UNTIMED not in key:
-            stacks[key] = stacks.get(key, 0.0) + seconds / count
-    return stacks
-
-
-def built_in_name(text: str) -> str:
-    """``python/<built-in>:NAME`` of a function that is not Python, from what Python's profiler calls it."""
-    words = re.findall(r"[\w.]+", text.partition(" of ")[0])
-    return f"python/<built-in>:{(words[-1] if words else text).rpartition('.')[2]}"
-
-
-def without_small(functions: Mapping[str, float]) -> dict[str, float]:
-    """The functions that matter; what all others of a part take is told as one of it."""
-    least = LEAST_SHARE * sum(functions.values())
-    found: dict[str, float] = {}
-    for name, seconds in functions.items():
-        key = name if seconds >= least else f"{OTHERS}{part_of_stack(name.split(';'))}"
-        found[key] = found.get(key, 0.0) + seconds
-    return found
-
-
-def frame_name(identifier: str) -> str:
-    """``package/path:function`` of a frame as pyinstrument has it: function, file and line with zeros between."""
-    function, file, *_ = f"{identifier}\0".split("\0")
+def frame_name(function: str, file: str) -> str:
+    """``package/path:function`` of a frame."""
     place = file.replace("\\", "/")
     for mark in ("/site-packages/", "/dist-packages/"):
         if mark in place:

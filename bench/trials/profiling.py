@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-
-from bench.host.process import WorkerError, run_to_end
+from bench.host.process import WorkerError
 from bench.records.profile_parts import parts_of
 from bench.records.schema.profiles import Profile
 from bench.records.trials import BASE, HEAD
@@ -21,43 +17,25 @@ if TYPE_CHECKING:
     from bench.trials.rounds import Placed
     from bench.trials.trial import Trial
 
-PROFILER = "pyinstrument==5.1.3"
 ROUNDS, TURNS = 8, 10
 """A profile's turn is so many times as long as a timed one: what an epoch begins with weighs less."""
-INSTALL_S = 300.0
 
-StartOne = Callable[[str, int, int, str], "Placed"]
-"""Takes a role, a seed, a core and the folder of the profiler."""
-
-
-def profiler_folder(python: str, uv: Sequence[str]) -> Path:
-    """A folder with the profiler for a version of Python (``3.11``), made where it is not there.
-
-    Raises:
-        DensebenchError: it cannot be installed.
-    """
-    folder = Path(platformdirs.user_cache_dir("densebench")) / "profilers" / f"{PROFILER.replace('==', '-')}-py{python}"
-    if not (folder / "pyinstrument").is_dir():
-        command = [*uv, "pip", "install", "--quiet", "--target", str(folder), "--python-version", python, PROFILER]
-        run_to_end([*command, "--python", sys.executable], f"installing {PROFILER}", timeout_s=INSTALL_S)
-    return folder
+StartOne = Callable[[str, int, int], "Placed"]
+"""Takes a role, a seed and a core."""
 
 
-def profile_cases(trial: Trial, cases: Sequence[Case], start: StartOne, folders: dict[str, Path]) -> list[Profile]:
+def profile_cases(trial: Trial, cases: Sequence[Case], start: StartOne) -> list[Profile]:
     """Profile cases of both environments, in fresh processes in each round.
 
     Args:
         trial: its seed, its counts and its environments.
         cases: those that changed.
         start: starts a prepared process.
-        folders: role to where its profiler lies.
     """
     found: dict[tuple[str, str], list[Taken]] = {}
     for number in range(ROUNDS):
         roles = (BASE, HEAD) if number % 2 else (HEAD, BASE)
-        processes = {
-            role: start(role, trial.seed + number, core, str(folders[role])) for core, role in enumerate(roles)
-        }
+        processes = {role: start(role, trial.seed + number, core) for core, role in enumerate(roles)}
         try:
             with ThreadPoolExecutor(len(processes)) as pool:
                 list(pool.map(lambda one: one.ask({"do": "begin"}), processes.values()))
@@ -81,13 +59,11 @@ class Taken:
 
     Attributes:
         stacks: to seconds per step or call.
-        functions: to their own seconds, where a profile of Python tells them; else the same as the stacks.
         counts: kind of instruction to how many a compiled program has.
     """
 
     number: int
     stacks: Mapping[str, float]
-    functions: Mapping[str, float]
     counts: Mapping[str, int]
 
 
@@ -98,8 +74,7 @@ def _turns(processes: dict[str, Placed], case: str, count: int, number: int) -> 
         answer: dict[str, Any] = process.ask({"do": "profile", "case": case, "count": count})
         if "stacks" not in answer:
             raise WorkerError(str(answer.get("failed") or answer.get("unavailable")))
-        functions = answer.get("functions", answer["stacks"])
-        taken[role] = Taken(number, answer["stacks"], functions, answer.get("counts", {}))
+        taken[role] = Taken(number, answer["stacks"], answer.get("counts", {}))
     return taken
 
 
@@ -108,9 +83,8 @@ def _profile(case: str, role: str, rounds: Sequence[Taken]) -> Profile:
         case=case,
         environment=role,
         rounds=tuple(one.number for one in rounds),
-        parts_s=tuple({name: round(value, 9) for name, value in parts_of(one.functions).items()} for one in rounds),
+        parts_s=tuple({name: round(value, 9) for name, value in parts_of(one.stacks).items()} for one in rounds),
         counts=rounds[-1].counts,
-        functions_s=_means([one.functions for one in rounds]),
         stacks_s=_means([one.stacks for one in rounds]),
     )
 

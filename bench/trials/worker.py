@@ -46,7 +46,6 @@ class WorkerRequest:
         survey: prepare nothing, and tell what the environment is, trains and exports, when asked.
         variables: names of the environment variables that are told.
         models: the fields of each `ModelFile`.
-        profiler: the folder of the profiler, where it is asked for.
     """
 
     cases: Sequence[Mapping[str, Any]]
@@ -58,7 +57,6 @@ class WorkerRequest:
     survey: bool = False
     variables: Sequence[str] = ()
     models: Sequence[Mapping[str, Any]] = ()
-    profiler: str = ""
 
     def to_json(self) -> str:
         """The request as the worker's one argument."""
@@ -134,14 +132,14 @@ class EnvironmentWorker:
         return {"timing": [len(values), mean_s, least_s, most_s, shown_s]}
 
     def profile(self, case: str, count: int) -> Answer:
-        """One turn of a case under the profiler: its runtime's own where that tells more than one of Python."""
+        """One turn of a case under a profiler: its runtime's own where that tells more than one of Python."""
         from bench.trials.profiles import profile_turn
 
         workload = self._workloads[case]
         if workload.profile:
             with suppress(Unavailable):
                 return workload.profile(count)
-        return profile_turn(workload, count, self._asked.profiler)
+        return profile_turn(workload, count)
 
     def survey(self, recipes: Sequence[str], seeds: Sequence[int]) -> Answer:
         """What this environment is, what it trains to and what it exports."""

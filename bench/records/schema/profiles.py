@@ -17,7 +17,6 @@ class Profile(Part, frozen=True, kw_only=True):
         rounds: their numbers.
         parts_s: per round, part to seconds per step or call: ``compiled code``, ``Python of keras`` and so on.
         counts: kind of instruction to how many the compiled program has; empty for what is none.
-        functions_s: function, with its caller before it where it is not Python, to its own seconds per step or call.
         stacks_s: stack, from its root and with semicolons between, to seconds per step or call, the mean over rounds.
     """
 
@@ -26,7 +25,6 @@ class Profile(Part, frozen=True, kw_only=True):
     rounds: tuple[Size, ...] = ()
     parts_s: tuple[Mapping[Name, Elapsed], ...] = ()
     stacks_s: Mapping[Text, Elapsed] = {}
-    functions_s: Mapping[Text, Elapsed] = {}
     counts: Mapping[Name, Size] = {}
 
 
