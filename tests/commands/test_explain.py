@@ -136,8 +136,7 @@ def test_no_change_needs_no_explanation(
 ) -> None:
     assert run(Machine(), tmp_path, monkeypatch, "--swap", "numpy==1.26.0") == FINE
     printed = capsys.readouterr().out
-    assert "there is nothing to explain. Swapped: keras==3.4.0, " in printed
-    assert "numpy==1.26.0" in printed
+    assert "there is nothing to explain, and nothing was swapped." in printed
 
 
 def test_swaps_are_of_packages_that_differ_and_of_flags_that_are_not_set(tmp_path: Path) -> None:

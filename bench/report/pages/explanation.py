@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from bench.formats import format_counted, format_duration
-from bench.records.explanations import changed, functions, instruction_counts, shares, swapped
+from bench.records.explanations import changed, functions, instruction_counts, shares
 from bench.records.explanations import parts as parts_of
 from bench.records.trials import BASE, HEAD, MEMORY, TYPICAL
 from bench.report.markdown import escape, markdown_table
@@ -27,8 +27,9 @@ LEAST_SHARE = 0.02
 """Of a change: parts with less are not shown."""
 NOT_SEEN = (
     "*Undone*: how much of the change a swap takes back, all of it being 100 %; its interval follows from the "
-    "simultaneous ones of both ratios. What was not swapped is not seen: TensorFlow's own code, its compiler, and "
-    "whatever two swaps do together."
+    "simultaneous ones of both ratios. *Of the change*: a part's share of its profile is taken of the judged time, "
+    "after less before; its interval is over the profiled rounds. What is not seen: what two swaps do together, and "
+    "what goes on within an operator or an instruction."
 )
 
 
@@ -42,11 +43,9 @@ def explanation_page(trial: StoredTrial) -> str:
     """An explanation as Markdown."""
     base, head = (trial.environment(role).word for role in (BASE, HEAD))
     rows = changed(trial)
-    tried = [swapped(trial, pair[1]) for pair in trial.pairs if pair[0] == HEAD]
     parts = [f"## {escape(f'{base} to {head}')}"]
     if not rows:
-        told = f"No change that can be told, so there is nothing to explain. Swapped: {', '.join(tried)}."
-        parts.append(escape(told))
+        parts.append("No change that can be told, so there is nothing to explain, and nothing was swapped.")
     for row in rows:
         found = shares(trial, row)
         lies = part_words(trial, row)
