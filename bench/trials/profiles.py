@@ -29,7 +29,7 @@ LEAST_SHARE = 0.002
 OWN = "bench"
 WAITING = "tensorflow/python/data/<iterator>:next"
 """A frame for what Python does not see: a function of TensorFlow's waits for its iterator."""
-UNTIMED = "bench/host/timing:no_garbage_collection"
+UNTIMED = {"bench/host/timing:no_garbage_collection", "bench/trials/workloads:_batches"}
 """What a turn does before its clock starts."""
 
 
@@ -88,7 +88,7 @@ def profile_turn(workload: Workload, count: int) -> dict[str, Any]:
     stacks: dict[str, float] = {}
     for codes, ticks in sampler.ticks.items():
         names = [frame_name(code.co_name, code.co_filename) for code in codes]
-        if UNTIMED not in names:
+        if not UNTIMED & {*names}:
             key = ";".join(names)
             stacks[key] = stacks.get(key, 0.0) + ticks * INTERVAL_S / count
     compiled = [key for key in stacks if part_of_stack(key.split(";")) == COMPILED]

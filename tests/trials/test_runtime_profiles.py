@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from bench.records.profile_parts import parts_of
-from bench.trials.runtime_profiles import Event, count_kinds, instructions, profile_nodes, profile_program, self_times
+from bench.trials.runtime_profiles import (
+    Event,
+    count_kinds,
+    instructions,
+    profile_nodes,
+    profile_program,
+    self_times,
+)
 
 HLO = """\
 HloModule a_epoch, is_scheduled=true
