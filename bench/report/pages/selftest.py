@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.records.trials import StoredTrial
 
 OURS = "this trial"
-NO_DIFFERENCE = "in equal copies"
+NO_DIFFERENCE = "nothing, in equal copies"
 EXPLANATION = (
     "Each trial is of an environment against itself: the base, and the control, a copy of it that was installed "
     "separately, in a folder of its own. Injections are real work inside the clock, in turns of the one's processes, "
@@ -93,16 +93,13 @@ def rules_table(trials: Sequence[StoredTrial]) -> str:
 
 
 def narrow_rules_table(trials: Sequence[StoredTrial]) -> str:
-    """The same for READMEs: a row per case and injection, without how much it added, and one for all equal copies."""
+    """The same for READMEs: a row per injection, over all cases, and one for equal copies."""
+    injections = [injection for injection, _ in timed(trials) if injection]
     rows = [
-        [case, injection, *(rate_text(rate) for rate in said(some, case).values())]
-        for injection, some in timed(trials)
-        for case in timed_cases(some)
-        if injection
+        [injection or NO_DIFFERENCE, *(rate_text(rate) for rate in rates(trials, injection).values())]
+        for injection in (*injections, NOTHING)
     ]
-    equal = [rate_text(rate) for rate in rates(trials, NOTHING).values()]
-    rows.append([f"all of these, {NO_DIFFERENCE}", "nothing", *equal])
-    return markdown_table(["Case", "Injected", OURS, *RULES], rows, text_columns=(0, 1))
+    return markdown_table(["Injected", OURS, *RULES], rows, text_columns=(0,))
 
 
 def rates(trials: Sequence[StoredTrial], injection: str) -> dict[str, Rate]:
