@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import secrets
 import tempfile
@@ -85,14 +86,20 @@ def read_content(path: Path, most_bytes: int) -> bytes:
         OSError: it cannot be read.
         ValueError: it is larger, or is not what its name says.
     """
+    too_large = f"larger than {most_bytes / 1e6:.0f} MB"
+    if path.stat().st_size > most_bytes:
+        raise ValueError(too_large)
+    content = path.read_bytes()
+    if not path.name.endswith(PACKED):
+        return content
     try:
-        with gzip.open(path) if path.name.endswith(PACKED) else path.open("rb") as file:
-            content: bytes = file.read(most_bytes + 1)
+        with gzip.open(io.BytesIO(content)) as file:
+            unpacked: bytes = file.read(most_bytes + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"not a gzip file: {error}") from error
-    if len(content) > most_bytes:
-        raise ValueError(f"larger than {most_bytes / 1e6:.0f} MB")
-    return content
+    if len(unpacked) > most_bytes:
+        raise ValueError(too_large)
+    return unpacked
 
 
 def encode_run(metadata: Metadata, records: Sequence[AnyRecord]) -> bytes:

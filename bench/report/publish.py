@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,15 +47,18 @@ def publish(names: Sequence[str], own: Path, published: Path, readmes: Iterable[
     reader = RunReader()
     paths = [path for name in names for path in _find(name, own, published, reader)]
     pins = _pin_all(paths, read_pins(published) or {}, published, reader)
-    contents = {_place(published, path): read_content(path, LARGEST_FILE) for path in paths}
+    places = {_place(published, path): path for path in paths}
     copies = {  # one that is published already may have got rounds since
-        place: content for place, content in contents.items() if not _holds(place, content)
+        place: path for place, path in places.items() if not _is_same(place, path)
     }
     before = {place: place.read_bytes() for place in copies if place.exists()}
     try:
-        for place, content in copies.items():
+        for place, path in copies.items():
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(pack(content) if place.name.endswith(PACKED) else content)
+            if place.suffix == path.suffix:
+                shutil.copyfile(path, place)
+            else:
+                place.write_bytes(pack(read_content(path, LARGEST_FILE)))
             reader.forget(place)
         shown = _sound(read_shown(published, reader, pins))
     except BaseException:
@@ -160,10 +165,14 @@ def _place(published: Path, path: Path) -> Path:
     return published / "raw" / below.with_name(run_file_name(below) + (PACKED if packed else ""))
 
 
-def _holds(path: Path, content: bytes) -> bool:
-    """Whether there is a run file that has this content."""
+def _is_same(place: Path, path: Path) -> bool:
+    """Whether a published run file is there and has the content of another, which may not be packed."""
+    if not place.exists():
+        return False
+    if place.suffix == path.suffix:
+        return filecmp.cmp(place, path, shallow=False)
     try:
-        return read_content(path, LARGEST_FILE) == content
+        return read_content(place, LARGEST_FILE) == read_content(path, LARGEST_FILE)
     except (OSError, ValueError):
         return False
 

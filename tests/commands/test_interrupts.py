@@ -75,16 +75,16 @@ def no_environments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine: Ma
     monkeypatch.setattr(engine, "_start", machine.start)
 
 
-def press_ctrl_c_at(wanted: int, *, trial: int = 1) -> Machine:
-    """A machine on which Ctrl-C is pressed in a turn of HEAD, in its process of this number within a trial."""
+def press_ctrl_c_at(wanted: int, *, trial: int = 1, who: str = HEAD) -> Machine:
+    """A machine on which Ctrl-C is pressed in a turn of a role, in its process of this number within a trial."""
     seen = {"surveys": 0, "processes": 0}
 
     def trouble(role: str, _number: int, request: Mapping[str, Any]) -> None:
         if role == BASE and request["do"] == "survey":
             seen.update(surveys=seen["surveys"] + 1, processes=0)
-        if role == HEAD and request["do"] == "begin":
+        if role == who and request["do"] == "begin":
             seen["processes"] += 1
-        if (role, request["do"]) == (HEAD, "turn") and seen == {"surveys": trial, "processes": wanted}:
+        if (role, request["do"]) == (who, "turn") and seen == {"surveys": trial, "processes": wanted}:
             raise KeyboardInterrupt
 
     return Machine(trouble=trouble)
@@ -104,7 +104,7 @@ def test_a_bisection_keeps_the_trial_that_was_running(
 def test_a_self_test_keeps_the_trials_that_have_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    no_environments(monkeypatch, tmp_path, press_ctrl_c_at(3, trial=3))
+    no_environments(monkeypatch, tmp_path, press_ctrl_c_at(3, trial=3, who=BASE))
     results = tmp_path / "results"
     line = stop(capsys, "selftest", "--cases", FIT.name, *DIGITS, "--total", "9h", "--results", results)
     paths = sorted(results.glob("raw/*/selftest/*.json"))
