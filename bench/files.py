@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -51,3 +52,20 @@ def public_word(word: str) -> str:
         return f"{name}={public_word(path)}"
     parts = [part for part in Path(word).parts if part != os.sep]
     return "/".join(("…", *parts[-3:])) if "/" in word and not re.search("[=<>~]", word) else word
+
+
+def write_changed(folder: Path, contents: Mapping[str, bytes]) -> list[str]:
+    """Write files, given by name, into a folder; the paths of those that changed.
+
+    Raises:
+        OSError: one could not be written; its old file is kept.
+    """
+    lines = []
+    for name, content in contents.items():
+        path = folder / name
+        if path.exists() and path.read_bytes() == content:
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+        lines.append(short(path))
+    return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.files import short, write_atomically
+from bench.files import write_changed
 from bench.records.explanations import profiled
 from bench.records.trials import BASE, HEAD
 from bench.report.flame import flame_svg
@@ -28,14 +28,7 @@ def make_flames(trials: Sequence[StoredTrial]) -> dict[str, bytes]:
 
 def write_flames(results: Path, trials: Sequence[StoredTrial]) -> list[str]:
     """Write the flame graphs of explanations; the lines that say so. Raises OSError."""
-    lines = []
-    for name, content in make_flames(trials).items():
-        path = results / FLAMES / name
-        if not path.exists() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, content)
-            lines.append(short(path))
-    return lines
+    return write_changed(results / FLAMES, make_flames(trials))
 
 
 def check_flames(results: Path, trials: Sequence[StoredTrial]) -> Iterator[str]:

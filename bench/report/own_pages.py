@@ -6,7 +6,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from bench.files import short, write_atomically
+from bench.files import short, write_changed
 from bench.records.record import Run, RunFileError
 from bench.records.run_file import PUBLISHED
 from bench.records.schema.suite import InferRecord, TrainRecord
@@ -58,17 +58,7 @@ def write_pages(results: Path, pages: Mapping[str, str]) -> list[str]:
     Raises:
         OSError: a page could not be written; its old file is kept.
     """
-    folder = results / "tables"
-    lines = []
-    for name, text in pages.items():
-        path = folder / f"{name}.md"
-        content = text.encode()
-        if path.exists() and path.read_bytes() == content:
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
-        lines.append(short(path))
-    return lines
+    return write_changed(results / "tables", {f"{name}.md": text.encode() for name, text in pages.items()})
 
 
 def beside_published(run: Run, reader: RunReader, published: Path = PUBLISHED) -> list[str]:

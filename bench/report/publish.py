@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from bench.data.datasets import PUBLISHED_DATASET
 from bench.errors import DensebenchError
+from bench.files import write_changed
 from bench.records.record import LARGEST_FILE, Run, RunFileError, RunReader
 from bench.records.run_file import ENDING, PACKED, pack, read_content, run_file_name, run_paths
 from bench.records.selection import narrowed_by, options
-from bench.report.flames import make_flames, write_flames
+from bench.report.flames import make_flames
 from bench.report.html.stored import make_stored
 from bench.report.own_pages import write_pages
 from bench.report.pages.explanation import FLAMES
@@ -94,19 +95,14 @@ def write_published(shown: Shown, readmes: Iterable[Path]) -> list[str]:
     stored, sections = make_stored(shown), make_sections(shown)
     refreshed = [str(readme) for readme in readmes if refresh_readme(readme, sections)]
     pictures = write_pictures(shown.results, stored)
-    kept = {f"{name}.md" for name in pages} | {path.name for path in pictures}
-    lines = write_pages(shown.results, pages)
-    for folder, pattern in (("tables", "*.md"), ("pictures", "*.svg")):
+    flames = make_flames(shown.kinds["explanations"])
+    kept = {f"{name}.md" for name in pages} | {path.name for path in pictures} | flames.keys()
+    lines = [*write_pages(shown.results, pages), *write_changed(shown.results / FLAMES, flames)]
+    for folder, pattern in (("tables", "*.md"), ("pictures", "*.svg"), (FLAMES, "*.svg")):
         for path in (shown.results / folder).glob(pattern):
             if path.name not in kept:
                 path.unlink()
                 lines.append(f"{path}: deleted, no pinned run gives it")
-    explanations = shown.kinds["explanations"]
-    lines += write_flames(shown.results, explanations)
-    for path in (shown.results / FLAMES).glob("*.svg"):
-        if path.name not in make_flames(explanations):
-            path.unlink()
-            lines.append(f"{path}: deleted, no pinned run gives it")
     return [*lines, *map(str, pictures), *refreshed]
 
 

@@ -148,23 +148,22 @@ class CompiledFit:
         """The compiled epoch as XLA's own text, after its optimizations."""
         import tensorflow as tf
 
-        (parameters, slots), zero = self._read(tf), tf.constant(0)
-        order = tf.zeros([self._count], tf.int32)
-        tell = self._program.epoch.experimental_get_compiler_ir(  # type: ignore[attr-defined]  # TensorFlow has no types
-            *self._train, order, zero, parameters, slots, zero, zero
-        )
-        return str(tell(stage="optimized_hlo"))
+        epoch: Any = self._program.epoch
+        return str(epoch.experimental_get_compiler_ir(*self._no_steps(tf))(stage="optimized_hlo"))
 
     def _compile(self, tf: Any) -> float:
         """Compile both programs by calling them with zero steps, and return the seconds that it took."""
         start = time.perf_counter()
-        (parameters, slots), zero = self._read(tf), tf.constant(0)
-        order = tf.zeros([self._count], tf.int32)
-        parameters, _, loss, _ = self._program.epoch(*self._train, order, zero, parameters, slots, zero, zero)
+        parameters, _, loss, _ = self._program.epoch(*self._no_steps(tf))
         if self._validation:
             loss, _ = self._program.evaluate(*self._validation, parameters)
         float(loss)
         return time.perf_counter() - start
+
+    def _no_steps(self, tf: Any) -> tuple[Any, ...]:
+        """What an epoch of zero steps takes."""
+        (parameters, slots), zero = self._read(tf), tf.constant(0)
+        return (*self._train, tf.zeros([self._count], tf.int32), zero, parameters, slots, zero, zero)
 
     def _next_order(self, tf: Any) -> Any:
         order = np.arange(self._count) if self._order is None else self._order.permutation(self._count)
