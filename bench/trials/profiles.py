@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from random import Random
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ from bench.trials.runtime_profiles import waiting_share
 if TYPE_CHECKING:
     from bench.trials.workloads import Workload
 
-INTERVAL_S = 0.0005
+INTERVAL_S = 0.0017
+"""Between two looks at a stack of 40 frames, on average; each takes some 20 µs."""
 LEAST_SHARE = 0.002
 """Of the whole: stacks below are told as their callers."""
 OWN = "bench"
@@ -34,8 +36,9 @@ UNTIMED = {"bench/host/timing:no_garbage_collection", "bench/trials/workloads:_b
 
 
 class Sampler:
-    """Counts the stacks of the main thread, tick by tick of a clock.
+    """Counts the stacks of the main thread at ticks, between which half to one and a half times `INTERVAL_S` go by.
 
+    They are drawn: evenly spaced ones would meet some parts of a step that takes as long each time, and others never.
     The timer's signal is handled between two instructions of Python: while a function runs that is not Python, once it
     returns, in the frame that called it. All ticks that have gone by until then are that function's, since any before
     it would have been handled before it.
@@ -46,29 +49,36 @@ class Sampler:
 
     def __init__(self) -> None:
         self.ticks: dict[tuple[CodeType, ...], int] = {}
-        self._start_s, self._done = 0.0, 0
+        self._draw, self._next_s = Random(0), 0.0
 
     def start(self) -> None:
         """Start the clock."""
         signal.signal(signal.SIGALRM, self._take)
         signal.siginterrupt(signal.SIGALRM, False)  # noqa: FBT003  its only argument
-        self._start_s, self._done = time.perf_counter(), 0
-        signal.setitimer(signal.ITIMER_REAL, INTERVAL_S, INTERVAL_S)
+        self._next_s = time.perf_counter() + self._interval_s()
+        signal.setitimer(signal.ITIMER_REAL, INTERVAL_S)
 
     def stop(self) -> None:
         """Stop it."""
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # first: a tick that is handled now sets the timer anew
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+
+    def _interval_s(self) -> float:
+        return INTERVAL_S * self._draw.uniform(0.5, 1.5)
 
     def _take(self, _signal: int, frame: FrameType | None) -> None:
-        now = int((time.perf_counter() - self._start_s) / INTERVAL_S)
-        ticks, self._done = now - self._done, now
+        now_s, ticks = time.perf_counter(), 0
+        while self._next_s <= now_s:
+            self._next_s += self._interval_s()
+            ticks += 1
         codes = []
         while frame is not None:
             codes.append(frame.f_code)
             frame = frame.f_back
-        stack = tuple(reversed(codes))
-        self.ticks[stack] = self.ticks.get(stack, 0) + ticks
+        if ticks:  # the timer may be early
+            stack = tuple(reversed(codes))
+            self.ticks[stack] = self.ticks.get(stack, 0) + ticks
+        signal.setitimer(signal.ITIMER_REAL, max(self._next_s - time.perf_counter(), 1e-6))
 
 
 def profile_turn(workload: Workload, count: int) -> dict[str, Any]:

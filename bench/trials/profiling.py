@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from bench.host.process import WorkerError
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from bench.trials.rounds import Placed
     from bench.trials.trial import Trial
 
-ROUNDS, TURNS = 8, 10
-"""A profile's turn is so many times as long as a timed one: what an epoch begins with weighs less."""
+ROUNDS, PASSES, TURNS = 8, 3, 20
+"""In a round, both environments take so many turns in turn, each so many times as long as a timed one: with less, the
+machine's own ups and downs are told as causes, and what an epoch begins with weighs too much."""
 
 StartOne = Callable[[str, int, int], "Placed"]
 """Takes a role, a seed and a core."""
@@ -69,13 +71,16 @@ class Taken:
 
 def _turns(processes: dict[str, Placed], case: str, count: int, number: int) -> dict[str, Taken]:
     """Role to its profile, in the order of the roles."""
-    taken = {}
-    for role, process in processes.items():
+    answers: dict[str, list[dict[str, Any]]] = {role: [] for role in processes}
+    for _, (role, process) in product(range(PASSES), processes.items()):
         answer: dict[str, Any] = process.ask({"do": "profile", "case": case, "count": count})
         if "stacks" not in answer:
             raise WorkerError(str(answer.get("failed") or answer.get("unavailable")))
-        taken[role] = Taken(number, answer["stacks"], answer.get("counts", {}))
-    return taken
+        answers[role].append(answer)
+    return {
+        role: Taken(number, _means([one["stacks"] for one in told]), told[-1].get("counts", {}))
+        for role, told in answers.items()
+    }
 
 
 def _profile(case: str, role: str, rounds: Sequence[Taken]) -> Profile:
@@ -90,7 +95,7 @@ def _profile(case: str, role: str, rounds: Sequence[Taken]) -> Profile:
 
 
 def _means(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean over rounds, of which one that lacks a name has none of it."""
+    """The mean over turns or rounds, of which one that lacks a name has none of it."""
     sums: dict[str, float] = {}
     for one in rounds:
         for name, seconds in one.items():
