@@ -56,7 +56,7 @@ class Sampler:
         signal.signal(signal.SIGALRM, self._take)
         signal.siginterrupt(signal.SIGALRM, False)  # noqa: FBT003  its only argument
         self._next_s = time.perf_counter() + self._interval_s()
-        signal.setitimer(signal.ITIMER_REAL, INTERVAL_S)
+        self._set_timer()
 
     def stop(self) -> None:
         """Stop it."""
@@ -65,6 +65,10 @@ class Sampler:
 
     def _interval_s(self) -> float:
         return INTERVAL_S * self._draw.uniform(0.5, 1.5)
+
+    def _set_timer(self) -> None:
+        """Have it end at the next tick."""
+        signal.setitimer(signal.ITIMER_REAL, max(self._next_s - time.perf_counter(), 1e-6))  # 0 would turn it off
 
     def _take(self, _signal: int, frame: FrameType | None) -> None:
         now_s, ticks = time.perf_counter(), 0
@@ -78,7 +82,7 @@ class Sampler:
         if ticks:  # the timer may be early
             stack = tuple(reversed(codes))
             self.ticks[stack] = self.ticks.get(stack, 0) + ticks
-        signal.setitimer(signal.ITIMER_REAL, max(self._next_s - time.perf_counter(), 1e-6))
+        self._set_timer()
 
 
 def profile_turn(workload: Workload, count: int) -> dict[str, Any]:
