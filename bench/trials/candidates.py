@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from packaging.version import InvalidVersion, Version
 
@@ -13,12 +13,12 @@ from bench.records.known_releases import known_releases
 from bench.trials.plans import find_program, run_quietly, word_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-NIGHTLY = "tf-nightly-cpu"
-RELEASE = "tensorflow-cpu"
-EXACT = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^*\s]+)")
-Run = "Callable[[Sequence[str]], str]"
+RELEASE, NIGHTLY = "tensorflow-cpu", "tf-nightly-cpu"
+FULL_RELEASE, FULL_NIGHTLY = "tensorflow", "tf-nightly"
+"""The builds with GPU support: nightlies of them go on where those for the CPU alone have ended."""
+EXACT = re.compile(rf"(?P<package>{RELEASE}|{NIGHTLY}|{FULL_RELEASE}|{FULL_NIGHTLY})==(?P<version>[^*\s]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,46 +38,70 @@ class Candidates:
     reason: str = ""
 
 
+class Build(NamedTuple):
+    """A version of one of TensorFlow's packages."""
+
+    package: str
+    version: Version
+
+    @property
+    def full(self) -> bool:
+        """Whether it has GPU support."""
+        return self.package in {FULL_RELEASE, FULL_NIGHTLY}
+
+
 def release_word(text: str) -> str:
     """The requirement of a known release that is called by its name (``2.15``); any other word as it is."""
     return {release.name: release.requirement for release in known_releases()}.get(text, text)
 
 
 def candidates_between(good: str, bad: str) -> Candidates:
-    """The releases between two words that name releases, or else steps from one set of packages to the other.
+    """What lies between two words: releases, nightlies where no release does, or else steps from one to the other.
 
     Raises:
         DensebenchError: the two are the same, or cannot be mixed.
     """
     if good == bad:
         raise DensebenchError(f"{good!r} and {bad!r} are the same environment.")
-    known = [release.requirement for release in known_releases()]
-    if good in known and bad in known:
-        first, last = known.index(good), known.index(bad)
-        words = known[first : last + 1] if first < last else known[last : first + 1][::-1]
-        return Candidates("releases", words, [_version(word) for word in words])
-    if _version_of(good, NIGHTLY) and _version_of(bad, NIGHTLY):
+    ends = _builds(good, bad)
+    if not ends:
+        return mixtures(good, bad)
+    known = [one for release in known_releases() for one in _builds(release.requirement)]
+    inside = _between([build.version for build in known], *ends)
+    if not inside:
         return nightlies_between(good, bad)
-    return mixtures(good, bad)
+    return _in_order("releases", good, bad, FULL_RELEASE if any(end.full for end in ends) else RELEASE, inside)
 
 
 def nightlies_between(good: str, bad: str, *, run: Callable[[Sequence[str]], str] = run_quietly) -> Candidates:
     """The nightlies between two releases or nightlies, as far as the registry keeps them.
 
-    The ends stay as they are; a nightly of 2.22 is older than the release 2.22.0, and newer than 2.21.0.
+    They have GPU support where one of the ends has. The ends stay as they are; a nightly of 2.22 is older than the
+    release 2.22.0, and newer than 2.21.0.
     """
-    ends = sorted([Version(_version(good)), Version(_version(bad))])
+    ends = _builds(good, bad)
+    package = FULL_NIGHTLY if any(end.full for end in ends) else NIGHTLY
     try:
-        kept = sorted(listed_versions(NIGHTLY, run=run))
+        kept = sorted(listed_versions(package, run=run))
     except DensebenchError as error:
-        return Candidates("nothing between", [good, bad], [_version(good), _version(bad)], f"nightlies: {error}")
-    inside = [version for version in kept if ends[0] < version < ends[1]]
+        return Candidates("nothing between", [good, bad], [good, bad], f"nightlies: {error}")
+    inside = _between(kept, *ends)
     if not inside:
-        told = f"the registry keeps {NIGHTLY} from {kept[0]} to {kept[-1]}, and none between these two"
-        return Candidates("nothing between", [good, bad], [_version(good), _version(bad)], told)
-    ordered = inside if Version(_version(good)) == ends[0] else inside[::-1]
-    words = [good, *(f"{NIGHTLY}=={version}" for version in ordered), bad]
-    return Candidates("nightlies", words, [_version(word) for word in words])
+        told = f"the registry keeps {package} from {kept[0]} to {kept[-1]}, and none between these two"
+        return Candidates("nothing between", [good, bad], [good, bad], told)
+    return _in_order("nightlies", good, bad, package, inside)
+
+
+def _between(versions: Iterable[Version], good: Build, bad: Build) -> list[Version]:
+    """Those between two builds, from the first's end to the last's."""
+    low, high = sorted([good.version, bad.version])
+    inside = sorted(version for version in versions if low < version < high)
+    return inside if good.version == low else inside[::-1]
+
+
+def _in_order(kind: str, good: str, bad: str, package: str, inside: Sequence[Version]) -> Candidates:
+    words = [good, *(f"{package}=={version}" for version in inside), bad]
+    return Candidates(kind, words, [str(build.version) for build in _builds(*words)])
 
 
 def mixtures(good: str, bad: str) -> Candidates:
@@ -118,15 +142,13 @@ def _none_of(package: str) -> NoReturn:
     raise DensebenchError(f"the registry does not tell which versions of {package} it has")
 
 
-def _version(word: str) -> str:
-    """The version that a word asks for. Raises DensebenchError."""
-    version = _version_of(word, RELEASE) or _version_of(word, NIGHTLY)
-    if version is None:
-        raise DensebenchError(f"{word!r} is no release and no nightly with its version, as {RELEASE}==2.21.0 is.")
-    return version
-
-
-def _version_of(word: str, package: str) -> str | None:
-    """The version of a package that a word asks for, and nothing else; ``None`` for any other word."""
-    match = EXACT.fullmatch(word)
-    return match["version"] if match and match["name"] == package else None
+def _builds(*words: str) -> list[Build]:
+    """What each word asks for; none where one of them asks for anything else or anything beside."""
+    found = []
+    for word in words:
+        try:
+            match = EXACT.fullmatch(word)
+            found += [Build(match["package"], Version(match["version"]))] if match else []
+        except InvalidVersion:
+            return []
+    return found if len(found) == len(words) else []

@@ -13,14 +13,12 @@ from packaging.version import Version
 
 from bench.errors import FINE, USAGE, DensebenchError, unknown_name
 from bench.records.known_releases import known_releases
-from bench.trials.candidates import NIGHTLY, RELEASE, listed_versions
+from bench.trials.candidates import FULL_NIGHTLY, FULL_RELEASE, NIGHTLY, RELEASE, listed_versions
 from bench.trials.plans import run_quietly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-FULL_NIGHTLY, FULL_RELEASE = "tf-nightly", "tensorflow"
-"""The builds with GPU support: nightlies of them go on where those for the CPU alone have ended."""
 CPU = {RELEASE: RELEASE}
 PACKAGES = {"release": CPU, "candidate": CPU, "nightly": {NIGHTLY: RELEASE, FULL_NIGHTLY: FULL_RELEASE}}
 """What is looked for, to the packages that may have it, and to each that of the release which it is held against."""

@@ -125,6 +125,9 @@ LISTED = "Available versions: 2.22.0.dev20260905, 2.22.0.dev20260101, 2.21.0.dev
 def test_nightlies_lie_between_releases_in_their_order() -> None:
     found = nightlies_between("tensorflow-cpu==2.21.0", "tensorflow-cpu==2.22.0rc0", run=lambda _words: LISTED)
     assert found.names == ["2.21.0", "2.22.0.dev20260101", "2.22.0.dev20260905", "2.22.0rc0"]
+    assert found.words[1] == "tf-nightly-cpu==2.22.0.dev20260101"
+    full = nightlies_between("tensorflow-cpu==2.21.0", "tf-nightly==2.22.0.dev20260905", run=lambda _words: LISTED)
+    assert full.words[1:-1] == ["tf-nightly==2.22.0.dev20260101"]
     backwards = nightlies_between("tensorflow-cpu==2.21.0", "tensorflow-cpu==2.20.0", run=lambda _words: LISTED)
     assert backwards.words == ["tensorflow-cpu==2.21.0", "tf-nightly-cpu==2.21.0.dev20251201", "tensorflow-cpu==2.20.0"]
 
@@ -166,3 +169,21 @@ def test_more_than_one_case_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 def test_releases_are_searched_either_way() -> None:
     assert list(candidates_between(RELEASES[0], RELEASES[2]).words) == RELEASES[:3]
     assert list(candidates_between(RELEASES[2], RELEASES[0]).words) == RELEASES[2::-1]
+
+
+def test_releases_lie_between_ends_that_are_none_of_the_known_ones() -> None:
+    candidate = candidates_between(RELEASES[-2], "tensorflow-cpu==99.0.0rc0")
+    assert (candidate.kind, list(candidate.words)) == ("releases", [*RELEASES[-2:], "tensorflow-cpu==99.0.0rc0"])
+    full = candidates_between("tensorflow==2.11.1", RELEASES[1].replace("-cpu", ""))
+    assert list(full.words[1:-1]) == [RELEASES[0].replace("-cpu", "")]
+
+
+def test_nightlies_are_searched_where_no_release_lies_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "nightlies_between", lambda *ends: Candidates("nightlies", ends, ends))
+    for ends in (
+        RELEASES[-2:],
+        [RELEASES[-1], "tensorflow-cpu==99.0.0rc0"],
+        ["tf-nightly==99.0.0.dev1", "tf-nightly==99.0.0.dev5"],
+    ):
+        assert candidates_between(*ends).kind == "nightlies"
+    assert candidates_between(f"{RELEASES[0]} A=1", RELEASES[1]).kind == "packages and variables"
