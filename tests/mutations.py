@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.__main__ import main
-from bench.records.record import LARGEST_FILE
 from bench.records.run_file import PUBLISHED, read_content, run_file_name, run_paths
 
 EVIL = "<script>alert(1)</script>"
@@ -126,7 +125,7 @@ def write_folder(files: Sequence[Path], count: int, seed: int, results: Path) ->
     contents: dict[Path, Any] = {}
     for number in range(count):
         path = source.choice(files)
-        contents[path] = contents.get(path) or json.loads(read_content(path, LARGEST_FILE))
+        contents[path] = contents.get(path) or json.loads(read_content(path))
         parts = path.parts[len(path.parts) - path.parts[::-1].index("raw") - 1 :]
         place = results.joinpath(*parts).with_name(f"{number:05d}-{run_file_name(path)}")
         place.parent.mkdir(parents=True, exist_ok=True)

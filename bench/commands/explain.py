@@ -15,7 +15,7 @@ from bench.commands.arguments import duel_device
 from bench.commands.judging import Wanted, add_trial_options, make_trial, measure, roles_of
 from bench.commands.own_models import add_model_options, named_models
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
-from bench.files import short, write_atomically
+from bench.files import short, write_changed
 from bench.progress import Progress
 from bench.records.explanations import FOLDER, changed
 from bench.records.record import RunReader
@@ -26,17 +26,16 @@ from bench.report.pages.explanation import explanation_page
 from bench.stats.simultaneous import FASTER, SLOWER
 from bench.trials.candidates import release_word
 from bench.trials.cases import select_cases
-from bench.trials.engine import start_alone
 from bench.trials.environments import find_environment
+from bench.trials.explaining.profiling import profile_cases
+from bench.trials.explaining.standalone import file_name, run_scripts
+from bench.trials.explaining.swaps import Swap, possible_swaps, usable
 from bench.trials.plans import choose_python
-from bench.trials.profiling import profile_cases
-from bench.trials.standalone import file_name, run_scripts
-from bench.trials.swaps import Swap, possible_swaps, usable
+from bench.trials.processes import start_alone
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from pathlib import Path
 
     from bench.records.cases import Case
     from bench.records.trials import StoredTrial
@@ -93,7 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
     if found is None:
         return FAILED
     progress.done(f"\n{explanation_page(found.stored)}")
-    written = [*write_flames(arguments.results, [found.stored]), *write_scripts(arguments.results, found.stored)]
+    written = [
+        *write_flames(arguments.results, [found.stored]),
+        *write_changed(arguments.results / "tables", _scripts(found.stored)),
+    ]
     written += refresh_pages(arguments.results, "explanations", RunReader()) if found.saved else []
     progress.done("\n  ".join(["Wrote:", short(found.path), *written]))
     if any(row.effect.word == "slower" for row in changed(found.stored)):
@@ -136,12 +138,6 @@ def look_into(trial: Trial, progress: Progress) -> None:
         progress.done(f"no script: {error}")
 
 
-def write_scripts(results: Path, trial: StoredTrial) -> list[str]:
-    """Write the scripts that show what changed; the lines that say so."""
-    written = []
-    for script in trial.run.metadata.scripts:
-        path = results / "tables" / file_name(script.case)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, script.text.encode())
-        written.append(short(path))
-    return written
+def _scripts(trial: StoredTrial) -> dict[str, bytes]:
+    """The files that show without densebench what changed."""
+    return {file_name(script.case): script.text.encode() for script in trial.run.metadata.scripts}

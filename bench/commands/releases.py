@@ -36,8 +36,8 @@ from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of, upgrades
 from bench.report.own_pages import refresh_pages
 from bench.report.pages.compatibility import files_sentence, numbers_sentence
 from bench.report.pages.releases import control_differs, pair_page, releases_page
-from bench.trials.engine import find_unloadable
 from bench.trials.plans import newest_version
+from bench.trials.surveying import find_unloadable
 
 if TYPE_CHECKING:
     import argparse

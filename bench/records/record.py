@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 SHAPE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What a page ends in whose code does not foresee something that the schema allows."""
-LARGEST_FILE = 64_000_000
-"""Bytes; the largest real run file has half a million."""
 LONGEST_REASON = 300
 """Characters of a reason that a file cannot be read."""
 _DECODER = msgspec.json.Decoder(RunFile)
@@ -199,7 +197,7 @@ def read_run(path: Path) -> Run:
 
 def _read(path: Path) -> Run | RunFileError:
     try:
-        text = read_content(path, LARGEST_FILE)
+        text = read_content(path)
         text.decode()  # the decoder looks only at what it knows
         content = _DECODER.decode(text)
         rows = _rows(content)

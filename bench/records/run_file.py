@@ -35,6 +35,8 @@ Content = tuple["Metadata", Sequence["AnyRecord"]]
 """What a run file is made from: what is stored of the whole run, and its rows."""
 ENDING, PACKED = ".json", ".gz"
 """Run files end in the first; what is published of trials and runtimes, megabytes of timings, in both."""
+LARGEST_FILE = 64_000_000
+"""Bytes; the largest real run file, a trial of eleven releases, has four million."""
 CLOCK_DIGITS = 9  # time.perf_counter ticks in nanoseconds
 _NUMBER_LIST = re.compile(rb"\[\n\s+([-+.\deE,\n\s]+?)\n\s+\]")
 _TURN = re.compile(rb"\[\n\s+([-+.\deE,\n\s]+\[[-+.\deE,\s]*\])\n\s+\]")
@@ -79,7 +81,7 @@ def pack(content: bytes) -> bytes:
     return gzip.compress(content, mtime=0)
 
 
-def read_content(path: Path, most_bytes: int) -> bytes:
+def read_content(path: Path, most_bytes: int = LARGEST_FILE) -> bytes:
     """The content of a run file, packed or not.
 
     Raises:

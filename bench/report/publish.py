@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.data.datasets import PUBLISHED_DATASET
 from bench.errors import DensebenchError
 from bench.files import write_changed
-from bench.records.record import LARGEST_FILE, Run, RunFileError, RunReader
+from bench.records.record import Run, RunFileError, RunReader
 from bench.records.run_file import ENDING, PACKED, pack, read_content, run_file_name, run_paths
 from bench.records.selection import narrowed_by, options
 from bench.report.flames import make_flames
@@ -59,7 +59,7 @@ def publish(names: Sequence[str], own: Path, published: Path, readmes: Iterable[
             if place.suffix == path.suffix:
                 shutil.copyfile(path, place)
             else:
-                place.write_bytes(pack(read_content(path, LARGEST_FILE)))
+                place.write_bytes(pack(read_content(path)))
             reader.forget(place)
         shown = _sound(read_shown(published, reader, pins))
     except BaseException:
@@ -168,7 +168,7 @@ def _is_same(place: Path, path: Path) -> bool:
     if place.suffix == path.suffix:
         return filecmp.cmp(place, path, shallow=False)
     try:
-        return read_content(place, LARGEST_FILE) == read_content(path, LARGEST_FILE)
+        return read_content(place) == read_content(path)
     except (OSError, ValueError):
         return False
 

@@ -133,7 +133,7 @@ class EnvironmentWorker:
 
     def profile(self, case: str, count: int) -> Answer:
         """One turn of a case under a profiler: its runtime's own where that tells more than one of Python."""
-        from bench.trials.profiles import profile_turn
+        from bench.trials.explaining.profiles import profile_turn
 
         workload = self._workloads[case]
         if workload.profile:

@@ -25,8 +25,8 @@ from bench.inference.own_models.session import made_up_call
 from bench.inference.own_models.survey import read_inputs, why_missing
 from bench.training.compiled_fit import CompiledFit
 from bench.training.describe import CannotCompile
+from bench.trials.explaining.runtime_profiles import profile_nodes, profile_program
 from bench.trials.injections import Lengthening, unchanged
-from bench.trials.runtime_profiles import profile_nodes, profile_program
 from bench.trials.subjects import Subject, make_subject
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from bench.commands import bisect, judging
 from bench.errors import ALARM, FINE, UNTOLD, DensebenchError
 from bench.host.lock import measuring_alone
 from bench.records.known_releases import known_releases
-from bench.trials import candidates, engine
+from bench.trials import candidates, processes, surveying
 from bench.trials.candidates import Candidates, candidates_between, mixtures, nightlies_between
 from bench.trials.environments import Environment
 from tests.fake_trial import FIT, Machine, Process
@@ -44,13 +44,13 @@ def nothing_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setattr(judging, "find_environment", lambda word, **_options: Environment(word, Path("/nowhere")))
     monkeypatch.setattr(bisect, "nightlies_between", lambda *_ends: Candidates("nothing between", [], [], "none kept"))
     monkeypatch.setattr(candidates, "find_program", lambda name: [name])
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
 
 
 def run(slow: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     machine = WordMachine()
     machine.slow = frozenset(slow)
-    monkeypatch.setattr(engine, "_start", machine.start)
+    monkeypatch.setattr(processes, "start", machine.start)
     options = ["--cases", FIT.name, "--dataset", "digits", "--seed", "1", "--results", str(tmp_path)]
     return main(["bisect", *words, *options])
 

@@ -18,7 +18,7 @@ from bench.host.lock import measuring_alone
 from bench.records.cases import INJECT
 from bench.records.record import read_run
 from bench.records.trials import HEAD, TYPICAL, StoredTrial, trial_of
-from bench.trials import engine
+from bench.trials import processes, surveying
 from bench.trials.environments import Environment
 from tests.fake_trial import CALL, FIT, INFER, Machine, die
 
@@ -37,8 +37,8 @@ def duel(*words: str, results: Path, heads: Sequence[str] = (sys.executable,)) -
 
 def fake(monkeypatch: pytest.MonkeyPatch, machine: Machine) -> None:
     monkeypatch.setattr(judging, "find_environment", lambda word, **_options: Environment(word, Path("/nowhere")))
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
-    monkeypatch.setattr(engine, "_start", machine.start)
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(processes, "start", machine.start)
 
 
 def only_trial(results: Path) -> StoredTrial:

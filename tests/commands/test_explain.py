@@ -29,10 +29,11 @@ from bench.report.html.sections.explanations import make_section
 from bench.report.pages.causes import NOT_ASKED, causes_table, find_explanation, large_steps
 from bench.report.pages.explanation import counts_line
 from bench.stats.simultaneous import LOOKS
-from bench.trials import engine, standalone, swaps
+from bench.trials import processes, surveying
 from bench.trials.environments import Environment
+from bench.trials.explaining import standalone, swaps
+from bench.trials.explaining.swaps import FLAGS, Swap, installed_versions, possible_swaps, taken_back, usable
 from bench.trials.plans import word_parts
-from bench.trials.swaps import FLAGS, Swap, installed_versions, possible_swaps, taken_back, usable
 from tests.fake_trial import CALL, CASES, FIT, Machine
 
 COMPILED = CASES["train[deep_mlp,trainer=compiled]"]
@@ -60,11 +61,11 @@ def nothing_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         monkeypatch.setattr(module, "find_environment", find)
     monkeypatch.setattr(judging, "missing_environments", lambda _words, **_options: [])
     monkeypatch.setattr(explain, "usable", lambda wanted, *_words: wanted)
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
 
 
 def run(machine: Machine, results: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(engine, "_start", machine.start)
+    monkeypatch.setattr(processes, "start", machine.start)
     options = ["--cases", f"{FIT.name},{CALL.name}", "--dataset", "digits", "--seed", "1", "--results", str(results)]
     return main(["explain", *ENDS, *words, *options])
 

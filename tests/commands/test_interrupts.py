@@ -24,7 +24,7 @@ from bench.records.record import read_run
 from bench.records.schema.runtimes import StartRecord
 from bench.records.schema.trials import TrialRecord
 from bench.records.trials import BASE, HEAD
-from bench.trials import engine
+from bench.trials import processes, surveying
 from bench.trials.environments import Environment
 from tests.commands.test_runtimes import FakeProcess
 from tests.commands.test_trainers import FakeWorker
@@ -51,8 +51,8 @@ def test_a_duel_keeps_its_rounds_and_names_the_file_to_go_on_with(
     machine = Machine(trouble=trouble)
     monkeypatch.setattr(judging, "find_environment", lambda word, **_options: Environment(word, Path("/nowhere")))
     monkeypatch.setattr(judging, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
-    monkeypatch.setattr(engine, "_start", machine.start)
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(processes, "start", machine.start)
     results = tmp_path / "results"
     line = stop(capsys, "duel", "/a/python", "/b/python", "--cases", FIT.name, *DIGITS, "--results", results)
     (path,) = results.glob("raw/*/trials/*.json")
@@ -71,8 +71,8 @@ def no_environments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine: Ma
     monkeypatch.setattr(judging, "missing_environments", lambda _words, **_options: [])
     monkeypatch.setattr(judging, "find_environment", find)
     monkeypatch.setattr(judging, "measuring_alone", lambda: measuring_alone(tmp_path / "lock"))
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
-    monkeypatch.setattr(engine, "_start", machine.start)
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(processes, "start", machine.start)
 
 
 def press_ctrl_c_at(wanted: int, *, trial: int = 1, who: str = HEAD) -> Machine:

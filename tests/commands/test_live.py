@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.commands.live import MEASURING, LiveTable
 from bench.progress import Progress
 from bench.records.trials import HEAD
-from bench.trials import engine
+from bench.trials import processes, surveying
 from bench.trials.engine import run_trial
 from tests.fake_trial import CALL, FIT, Machine, make_trial
 
@@ -27,8 +27,8 @@ class Terminal(io.StringIO):
 
 
 def run(table: LiveTable, machine: Machine, monkeypatch: pytest.MonkeyPatch, **options: Any) -> io.StringIO:
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
-    monkeypatch.setattr(engine, "_start", machine.start)
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(processes, "start", machine.start)
     monkeypatch.setenv("COLUMNS", "120")
     lines = io.StringIO()
     with closing(table):

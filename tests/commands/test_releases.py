@@ -16,7 +16,7 @@ from bench.records.known_releases import known_releases
 from bench.records.record import read_run
 from bench.records.releases import group, plan_pairs, steps
 from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of
-from bench.trials import engine
+from bench.trials import processes, surveying
 from bench.trials.cases import select_cases
 from bench.trials.environments import Environment
 from tests.fake_trial import CALL, FIT, Machine
@@ -31,11 +31,11 @@ def nothing_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setattr(judging, "choose_python", lambda _words: {})
     monkeypatch.setattr(judging, "missing_environments", lambda _words, **_options: [])
     monkeypatch.setattr(judging, "find_environment", lambda word, **_options: Environment(word, Path("/nowhere")))
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
 
 
 def run(machine: Machine, results: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str] = THREE) -> int:
-    monkeypatch.setattr(engine, "_start", machine.start)
+    monkeypatch.setattr(processes, "start", machine.start)
     options = ["--cases", CASES, "--dataset", "digits", "--seed", "1", "--results", str(results)]
     return main(["releases", *words, *options])
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.records.record import LARGEST_FILE, RunReader, read_run
+from bench.records.record import RunReader, read_run
 from bench.records.run_file import PUBLISHED, read_content, run_file_name
 from bench.report.pins import read_pins
 from bench.report.readme import markers
@@ -100,9 +100,7 @@ def test_what_is_published_beside_the_suite_is_packed(results: Path, published: 
     packed = next(iter(PUBLISHED.glob("raw/*/trainers/*.json.gz")))
     own = results / "raw" / "machine" / "trainers" / run_file_name(packed)
     own.parent.mkdir()
-    own.write_bytes(
-        read_content(packed, LARGEST_FILE).replace(packed.parts[-3].encode(), str(MACHINE["name"]).encode())
-    )
+    own.write_bytes(read_content(packed).replace(packed.parts[-3].encode(), str(MACHINE["name"]).encode()))
     assert report(published, results, "--publish", str(own)) == 0
     (public,) = published.glob("raw/machine/trainers/*")
     assert public.name == f"{own.name}.gz"

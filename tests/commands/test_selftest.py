@@ -27,7 +27,7 @@ from bench.records.selftests import (
 from bench.records.trials import BASE, CONTROL, HEAD, StoredTrial
 from bench.report.answers import trust_answer
 from bench.report.pages.selftest import OURS, rates, selftest_page
-from bench.trials import engine
+from bench.trials import processes, surveying
 from bench.trials.environments import Environment
 from tests.fake_trial import CALL, FIT, Machine
 
@@ -45,11 +45,11 @@ def nothing_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setattr(judging, "choose_python", lambda _words: {})
     monkeypatch.setattr(judging, "missing_environments", lambda _words, **_options: [])
     monkeypatch.setattr(judging, "find_environment", find)
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
 
 
 def run(machine: Machine, results: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]) -> int:
-    monkeypatch.setattr(engine, "_start", machine.start)
+    monkeypatch.setattr(processes, "start", machine.start)
     options = ["--cases", CASES, "--dataset", "digits", "--seed", "1", "--total", "9h", "--results", str(results)]
     return main(["selftest", "tensorflow-cpu==2.21.0", *words, *options])
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_count, format_duration, format_rate
-from bench.records.record import LARGEST_FILE, Run, RunFileError, read_run
+from bench.records.record import Run, RunFileError, read_run
 from bench.records.run_file import PUBLISHED, encode_run, read_content, run_file_name
 from bench.records.schema.run import SCHEMA
 from bench.report.latency_text import DISTURBED
@@ -34,7 +34,7 @@ OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=list(Hea
 
 @cache
 def content_of(path: Path) -> Any:
-    return json.loads(read_content(path, LARGEST_FILE))
+    return json.loads(read_content(path))
 
 
 def kind_of(path: Path) -> str:

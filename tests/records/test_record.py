@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.records.record import LARGEST_FILE, RunFileError, RunReader, read_run
-from bench.records.run_file import pack
+from bench.records.record import RunFileError, RunReader, read_run
+from bench.records.run_file import LARGEST_FILE, pack
 from bench.records.schema.suite import InferRecord, TrainRecord
 from tests.fake_runs import infer_row, refuse, run_content, train_row
 

@@ -11,7 +11,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands.report.command import readmes_of
-from bench.records.record import LARGEST_FILE, RunReader
+from bench.records.record import RunReader
 from bench.records.run_file import pack, read_content
 from bench.report.check import check, check_prose, differences
 from bench.report.pins import read_pins, write_pins
@@ -97,7 +97,7 @@ def test_figures_of_several_machines_are_refused(copied: Path) -> None:
     shutil.copytree(RESULTS / "raw", raw, ignore=shutil.ignore_patterns("versions", "selftest"))
     (path,) = raw.glob("*/runtimes/*")
     name = read_shown(copied, RunReader()).kinds["runtimes"][0].machine.name
-    path.write_bytes(pack(read_content(path, LARGEST_FILE).replace(name.encode(), b"another-machine")))
+    path.write_bytes(pack(read_content(path).replace(name.encode(), b"another-machine")))
     assert any("would mix figures of different machines" in line for line in check(copied, []))
 
 

@@ -18,7 +18,7 @@ from bench.records.record import RunFileError, read_run
 from bench.records.run_file import encode_run
 from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
 from bench.report.pages.trials import answer, counts, trial_page, trials_page
-from bench.trials import engine
+from bench.trials import processes, surveying
 from bench.trials.cases import known_cases
 from bench.trials.engine import run_trial
 from tests.fake_runs import run_content
@@ -27,8 +27,8 @@ from tests.fake_trial import CALL, FIT, INFER, Machine, make_trial
 
 def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine, **options: object) -> StoredTrial:
     trial = make_trial(FIT, CALL, INFER, **options)  # type: ignore[arg-type]
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
-    monkeypatch.setattr(engine, "_start", machine.start)
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(processes, "start", machine.start)
     run_trial(trial, save=lambda: None, progress=Progress(io.StringIO()))
     path = tmp_path / "trial.json"
     path.write_bytes(encode_run(*trial.content(complete=True)))
@@ -100,9 +100,9 @@ def own(
     """A trial of a model of the user's own, of whose HEAD this is told."""
     case = known_cases(1, {"mine": MINE})["call[mine,batch=1]"]
     trial = make_trial(case, budget_s=0.0, files={"mine": MINE})
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
-    monkeypatch.setattr(engine, "_start", Machine(surveys={BASE: LOADED, HEAD: told}).start)
-    monkeypatch.setattr(engine, "certify", lambda *_words: {BASE: RIGHT, HEAD: head} if head else {BASE: RIGHT})
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(processes, "start", Machine(surveys={BASE: LOADED, HEAD: told}).start)
+    monkeypatch.setattr(surveying, "certify", lambda *_words: {BASE: RIGHT, HEAD: head} if head else {BASE: RIGHT})
     run_trial(trial, save=lambda: None, progress=Progress(io.StringIO()))
     path = tmp_path / "trial.json"
     path.write_bytes(encode_run(*trial.content(complete=True)))

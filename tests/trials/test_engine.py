@@ -18,7 +18,7 @@ from bench.records.record import read_run
 from bench.records.run_file import encode_run
 from bench.records.trials import BASE, HEAD, MEMORY, OVERALL, START, TYPICAL, Row, StoredTrial, trial_of
 from bench.stats.simultaneous import LOOKS, Effect
-from bench.trials import engine
+from bench.trials import engine, processes, surveying
 from bench.trials.engine import run_trial, split
 from bench.trials.narrowing import narrow
 from bench.trials.rounds import TURNS
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def no_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "check_identity", lambda *_words: None)
+    monkeypatch.setattr(surveying, "check_identity", lambda *_words: None)
 
 
 def run(trial: Trial, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Run a trial on a machine; the number of rounds at each save."""
     saves: list[int] = []
-    monkeypatch.setattr(engine, "_start", machine.start)
+    monkeypatch.setattr(processes, "start", machine.start)
     run_trial(trial, save=lambda: saves.append(len(trial.rounds)), progress=Progress(io.StringIO()))
     assert machine.open == 0
     return saves
@@ -218,7 +218,7 @@ def test_equal_graphs_are_proved_and_not_timed(monkeypatch: pytest.MonkeyPatch) 
 def test_what_is_only_slowed_is_not_surveyed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     for injection, surveys in (("slow:5%", 1), ("labels:50%", 2)):
         machine, checked = Machine(), list[str]()
-        monkeypatch.setattr(engine, "check_identity", lambda one, _told, checked=checked: checked.append(one.word))
+        monkeypatch.setattr(surveying, "check_identity", lambda one, _told, checked=checked: checked.append(one.word))
         trial = make_trial(FIT, budget_s=0.0, variables={INJECT: injection})
         run(trial, machine, monkeypatch)
         assert len(machine.started) == surveys + 2, "a survey each, and a process each in the only round"
@@ -280,7 +280,7 @@ def test_an_environment_that_is_not_what_it_says_stops_the_trial_before_its_firs
     def refuse(*_words: Any) -> None:
         raise DensebenchError("tensorflow is owned by two distributions")
 
-    monkeypatch.setattr(engine, "check_identity", refuse)
+    monkeypatch.setattr(surveying, "check_identity", refuse)
     trial, machine = make_trial(FIT), Machine()
     with pytest.raises(DensebenchError, match="owned by two"):
         run(trial, machine, monkeypatch)

@@ -29,8 +29,8 @@ from bench.records.schema.run import convert
 from bench.trials.compatibility.costs import IMPORT, IMPORTED, import_parts
 from bench.trials.compatibility.formats import FORMATS
 from bench.trials.compatibility.worker import GIVEN, Request
-from bench.trials.engine import DATA, passed_variables
 from bench.trials.identity import build_facts, check_identity, owners_text
+from bench.trials.processes import DATA, passed_variables
 from bench.trials.rounds import SIDE_BY_SIDE
 
 if TYPE_CHECKING:

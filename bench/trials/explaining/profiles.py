@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import Unavailable
 from bench.records.profile_parts import COMPILED, part_of_stack
+from bench.trials.explaining.runtime_profiles import waiting_share
 from bench.trials.injections import unchanged
-from bench.trials.runtime_profiles import waiting_share
 
 if TYPE_CHECKING:
     from bench.trials.workloads import Workload

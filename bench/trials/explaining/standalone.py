@@ -18,7 +18,7 @@ from bench.files import public_word
 from bench.host.process import on_cpus, own_cpus, run_to_end
 from bench.records.schema.profiles import Script
 from bench.records.trials import BASE, HEAD
-from bench.trials.engine import passed_variables
+from bench.trials.processes import passed_variables
 from bench.trials.words import parse_word
 from models import RECIPES
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.records.profile_parts import AROUND_XLA, BETWEEN_NODES, NODE, ORT, XLA, part_of_stack, parts_of
 from bench.report.flame import colour, flame_svg, tree
-from bench.trials.profiles import folded, frame_name, profile_turn
+from bench.trials.explaining.profiles import folded, frame_name, profile_turn
 from bench.trials.workloads import Turn, Workload
 
 KERAS = "keras/src/backend/tensorflow/trainer:fit"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.records.profile_parts import parts_of
-from bench.trials.runtime_profiles import (
+from bench.trials.explaining.runtime_profiles import (
     Event,
     count_kinds,
     instructions,

@@ -9,10 +9,10 @@ import pytest
 
 from bench.errors import DensebenchError
 from bench.records.cases import Case
-from bench.trials import standalone
 from bench.trials.cases import known_cases
 from bench.trials.environments import Environment
-from bench.trials.standalone import MOST_LINES, bare_source, file_name, make_script, run_line, run_scripts
+from bench.trials.explaining import standalone
+from bench.trials.explaining.standalone import MOST_LINES, bare_source, file_name, make_script, run_line, run_scripts
 from models import RECIPES
 from tests.fake_trial import CALL, FIT, INFER, make_trial
 

@@ -1,6 +1,6 @@
 """Profiles that a runtime takes of itself: the nodes that ONNX Runtime ran, and the parts of a program of XLA's.
 
-Neither is seen in a profile of Python. Stacks are as in `bench.trials.profiles`.
+Neither is seen in a profile of Python. Stacks are as in `bench.trials.explaining.profiles`.
 """
 
 from __future__ import annotations
