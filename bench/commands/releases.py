@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 CASES = "*deep_mlp*,*dropout_mlp*"
 QUICK_CASES = "train[deep_mlp,trainer=*]"
 NEWEST = "newest"
+BUDGET, ADDED_BUDGET = "45m", "15m"
+"""Where the user names none: for all releases, and for one beside two that are stored."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser.add_argument)
     add_ci_options(parser)
     parser.add_argument("--releases", help=f"with commas between (default: all: {known})")
-    add_trial_options(parser, cases="those of deep_mlp and dropout_mlp", budget="45m")
+    add_trial_options(parser, cases="those of deep_mlp and dropout_mlp", budget=f"{BUDGET}; of --add {ADDED_BUDGET}")
+    parser.set_defaults(budget=None)
     resume = "add rounds to a stored trial (default: the newest)"
     parser.add_argument("--resume", nargs="?", const=NEWEST, metavar="FILE", help=resume)
     add = "measure only this beside the oldest and the newest stored release"
@@ -84,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     progress = Progress(sys.stdout)
     if arguments.first or arguments.last:
         return _tell_pair(arguments, progress)
+    arguments.budget = arguments.budget or (ADDED_BUDGET if arguments.add else BUDGET)
     if arguments.quick:
         arguments.cases = arguments.cases or QUICK_CASES
     if (status := elsewhere(arguments, "releases")) is not None:

@@ -180,6 +180,8 @@ def _beside(names: Iterable[str], python: str) -> list[Requirement]:
 def word_parts(word: str) -> dict[str, str]:
     """The requirements and variables of a word, or of the lock file that it names, by package or variable.
 
+    Packages that stand in for each other (keras-nightly for keras) are called by the first of their family.
+
     Raises:
         DensebenchError: it is an interpreter or an environment of tox, whose packages were not asked for by name.
     """
@@ -187,7 +189,7 @@ def word_parts(word: str) -> dict[str, str]:
     if parsed.kind in {"path", "tox"}:
         raise DensebenchError(f"{word!r} cannot be taken apart: requirements and lock files can.")
     named = read_lock(Path(parsed.base).expanduser(), PYTHON) if parsed.kind == "lock" else parsed.requirements
-    parts = {package_name(one): str(one) for one in named}
+    parts = {family_of(package_name(one))[0]: str(one) for one in named}
     return parts | {name: f"{name}={value}" for name, value in parsed.variables.items()}
 
 

@@ -117,6 +117,8 @@ def test_mixtures_take_over_one_difference_after_the_other() -> None:
     assert found.words[1] == "tensorflow-cpu==2.20.0 keras==3.10.0 A=0"
     assert set(found.words[2].split()) == {"tensorflow-cpu==2.20.0", "keras==3.12.0", "A=0"}
     assert mixtures("tensorflow-cpu==2.20.0", "tensorflow-cpu==2.20.0 A=0").reason == "they differ in A alone"
+    nightly = mixtures("tensorflow-cpu==2.21.0 keras==3.15.1", "tf-nightly-cpu==2.22.0.dev1 keras-nightly==3.16.0.dev1")
+    assert list(nightly.words[1:-1]) == ["tensorflow-cpu==2.21.0 keras-nightly==3.16.0.dev1"], "one of each family"
 
 
 LISTED = "Available versions: 2.22.0.dev20260905, 2.22.0.dev20260101, 2.21.0.dev20251201"

@@ -98,6 +98,8 @@ def test_what_is_added_is_measured_beside_the_oldest_and_the_newest_and_joins_th
     assert run(machine, tmp_path, monkeypatch, ["--add", "tensorflow-cpu==2.22.0rc0"]) == ALARM
     assert set(machine.started) == {BASE, "2.21.0", "2.22.0rc0", CONTROL}
     assert "- **2.22.0rc0** (against 2.21" in capsys.readouterr().out
+    asked = {one.run.metadata.command.partition("--budget=")[2].split()[0] for one in stored(tmp_path)}
+    assert asked == {releases.BUDGET, releases.ADDED_BUDGET}
 
 
 @pytest.mark.parametrize(
