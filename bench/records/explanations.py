@@ -104,7 +104,7 @@ def parts(trial: StoredTrial, case: str) -> list[PartDifference]:
         [_scaled(one, row.base) for one in base.parts_s],
         [_scaled(one, row.base * math.exp(row.effect.value)) for one in head.parts_s],
     ]
-    if len({any(_is_instruction(name) for one in side for name in one) for side in sides}) > 1:
+    if not all(any(_is_instruction(name) for one in side for name in one) for side in sides):
         sides = [[_whole_program(one) for one in side] for side in sides]
     return part_differences(*sides)
 

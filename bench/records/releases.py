@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FOLDER = "releases"
 FINAL = re.compile(r"(\d+\.\d+)\.\d+")
 """The version of a release that is no candidate and no nightly, without its patch number."""
+NIGHTLY = ".dev"
+"""Is in the version of a nightly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,14 @@ class ReleaseTrials:
         """The newest release against the oldest."""
         trial = self.trials[-1]
         return trial, (BASE, steps(trial)[-1][1])
+
+    @property
+    def released(self) -> ReleaseTrials:
+        """The same without what was added after the last release or candidate: nightlies come and go."""
+        added = list(self.added)
+        while added and NIGHTLY in release_name(added[-1].environment(steps(added[-1])[-1][1])):
+            added.pop()
+        return ReleaseTrials(self.main, added)
 
 
 def plan_pairs(roles: Sequence[str]) -> list[Pair]:

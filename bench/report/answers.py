@@ -155,6 +155,7 @@ def upgrade_answer(found: ReleaseTrials | None, withdrawn: str | None, language:
     words = TEXTS[language]
     if found is None:
         return words["withdrawn"].format(reason=escape(withdrawn)) if withdrawn else words["no releases"]
+    found = found.released
     old = release_name(found.main.base)
     shown = [found.ends, *([found.steps[-1]] if len(found.steps) > 1 else [])]
     answer = " ".join(_changes(trial, pair, words) for trial, pair in shown)

@@ -26,8 +26,8 @@ from bench.records.schema.trials import TrialRecord
 from bench.records.trials import BASE, HEAD, TYPICAL, StoredTrial, trial_of
 from bench.report.flames import check_flames
 from bench.report.html.sections.explanations import make_section
-from bench.report.pages.causes import NOT_ASKED, causes_table, find_explanation, large_steps
-from bench.report.pages.explanation import counts_line
+from bench.report.pages.causes import NOT_ASKED, causes_table, explanations_of, large_steps
+from bench.report.pages.explanation import counts_line, part_words
 from bench.stats.simultaneous import LOOKS
 from bench.trials import processes, surveying
 from bench.trials.environments import Environment
@@ -179,8 +179,7 @@ def profile(role: str, counts: dict[str, int], **parts_s: float) -> Profile:
 def step_to_2_18() -> StoredTrial:
     """The published duel in which the compiled loop takes 1.59 times as long."""
     duels = [trial_of(read_run(path)) for path in PUBLISHED.glob("raw/*/trials/*")]
-    found = find_explanation(duels, "tensorflow-cpu==2.17.1", "tensorflow-cpu==2.18.1")
-    assert found
+    (found,) = explanations_of(duels, "tensorflow-cpu==2.17.1", "tensorflow-cpu==2.18.1")
     return found
 
 
@@ -203,9 +202,10 @@ def test_instructions_are_told_apart_where_both_sides_tell_them() -> None:
     assert line == "The compiled program is another one, of 6 instructions: fusion 3 → 4."
 
 
-def test_a_program_is_one_part_where_one_side_does_not_tell_its_instructions() -> None:
+@pytest.mark.parametrize("newer", [{"XLA_fusion": 10e-4, "XLA_dot": 5e-4}, {"XLA_between_instructions": 15e-4}])
+def test_a_program_is_one_part_where_a_side_does_not_tell_its_instructions(newer: dict[str, float]) -> None:
     old = profile(BASE, {"fusion": 3}, XLA_between_instructions=9e-4, TensorFlow_around_the_program=1e-4)
-    new = profile(HEAD, {"fusion": 3}, XLA_fusion=10e-4, XLA_dot=5e-4, TensorFlow_around_the_program=1e-4)
+    new = profile(HEAD, {"fusion": 3}, **newer, TensorFlow_around_the_program=1e-4)
     trial = told(old, new)
     assert shares_of(trial) == {"compiled code": 1.0, "TensorFlow around the program": 0.0}
     assert counts_line(trial, COMPILED.name).endswith("what runs them changed, not what is compiled.")
@@ -218,6 +218,16 @@ def test_parts_are_of_the_time_that_was_judged_and_not_of_the_profiles_own() -> 
     row = next(row for row in changed(step_to_2_18()) if (row.case, row.finding) == (COMPILED.name, TYPICAL))
     assert first.base_s + second.base_s == pytest.approx(row.base)
     assert (first.head_s + second.head_s) / row.base == pytest.approx(math.exp(row.effect.value or 0))
+
+
+def test_the_function_that_is_named_changed_as_its_part_did() -> None:
+    sides = [(BASE, 3e-4, {"keras/a:gone": 3e-4}), (HEAD, 4e-4, {"keras/a:come": 2.5e-4, "keras/a:also": 1.5e-4})]
+    profiles = [
+        msgspec.structs.replace(profile(role, {}, Python_of_keras=s), stacks_s=stacks) for role, s, stacks in sides
+    ]
+    trial = told(*profiles)
+    row = next(row for row in changed(trial) if (row.case, row.finding) == (COMPILED.name, TYPICAL))
+    assert part_words(trial, row).endswith("of it lies in Python of keras (keras/a:come).")
 
 
 def test_large_steps_between_releases_have_a_cause_or_it_is_said_that_they_have_none() -> None:
@@ -236,6 +246,8 @@ def test_large_steps_between_releases_have_a_cause_or_it_is_said_that_they_have_
     assert re.search(r"\b(99|10\d) % \(\d+ to \d+ %\) of it lies in XLA fusion", line)
     assert "nothing that was swapped" in line
     assert "1.600 (1.455 to 1.600 from run to run)" in line
+    newer = replace(told(*profiles, started_at="2099-01-01T00:00:00+00:00"), rows=())
+    assert causes_table(releases, [newer, told(*profiles, scripts=(script,))]) == table, "what was looked into stays"
 
 
 def test_what_cannot_be_installed_or_run_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,3 +186,6 @@ def test_only_what_follows_the_newest_is_joined(tmp_path: Path, monkeypatch: pyt
     assert (joined.main.run.file, [one.run.file for one in joined.added]) == (main_trial.run.file, [added.run.file])
     assert [steps(one) for one in joined.trials] == [[(BASE, "2.20"), ("2.20", "2.21")], [("2.21.0", "2.22.0rc0")]]
     assert group([added]) == []
+    run(Machine(), tmp_path, monkeypatch, ["--add", "tf-nightly-cpu==2.23.0.dev20270101"])
+    (joined,) = group(stored(tmp_path))
+    assert [len(one.added) for one in (joined, joined.released)] == [2, 1], "a nightly is no release"

@@ -41,7 +41,7 @@ def test_what_to_ship_is_what_the_readme_and_the_runtimes_page_say(panels: dict[
     assert panels["ship"].note in make_pages(read_shown(PUBLISHED, RunReader()))[0]["runtimes"]
 
 
-@pytest.mark.parametrize(("old", "new"), [("2.12", "2.21"), ("2.17", "2.18")])
+@pytest.mark.parametrize(("old", "new"), [("2.12", "2.21"), ("2.17", "2.18"), ("2.12", "2.22.0rc0")])
 def test_an_upgrade_is_told_as_releases_tells_it(
     panels: dict[str, Panel], old: str, new: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

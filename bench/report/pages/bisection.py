@@ -29,7 +29,8 @@ def bisections_page(found: Sequence[Bisection]) -> str:
 def bisection_page(found: Bisection) -> str:
     """A bisection: the answer, its trials, and what they ran on."""
     first = found.steps[0]
-    parts = [f"## {escape(first.case)}, {first.finding}", answer(found), steps_table(found.steps)]
+    ends = " to ".join(escape(word) for word in (first.words[0], first.words[-1]))
+    parts = [f"## {ends}: {escape(first.case)}, {first.finding}", answer(found), steps_table(found.steps)]
     parts += [packages(found), caption(first.trial)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

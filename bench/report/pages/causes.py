@@ -25,7 +25,7 @@ UNEXPLAINED, NOT_ASKED = "unexplained", "not looked into"
 def causes_table(releases: ReleaseTrials, explanations: Sequence[StoredTrial]) -> str:
     """The table, with a title; empty where there is no large step."""
     rows = [
-        [step, row.case, ratio_text(row), *_cause(find_explanation(explanations, old, new), row)]
+        [step, row.case, ratio_text(row), *_cause(explanations_of(explanations, old, new), row)]
         for step, old, new, row in large_steps(releases)
     ]
     headers = ["Step", "Case, typical", "Ratio", "Where it lies", "What gives it back", "Script alone"]
@@ -43,16 +43,18 @@ def large_steps(releases: ReleaseTrials) -> Iterator[tuple[str, str, str, Row]]:
                 yield release_name(new), old.word, new.word, row
 
 
-def find_explanation(explanations: Sequence[StoredTrial], old: str, new: str) -> StoredTrial | None:
-    """The newest explanation of a step."""
+def explanations_of(explanations: Sequence[StoredTrial], old: str, new: str) -> list[StoredTrial]:
+    """Those of a step, the newest first."""
     known = [one for one in explanations if [one.environment(role).word for role in (BASE, HEAD)] == [old, new]]
-    return max(known, key=lambda one: one.run.started_at, default=None)
+    return sorted(known, key=lambda one: one.run.started_at, reverse=True)
 
 
-def _cause(trial: StoredTrial | None, step: Row) -> list[str]:
-    """Where a step lies, what gives it back, and what a script alone shows."""
-    rows = changed(trial) if trial else []
-    row = next((one for one in rows if (one.case, one.finding) == (step.case, TYPICAL)), None)
+def _cause(explanations: Sequence[StoredTrial], step: Row) -> list[str]:
+    """Where a step lies, what gives it back, and what a script alone shows, by the newest that looked into its case."""
+    found = ((one, row) for one in explanations for row in changed(one))
+    trial, row = next(
+        ((one, row) for one, row in found if (row.case, row.finding) == (step.case, TYPICAL)), (None, None)
+    )
     if trial is None or row is None:
         return [NOT_ASKED, NOT_ASKED, ""]
     helping = next((one for one in shares(trial, row) if one.helps), None)

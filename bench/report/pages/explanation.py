@@ -78,15 +78,16 @@ def part_words(trial: StoredTrial, row: Row) -> str:
     if not known or row.measure not in {"step", "call"}:
         return ""
     first = known[0]
-    names = functions(trial, row.case, first.name)
-    which = f" ({names[0][0]})" if names else ""
+    grown = first.head_s > first.base_s
+    names = [name for name, seconds in functions(trial, row.case, first.name) if (seconds > 0) == grown]
+    which = f" ({names[0]})" if names and names[0].replace(":", " ") != first.name else ""  # XLA's have no functions
     return f"{percents(first)} of it lies in {first.name}{which}."
 
 
 def _parts_table(trial: StoredTrial, case: str) -> str:
     """Where the time of a step or call goes on both sides, by profile."""
     rows = [
-        [one.name, format_duration(one.base_s), format_duration(one.head_s), percents(one)]
+        [one.name, *(format_duration(side) if side else "0" for side in (one.base_s, one.head_s)), percents(one)]
         for one in parts_of(trial, case)
         if abs(one.share) >= LEAST_SHARE or one.sure
     ]
@@ -151,7 +152,7 @@ def _middle(values: Sequence[float]) -> float:
 
 def percents(one: PartDifference) -> str:
     """A part's share of a change, with its interval."""
-    return f"{100 * one.share:.0f} % ({100 * one.share_low:.0f} to {100 * one.share_high:.0f} %)"
+    return _percents(one.share, one.share_low, one.share_high)
 
 
 def _table(found: Sequence[Share]) -> str:
@@ -162,4 +163,9 @@ def _table(found: Sequence[Share]) -> str:
 
 def undone_text(one: Share) -> str:
     """How much of a change a swap takes back, with its interval."""
-    return f"{100 * one.value:.0f} % ({100 * one.low:.0f} to {100 * one.high:.0f} %)"
+    return _percents(one.value, one.low, one.high)
+
+
+def _percents(share: float, low: float, high: float) -> str:
+    value, least, most = (round(100 * one) for one in (share, low, high))  # a rounded number has no -0
+    return f"{value} % ({least} to {most} %)"

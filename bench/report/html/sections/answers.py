@@ -150,31 +150,35 @@ def _steps(kept: Sequence[Choice], pick: str, situation: str) -> Iterator[Line]:
 
 
 def pairs_to_choose(stored: Stored) -> Iterator[tuple[str, StoredTrial, Pair]]:
-    """Yield each upgrade that rounds are stored of: its name, the trial that has it, and the two environments.
+    """Yield each upgrade that rounds are stored of, once: its name, the newest trial that has it, and the environments.
 
     Of releases these are all pairs, judged as the one family that a free choice means; of a duel, what it compared.
     """
+    chosen: dict[str, tuple[StoredTrial, Pair]] = {}
     for found in stored.releases:
         for trial in map(freely_judged, found.trials) if not found.main.options.models else ():
             for pair in trial.pairs:
-                yield ARROW.join(release_name(trial.environment(role)) for role in pair), trial, pair
+                chosen[ARROW.join(release_name(trial.environment(role)) for role in pair)] = trial, pair
     for trial in stored.trials:
         for pair in trial.pairs:
-            yield ARROW.join(shorten(trial.environment(role).word) for role in pair), trial, pair
+            chosen.setdefault(ARROW.join(shorten(trial.environment(role).word) for role in pair), (trial, pair))
+    for name, (trial, pair) in chosen.items():
+        yield name, trial, pair
 
 
 def _upgrade(stored: Stored) -> Panel | None:
     """Whether to upgrade, from and to anything that is stored."""
     says, traces, lines = dict[str, str](), list[Trace](), list[Line]()
     for name, trial, pair in pairs_to_choose(stored):
-        if name not in says:
-            says[name] = plain(sentence(trial, pair), stars=True)
-            rows = sorted(trial.rows_of(pair), key=_by_harm)
-            traces.append(_forest([row for row in rows if row.word in WORSE | BETTER], name, trial.run.file))
-            lines += [_line(row, name, trial.run.file) for row in rows]
+        says[name] = plain(sentence(trial, pair), stars=True)
+        rows = sorted(trial.rows_of(pair), key=_by_harm)
+        traces.append(_forest([row for row in rows if row.word in WORSE | BETTER], name, trial.run.file))
+        lines += [_line(row, name, trial.run.file) for row in rows]
     if not says:
         return None
-    ends = [release_name(each) for found in stored.releases[:1] for each in (found.main.base, _newest(found.ends))]
+    ends = [
+        release_name(each) for found in stored.releases[:1] for each in (found.main.base, _newest(found.released.ends))
+    ]
     first = ends if ARROW.join(ends) in says else next(iter(says)).split(ARROW)
     survives = plain(survival_answer(stored.compatibility).partition("[")[0])
     return Panel(
