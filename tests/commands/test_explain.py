@@ -230,6 +230,15 @@ def test_the_function_that_is_named_changed_as_its_part_did() -> None:
     assert part_words(trial, row).endswith("of it lies in Python of keras (keras/a:come).")
 
 
+def test_what_takes_a_part_of_the_change_back_is_named_where_a_part_has_more_than_all_of_it() -> None:
+    trial = told(profile(BASE, {}, XLA_dot=1e-4, XLA_fusion=3e-4), profile(HEAD, {}, XLA_dot=7e-4, XLA_fusion=1e-4))
+    row = next(row for row in changed(trial) if (row.case, row.finding) == (COMPILED.name, TYPICAL))
+    assert re.fullmatch(
+        r"(\d+) % \(\1 to \1 %\) of it lies in XLA dot; XLA fusion takes (\d+) % \(\2 to \2 %\) back\.",
+        part_words(trial, row),
+    )
+
+
 def test_large_steps_between_releases_have_a_cause_or_it_is_said_that_they_have_none() -> None:
     (releases,) = group([trial_of(read_run(path)) for path in PUBLISHED.glob("raw/*/releases/*")])
     steps = {(name, row.case) for name, _, _, row in large_steps(releases)}

@@ -66,9 +66,9 @@ def test_a_broken_note_of_what_is_done_is_one_line(tmp_path: Path, text: str) ->
         measure(PARTS, tmp_path, lambda _line: None, Tox(tmp_path))
 
 
-@pytest.mark.slow
-def test_an_unknown_kind_and_one_that_is_not_published_are_named() -> None:
+def test_an_unknown_kind_and_one_that_is_not_published_are_named(tmp_path: Path) -> None:
+    nothing = read_shown(tmp_path, RunReader())
     with pytest.raises(DensebenchError, match="unknown kind of run 'trainer'"):
-        plan(read_shown(PUBLISHED, RunReader()), ["trainer"])
+        plan(nothing, ["trainer"])
     with pytest.raises(DensebenchError, match="no run of bisections is published"):
-        plan(read_shown(PUBLISHED, RunReader()), ["bisections"])
+        plan(nothing, ["bisections"])

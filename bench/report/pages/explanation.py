@@ -73,15 +73,22 @@ def sentence(trial: StoredTrial, row: Row, found: Sequence[Share]) -> str:
 
 
 def part_words(trial: StoredTrial, row: Row) -> str:
-    """In which part of a step or call the most of a change lies; empty where that is not known."""
-    known = [one for one in parts_of(trial, row.case) if one.sure and one.share > 0]
+    """In which part of a step or call the most of a change lies; empty where that is not known.
+
+    Where that is more than the whole change, the part is named as well that takes the most of it back.
+    """
+    every = parts_of(trial, row.case)
+    known = [one for one in every if one.sure and one.share > 0]
     if not known or row.measure not in {"step", "call"}:
         return ""
-    first = known[0]
+    first, last = known[0], every[-1]
     grown = first.head_s > first.base_s
     names = [name for name, seconds in functions(trial, row.case, first.name) if (seconds > 0) == grown]
     which = f" ({names[0]})" if names and names[0].replace(":", " ") != first.name else ""  # XLA's have no functions
-    return f"{percents(first)} of it lies in {first.name}{which}."
+    told = f"{percents(first)} of it lies in {first.name}{which}"
+    if first.share_low > 1 and last.sure and last.share <= -LEAST_SHARE:
+        told += f"; {last.name} takes {_percents(-last.share, -last.share_high, -last.share_low)} back"
+    return f"{told}."
 
 
 def _parts_table(trial: StoredTrial, case: str) -> str:
