@@ -81,25 +81,25 @@ def pack(content: bytes) -> bytes:
     return gzip.compress(content, mtime=0)
 
 
-def read_content(path: Path, most_bytes: int = LARGEST_FILE) -> bytes:
+def read_content(path: Path) -> bytes:
     """The content of a run file, packed or not.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is larger, or is not what its name says.
+        ValueError: it is larger than `LARGEST_FILE`, or is not what its name says.
     """
-    too_large = f"larger than {most_bytes / 1e6:.0f} MB"
-    if path.stat().st_size > most_bytes:
+    too_large = f"larger than {LARGEST_FILE / 1e6:.0f} MB"
+    if path.stat().st_size > LARGEST_FILE:
         raise ValueError(too_large)
     content = path.read_bytes()
     if not path.name.endswith(PACKED):
         return content
     try:
         with gzip.open(io.BytesIO(content)) as file:
-            unpacked: bytes = file.read(most_bytes + 1)
+            unpacked: bytes = file.read(LARGEST_FILE + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"not a gzip file: {error}") from error
-    if len(unpacked) > most_bytes:
+    if len(unpacked) > LARGEST_FILE:
         raise ValueError(too_large)
     return unpacked
 
