@@ -1,7 +1,7 @@
 """`tox -e pictures`: what stands in the READMEs as a picture of the page, and of a duel on a terminal, made anew.
 
 Both show the published runs. The page is photographed in a Chromium; the terminal is drawn by Rich, from the newest
-published duel, as it looks when the duel ends.
+published duel of most cases, as it looks when the duel ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.records.run_file import PUBLISHED
 from bench.report.html.page import write_report
 from bench.report.html.stored import make_stored
 from bench.report.markdown import plain
-from bench.report.pages.trials import answer
+from bench.report.pages.trials import answer, in_order
 from bench.report.registry import read_shown
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ def main() -> None:
 
     FOLDER.mkdir(parents=True, exist_ok=True)
     shown = read_shown(PUBLISHED, RunReader())
-    newest = max(shown.kinds["trials"], key=lambda one: one.run.started_at)
-    (FOLDER / "duel.svg").write_text(draw_duel(newest), encoding="utf-8")
+    (FOLDER / "duel.svg").write_text(draw_duel(in_order(shown.kinds["trials"])[0]), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = write_report(make_stored(shown), Path(folder))[0]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

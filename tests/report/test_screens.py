@@ -7,13 +7,13 @@ import re
 
 from bench.records.record import RunReader
 from bench.records.run_file import PUBLISHED
-from bench.report.pages.trials import ratio_text
+from bench.report.pages.trials import in_order, ratio_text
 from bench.report.registry import read_shown
 from tests.pictures import FOLDER
 
 
 def test_the_duel_in_the_picture_is_the_newest_published_one() -> None:
-    newest = max(read_shown(PUBLISHED, RunReader()).kinds["trials"], key=lambda one: one.run.started_at)
+    newest = in_order(read_shown(PUBLISHED, RunReader()).kinds["trials"])[0]
     svg = (FOLDER / "duel.svg").read_text(encoding="utf-8")
     shown = html.unescape(re.sub(r"<[^>]*>", " ", svg)).replace("\xa0", " ")
     assert newest.run.command in shown

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench.commands.judging import exit_status
@@ -80,7 +82,23 @@ def test_each_environment_has_its_sentence(tmp_path: Path, monkeypatch: pytest.M
     one, other = answer(trial).split("\n\n")
     assert "faster" not in one
     assert "and faster in places" in other
-    assert trials_page([trial, trial]).count("and faster in places") == 2
+    page = trials_page([trial, trial])
+    assert page.count("and faster in places") == 2
+    assert page.count("## tensorflow==HEAD, tensorflow==HEAD 2 against tensorflow==BASE\n") == 2
+    assert "### HEAD 2: tensorflow==HEAD 2\n" in page
+
+
+def test_duels_of_fewer_cases_stand_below_the_others_and_are_counted_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = stored(tmp_path, monkeypatch, Machine())
+    options = msgspec.structs.replace(wide.options, counts={FIT.name: 100})
+    metadata = msgspec.structs.replace(wide.run.metadata, trial=options, started_at="2999-01-01T00:00:00+00:00")
+    narrow = trial_of(replace(wide.run, metadata=metadata))
+    page = trials_page([narrow, wide])
+    assert page.index("\n1 duel on") < page.index("\n1 duel of fewer cases on")
+    assert page.index(wide.run.started_at[:10]) < page.index("2999-01-01")
+    assert trials_page([wide]).count("1 duel") == 0
 
 
 def test_accuracy_that_differs_says_what_it_cannot_exclude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_counted, format_duration
 from bench.records.cases import INJECT
 from bench.records.schema.trials import TrialRecord
-from bench.records.trials import CONTROL, MEMORY, OVERALL, PRIVATE, START, TYPICAL
+from bench.records.trials import BASE, CONTROL, MEMORY, OVERALL, PRIVATE, START, TYPICAL
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.own_models import own_models
 from bench.stats.accuracy import IDENTICAL, LESS
@@ -41,14 +41,14 @@ EXPLANATION = (
 )
 
 
-def trial_page(trial: StoredTrial) -> str:
-    """A trial as Markdown."""
+def trial_page(trial: StoredTrial, level: int = 2) -> str:
+    """A trial as Markdown, with headings of this level where it has several heads."""
     parts = [answer(trial), *notices(trial)]
     for pair in trial.pairs:
         rows, head = trial.rows_of(pair), trial.environment(pair[1])
         changed = [row for row in rows if row.word in WORSE | BETTER]
         open_ = [row for row in rows if row.word == CANNOT_TELL]
-        parts += [f"## {escape(head.role)}: {escape(head.word)}" if len(trial.heads) > 1 else ""]
+        parts += [f"{'#' * level} {escape(head.role)}: {escape(head.word)}" if len(trial.heads) > 1 else ""]
         parts += [_table(changed)] if changed else []
         parts += [_rest("Same", [row for row in rows if row.word == SAME])]
         parts += ["Cannot tell yet:", _table(open_, more=True)] if open_ else []
@@ -58,17 +58,36 @@ def trial_page(trial: StoredTrial) -> str:
 
 
 def trials_page(trials: Sequence[StoredTrial]) -> str:
-    """The page of all stored trials, newest first."""
-    newest = sorted(trials, key=lambda one: one.run.started_at, reverse=True)
-    parts = ["# Duels: environments against each other", summary(newest), *map(trial_page, newest[:MOST])]
-    parts += [f"{len(newest) - MOST} older ones are stored as well."] if len(newest) > MOST else []
+    """The page of all stored trials."""
+    ordered = in_order(trials)
+    parts = ["# Duels: environments against each other", *_summaries(ordered)]
+    for trial in ordered[:MOST]:
+        parts += [f"## {escape(_title(trial))}", trial_page(trial, level=3)]
+    parts += [f"{len(ordered) - MOST} other ones are stored as well."] if len(ordered) > MOST else []
     return "\n\n".join(part for part in parts if part).rstrip() + "\n"
 
 
-def summary(trials: Sequence[StoredTrial]) -> str:
-    """How long several duels took, and how much of them is settled; nothing for one."""
+def in_order(trials: Sequence[StoredTrial]) -> list[StoredTrial]:
+    """Trials of most cases first, and of as many the newest first."""
+    return sorted(trials, key=lambda one: (len(one.options.counts), one.run.started_at), reverse=True)
+
+
+def _title(trial: StoredTrial) -> str:
+    """What a trial holds against what."""
+    return f"{', '.join(head.word for head in trial.heads)} against {trial.environment(BASE).word}"
+
+
+def _summaries(trials: Sequence[StoredTrial]) -> list[str]:
+    """How long several trials in order took, and how much is settled, those of fewer cases apart; nothing for one."""
     if len(trials) < 2:  # noqa: PLR2004  several
-        return ""
+        return []
+    most = len(trials[0].options.counts)
+    all_cases = [trial for trial in trials if len(trial.options.counts) == most]
+    fewer = trials[len(all_cases) :]
+    return [_summary(all_cases), *([_summary(fewer, " of fewer cases")] if fewer else [])]
+
+
+def _summary(trials: Sequence[StoredTrial], which: str = "") -> str:
     spent_s = [trial.options.elapsed_s for trial in trials]
     told = []
     for finding in (TYPICAL, OVERALL):
@@ -77,8 +96,8 @@ def summary(trials: Sequence[StoredTrial]) -> str:
     machines = dict.fromkeys(f"{trial.run.machine.cpu}, {trial.run.machine.cpus} CPUs" for trial in trials)
     middle, longest = format_duration(statistics.median(spent_s)), format_duration(max(spent_s))
     return escape(
-        f"{len(trials)} duels on {'; '.join(machines)}: the middle one took {middle}, the longest {longest}, their "
-        f"environments installed before. Settled: {'; '.join(told)}."
+        f"{format_counted(len(trials), 'duel')}{which} on {'; '.join(machines)}: the middle one took {middle}, the "
+        f"longest {longest}, their environments installed before. Settled: {'; '.join(told)}."
     )
 
 
