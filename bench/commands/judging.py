@@ -161,7 +161,7 @@ def _trial(  # noqa: PLR0913  what is measured
     facts = collect_metadata(
         device,
         datetime.now(timezone.utc),
-        command=command_line(arguments),
+        command=wanted.before.run.command if wanted.before else command_line(arguments),
         dataset=dataset.name,
         dataset_sha256=dataset.sha256,
         dataset_source=dataset.source,

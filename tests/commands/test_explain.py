@@ -100,8 +100,10 @@ def test_what_carries_a_change_is_named_with_its_share(
     assert "1 ms before, 1.5 ms after, a ratio of 1.500 (1.500 to 1.500 from run to run)" in printed
     script = (tmp_path / "tables" / "call-deep_mlp-batch-1.py").read_text(encoding="utf-8")
     assert f"uv run --no-project --python 3.11 --with {ENDS[1]} call-deep_mlp-batch-1.py" in script
-    section = make_section(cast("Any", SimpleNamespace(explanations=[trial])))
+    section = make_section(cast("Any", SimpleNamespace(explanations=[trial], bisections=[])))
     assert [panel.key for panel in section.panels] == ["swaps", "parts"]
+    twice = make_section(cast("Any", SimpleNamespace(explanations=[trial, trial], bisections=[])))
+    assert twice.panels == section.panels, "a change is told once, by the newest that has it"
     assert section.panels[1].picks == [f"{ENDS[0]} → {ENDS[1]}: {CALL.name}"]
     assert "of it lies in Python of keras" in section.panels[1].sentence
     (flame,) = (tmp_path / "pictures" / "flames").glob("*.svg")

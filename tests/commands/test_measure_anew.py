@@ -47,6 +47,11 @@ def test_each_command_of_a_pinned_run_is_run_once_in_its_environment() -> None:
     assert PARTS[0].words == ["exec", "-e", "bench", "--", "python", "-m", "pytest", "bench/", "--benchmark-only"]
 
 
+def test_what_was_added_to_a_stored_file_is_measured_anew() -> None:
+    part = Part("releases", "bench", "python -m bench releases --budget=1m '--resume=…/run.json' --quick")
+    assert part.words[4:] == ["python", "-m", "bench", "releases", "--budget=1m", "--quick"]
+
+
 def test_it_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     tox = Tox(tmp_path, failing=[2])
     with pytest.raises(DensebenchError, match="status 3 and stored no run"):

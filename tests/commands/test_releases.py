@@ -87,6 +87,7 @@ def test_rounds_are_added_to_the_newest_trial(tmp_path: Path, monkeypatch: pytes
     (after,) = stored(tmp_path)
     assert len(after.run.records[0].values_s) > len(before.run.records[0].values_s)
     assert [one.word for one in after.options.environments] == [one.word for one in before.options.environments]
+    assert after.run.command == before.run.command, "which says how to measure it anew"
 
 
 def test_what_is_added_is_measured_beside_the_oldest_and_the_newest_and_joins_the_table(

@@ -38,8 +38,8 @@ class Part:
 
     @property
     def words(self) -> list[str]:
-        """The command as tox runs it in the environment."""
-        words = shlex.split(self.command)
+        """The command as tox runs it in the environment; it begins anew what was added to a stored file."""
+        words = [word for word in shlex.split(self.command) if not word.startswith("--resume=")]
         return ["exec", "-e", self.environment, "--", *(["python", "-m"] if words[0] == "pytest" else []), *words]
 
 

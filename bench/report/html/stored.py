@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from bench.records.bisections import Bisection
     from bench.records.compatibility import StoredCompatibility
     from bench.records.releases import ReleaseTrials
     from bench.records.trials import StoredTrial
@@ -51,6 +52,7 @@ class Stored:
     releases: Sequence[ReleaseTrials]
     trials: Sequence[StoredTrial]
     compatibility: Sequence[StoredCompatibility]
+    bisections: Sequence[Bisection]
     explanations: Sequence[StoredTrial]
     withdrawn: Mapping[str, str]
     links: Mapping[str, str]
@@ -83,6 +85,7 @@ def make_stored(published: Shown, own: Shown | None = None, *, page: Path | None
         releases=_chosen_releases(published, own),
         trials=[*(own.kinds["trials"] if own else []), *published.kinds["trials"]],
         compatibility=_chosen("compatibility", published, own),
+        bisections=[*(own.kinds["bisections"] if own else []), *published.kinds["bisections"]],
         explanations=[*(own.kinds["explanations"] if own else []), *published.kinds["explanations"]],
         withdrawn={name: pin.withdrawn for name, pin in (published.pins or {}).items() if pin.withdrawn},
         links=_links(folders, page) if page else {},

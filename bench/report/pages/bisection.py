@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST = 10
 """Bisections on a page."""
+STEP_HEADERS = ("Near end", "Middle", "Far end", "Near to middle", "Middle to far", "Near to far", "Rounds")
 
 
 def bisections_page(found: Sequence[Bisection]) -> str:
@@ -53,15 +54,16 @@ def answer(found: Bisection) -> str:
 
 def steps_table(steps: Sequence[Step]) -> str:
     """A line per trial: its environments, what each part of the way came to, and its rounds."""
-    lines = []
-    for step in steps:
-        shown = [f"{text} {word}".strip() for word, text, _ in step.verdicts]
-        parts = [NOT_MEASURED] * (3 - len(shown)) + shown
-        rounds = max((row.effect.rounds for row in step.trial.rows), default=0)
-        middle = step.words[1] if len(step.words) > 2 else NOT_MEASURED  # noqa: PLR2004  near, middle, far
-        lines.append([step.words[0], middle, step.words[-1], *parts[:3], str(rounds)])
-    headers = ["Near end", "Middle", "Far end", "Near to middle", "Middle to far", "Near to far", "Rounds"]
-    return markdown_table(headers, lines, text_columns=(0, 1, 2))
+    return markdown_table(STEP_HEADERS, list(map(step_cells, steps)), text_columns=(0, 1, 2))
+
+
+def step_cells(step: Step) -> list[str]:
+    """The cells of a trial under `STEP_HEADERS`."""
+    shown = [f"{text} {word}".strip() for word, text, _ in step.verdicts]
+    parts = [NOT_MEASURED] * (3 - len(shown)) + shown
+    rounds = max((row.effect.rounds for row in step.trial.rows), default=0)
+    middle = step.words[1] if len(step.words) > 2 else NOT_MEASURED  # noqa: PLR2004  near, middle, far
+    return [step.words[0], middle, step.words[-1], *parts[:3], str(rounds)]
 
 
 def packages(found: Bisection) -> str:
