@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.records.bisections import Bisection
     from bench.records.trials import Row, StoredTrial
     from bench.report.html.stored import Stored
+    from bench.stats.parts import PartDifference
 
 
 def make_section(stored: Stored) -> Section:
@@ -55,7 +56,7 @@ def _swaps(trials: Sequence[StoredTrial]) -> Panel:
     told: dict[str, list[str]] = {_pick(trial): [] for trial in trials}
     lines = list[Line]()
     for trial, row in _changes(trials):
-        told[_pick(trial)].append(f"{sentence(trial, row, shares(trial, row))}.")
+        told[_pick(trial)].append(sentence(trial, row, shares(trial, row)))
         lines += _lines(trial, row)
     says = {pick: " ".join(one) or "No change that can be told." for pick, one in told.items()}
     return Panel(
@@ -64,10 +65,10 @@ def _swaps(trials: Sequence[StoredTrial]) -> Panel:
         sentence=next(iter(says.values())),
         says=says,
         kind="table",
-        table=Table(("Case", "", "Swapped in", "Ratio (simultaneous interval)", "Undone"), lines, (0, 1, 2, 3)),
+        table=Table(("Case", "Finding", "Swapped in", "Ratio (simultaneous interval)", "Undone"), lines, (0, 1, 2, 3)),
         pick="From and to",
         picks=list(says),
-        note=NOT_SEEN,
+        note=NOT_SEEN.replace("*", ""),
     )
 
 
@@ -102,7 +103,7 @@ def _parts(trials: Sequence[StoredTrial]) -> list[Panel]:
                     one.name,
                     Cell(format_duration(one.base_s), one.base_s),
                     Cell(format_duration(one.head_s), one.head_s),
-                    Cell(percents(one), one.share, mark="bad" if one.sure and one.share > 0 else ""),
+                    Cell(percents(one), one.share, mark=_mark(one)),
                 ],
                 pick=pick,
                 file=trial.run.file,
@@ -122,6 +123,13 @@ def _parts(trials: Sequence[StoredTrial]) -> list[Panel]:
         picks=list(says),
     )
     return [panel]
+
+
+def _mark(part: PartDifference) -> str:
+    """Whether a part that carries a change for sure takes longer or less."""
+    if not part.sure or part.share <= 0:
+        return ""
+    return "bad" if part.head_s > part.base_s else "good"
 
 
 def _searches(found: Sequence[Bisection]) -> Panel:
