@@ -21,7 +21,8 @@ from bench.records.run_file import PUBLISHED
 from bench.report.html.page import write_report
 from bench.report.html.stored import make_stored
 from bench.report.markdown import plain
-from bench.report.pages.trials import answer, in_order
+from bench.report.pages.duels import in_order
+from bench.report.pages.trials import answer
 from bench.report.registry import read_shown
 
 if TYPE_CHECKING:

@@ -30,6 +30,7 @@ from bench.report.pages.bisection import bisections_page
 from bench.report.pages.causes import causes_table
 from bench.report.pages.compatibility import compatibility_page
 from bench.report.pages.devices import devices_pages, select_device_runs
+from bench.report.pages.duels import duels_page
 from bench.report.pages.explanation import explanations_page
 from bench.report.pages.releases import releases_page
 from bench.report.pages.reproduction import reproduction_pages
@@ -39,7 +40,6 @@ from bench.report.pages.selftest import selftest_page
 from bench.report.pages.suite import tables_page
 from bench.report.pages.trainers import FOLDER as TRAINERS
 from bench.report.pages.trainers import trainer_page
-from bench.report.pages.trials import trials_page
 from bench.report.pins import FILE, Pin, read_pins
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ KINDS: dict[str, Kind] = {
         partial(_page_of_all, "compatibility", compatibility_page),
         whole=False,
     ),
-    "trials": Kind(TRIALS, trial_of, list, partial(_page_of_all, "trials", trials_page), whole=False),
+    "trials": Kind(TRIALS, trial_of, list, partial(_page_of_all, "trials", duels_page), whole=False),
     "bisections": Kind(
         BISECTIONS, bisection_step, bisections, partial(_page_of_all, "bisections", bisections_page), whole=False
     ),

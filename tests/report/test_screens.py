@@ -7,7 +7,8 @@ import re
 
 from bench.records.record import RunReader
 from bench.records.run_file import PUBLISHED
-from bench.report.pages.trials import in_order, ratio_text
+from bench.report.pages.duels import in_order
+from bench.report.pages.trials import ratio_text
 from bench.report.registry import read_shown
 from tests.pictures import FOLDER
 

@@ -19,7 +19,8 @@ from bench.progress import Progress
 from bench.records.record import RunFileError, read_run
 from bench.records.run_file import encode_run
 from bench.records.trials import BASE, HEAD, StoredTrial, trial_of
-from bench.report.pages.trials import answer, counts, trial_page, trials_page
+from bench.report.pages.duels import duels_page
+from bench.report.pages.trials import answer, counts, trial_page
 from bench.trials import processes, surveying
 from bench.trials.cases import known_cases
 from bench.trials.engine import run_trial
@@ -82,7 +83,7 @@ def test_each_environment_has_its_sentence(tmp_path: Path, monkeypatch: pytest.M
     one, other = answer(trial).split("\n\n")
     assert "faster" not in one
     assert "and faster in places" in other
-    page = trials_page([trial, trial])
+    page = duels_page([trial, trial])
     assert page.count("and faster in places") == 2
     assert page.count("## tensorflow==HEAD, tensorflow==HEAD 2 against tensorflow==BASE\n") == 2
     assert "### HEAD 2: tensorflow==HEAD 2\n" in page
@@ -95,10 +96,10 @@ def test_duels_of_fewer_cases_stand_below_the_others_and_are_counted_apart(
     options = msgspec.structs.replace(wide.options, counts={FIT.name: 100})
     metadata = msgspec.structs.replace(wide.run.metadata, trial=options, started_at="2999-01-01T00:00:00+00:00")
     narrow = trial_of(replace(wide.run, metadata=metadata))
-    page = trials_page([narrow, wide])
+    page = duels_page([narrow, wide])
     assert page.index("\n1 duel on") < page.index("\n1 duel of fewer cases on")
     assert page.index(wide.run.started_at[:10]) < page.index("2999-01-01")
-    assert trials_page([wide]).count("1 duel") == 0
+    assert duels_page([wide]).count("1 duel") == 0
 
 
 def test_accuracy_that_differs_says_what_it_cannot_exclude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

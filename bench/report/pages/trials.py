@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_bytes, format_counted, format_duration
 from bench.records.cases import INJECT
 from bench.records.schema.trials import TrialRecord
-from bench.records.trials import BASE, CONTROL, MEMORY, OVERALL, PRIVATE, START, TYPICAL
+from bench.records.trials import CONTROL, MEMORY, OVERALL, PRIVATE, START, TYPICAL
 from bench.report.markdown import escape, markdown_table
 from bench.report.pages.own_models import own_models
 from bench.stats.accuracy import IDENTICAL, LESS
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 WORSE = {SLOWER, "larger"}
 BETTER = {FASTER, "smaller"}
-MOST = 20
-"""Trials on a page."""
 BUSY = 1.0
 """Load average of the minute before above which somebody else keeps a core busy."""
 VERBS = {START: "starts more slowly than", MEMORY: "takes more memory than"}
@@ -55,50 +52,6 @@ def trial_page(trial: StoredTrial, level: int = 2) -> str:
         parts += [_accuracy(trial, pair), same_graph(trial), own_models(trial, pair)]
     parts += [packages(trial), EXPLANATION, caption(trial)]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def trials_page(trials: Sequence[StoredTrial]) -> str:
-    """The page of all stored trials."""
-    ordered = in_order(trials)
-    parts = ["# Duels: environments against each other", *_summaries(ordered)]
-    for trial in ordered[:MOST]:
-        parts += [f"## {escape(_title(trial))}", trial_page(trial, level=3)]
-    parts += [f"{len(ordered) - MOST} other ones are stored as well."] if len(ordered) > MOST else []
-    return "\n\n".join(part for part in parts if part).rstrip() + "\n"
-
-
-def in_order(trials: Sequence[StoredTrial]) -> list[StoredTrial]:
-    """Trials of most cases first, and of as many the newest first."""
-    return sorted(trials, key=lambda one: (len(one.options.counts), one.run.started_at), reverse=True)
-
-
-def _title(trial: StoredTrial) -> str:
-    """What a trial holds against what."""
-    return f"{', '.join(head.word for head in trial.heads)} against {trial.environment(BASE).word}"
-
-
-def _summaries(trials: Sequence[StoredTrial]) -> list[str]:
-    """How long several trials in order took, and how much is settled, those of fewer cases apart; nothing for one."""
-    if len(trials) < 2:  # noqa: PLR2004  several
-        return []
-    most = len(trials[0].options.counts)
-    all_cases = [trial for trial in trials if len(trial.options.counts) == most]
-    fewer = trials[len(all_cases) :]
-    return [_summary(all_cases), *([_summary(fewer, " of fewer cases")] if fewer else [])]
-
-
-def _summary(trials: Sequence[StoredTrial], which: str = "") -> str:
-    spent_s = [trial.options.elapsed_s for trial in trials]
-    told = []
-    for finding in (TYPICAL, OVERALL):
-        rows = [row for trial in trials for row in trial.rows if row.finding == finding]
-        told.append(f"{finding} in {sum(row.effect.settled for row in rows)} of {len(rows)} findings")
-    machines = dict.fromkeys(f"{trial.run.machine.cpu}, {trial.run.machine.cpus} CPUs" for trial in trials)
-    middle, longest = format_duration(statistics.median(spent_s)), format_duration(max(spent_s))
-    return escape(
-        f"{format_counted(len(trials), 'duel')}{which} on {'; '.join(machines)}: the middle one took {middle}, the "
-        f"longest {longest}, their environments installed before. Settled: {'; '.join(told)}."
-    )
 
 
 def answer(trial: StoredTrial) -> str:
