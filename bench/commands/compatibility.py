@@ -28,7 +28,8 @@ from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
 from bench.records.schema.run import make_metadata
 from bench.report.own_pages import refresh_pages
-from bench.report.pages.compatibility import broken, compatibility_page
+from bench.report.pages.compatibility import compatibility_page
+from bench.report.pages.compatibility_sentences import broken
 from bench.trials.candidates import release_word
 from bench.trials.compatibility.formats import FORMATS
 from bench.trials.compatibility.survey import Asked, show, survey

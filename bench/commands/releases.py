@@ -34,7 +34,7 @@ from bench.records.releases import FOLDER, ReleaseTrials, choose_pair, group, pl
 from bench.records.run_file import PUBLISHED
 from bench.records.trials import BASE, CONTROL, StoredTrial, trial_of, upgrades
 from bench.report.own_pages import refresh_pages
-from bench.report.pages.compatibility import files_sentence, numbers_sentence
+from bench.report.pages.compatibility_sentences import files_sentence, numbers_sentence
 from bench.report.pages.releases import control_differs, pair_page, releases_page
 from bench.trials.plans import newest_version
 from bench.trials.surveying import find_unloadable

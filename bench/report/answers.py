@@ -10,7 +10,7 @@ from bench.records.releases import release_name
 from bench.records.selftests import by_injection, false_alarms
 from bench.records.trials import TYPICAL
 from bench.report.markdown import escape
-from bench.report.pages.compatibility import files_sentence, numbers_sentence
+from bench.report.pages.compatibility_sentences import files_sentence, numbers_sentence
 from bench.report.pages.releases import changed_rows, control_differs, is_narrow, named, narrow_table
 from bench.report.pages.selftest import OURS, rates
 from bench.report.shipping import (

@@ -22,7 +22,8 @@ from bench.records.schema.compatibility import (
     Loading,
     Training,
 )
-from bench.report.pages.compatibility import broken, compatibility_page, files_sentence, numbers_sentence, ranges
+from bench.report.pages.compatibility import compatibility_page
+from bench.report.pages.compatibility_sentences import broken, files_sentence, numbers_sentence, ranges
 from tests.fake_runs import run_content, train_row
 
 ROLES = ("2.12", "2.13", "2.15", "2.16")

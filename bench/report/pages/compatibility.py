@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.formats import NOT_MEASURED, format_bytes, format_counted, format_difference, format_duration, percent
+from bench.formats import NOT_MEASURED, format_difference, format_duration
 from bench.records.outcomes import FAILS, IDENTICAL, OTHERWISE, ROUNDED
 from bench.report.markdown import escape, markdown_table
-from bench.stats.estimate import centre
-from bench.stats.trend import slope
+from bench.report.pages.compatibility_costs import costs_table, imports_table
+from bench.report.pages.compatibility_sentences import (
+    files_sentence,
+    loadings,
+    numbers_sentence,
+    ranges,
+    trainings_sentence,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from bench.records.compatibility import StoredCompatibility
-    from bench.records.schema.compatibility import Artifact, Environment, Loading, Training
-    from bench.stats.estimate import Centre
+    from bench.records.schema.compatibility import Loading, Training
 
 MARKS = {IDENTICAL: "=", ROUNDED: "≈", OTHERWISE: "≠", FAILS: "✗"}
 LEGEND = (
     "= loads, and answers bit for bit what the saved model did; ≈ as nearly as rounding allows, and no prediction is "
     "another; ≠ it answers otherwise; ✗ it does not load; – it was not saved. Of several models the worst is shown."
 )
-LABELS = {"weights": ".weights.h5"}
-"""Formats as sentences call them, where they are not called by their file's ending."""
-ERROR = 0.05
-"""Of each interval on the page."""
-MOST_PARTS = 6
-"""Packages whose part of an import is shown."""
 
 
 def compatibility_page(surveys: Sequence[StoredCompatibility]) -> str:
@@ -38,112 +37,16 @@ def compatibility_page(surveys: Sequence[StoredCompatibility]) -> str:
     parts += [_failed(stored), "## Files", *_grids(stored), LEGEND, _reasons(stored), _unsaved(stored)]
     parts += ["## Numbers", _answers_table(stored), _other_machines(stored, surveys)]
     parts += ["## Trainings", _trainings_table(stored), "## Exports", _exports_table(stored)]
-    parts += ["## What an environment costs", _costs_table(stored), _imports_table(stored)]
+    parts += ["## What an environment costs", costs_table(stored), imports_table(stored)]
     parts += ["## What ran", _packages(stored), _caption(stored)]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def files_sentence(stored: StoredCompatibility) -> str:
-    """Which files load in every later and in every earlier environment, and whose do not load in some."""
-    parts = [_direction(stored, "Files load in every later one", 1), _direction(stored, "In every earlier one", -1)]
-    own = [form for form in stored.formats for saver, loader, _ in _bad(stored, form) if saver == loader]
-    parts += [f"Not even where they were saved: {', '.join(dict.fromkeys(map(_label, own)))}."] if own else []
-    return " ".join(parts)
-
-
-def _direction(stored: StoredCompatibility, told: str, sign: int) -> str:
-    """Which formats load in all environments to one side of the one that saved them, and whose files do not."""
-    order = stored.roles
-    fine, lost = [], []
-    for form in stored.formats:
-        savers = {one for one, loader, _ in _bad(stored, form) if sign * (order.index(loader) - order.index(one)) > 0}
-        if savers:
-            lost.append(f"{_label(form)} of {ranges(savers, order)}")
-        elif any(True for _ in _loadings(stored, form)):
-            fine.append(_label(form))
-    return f"{told}: {', '.join(fine) or 'none'}{'; not always ' + ', '.join(lost) if lost else ''}."
-
-
-def _bad(stored: StoredCompatibility, form: str) -> list[tuple[str, str, Loading]]:
-    """What does not load, or answers otherwise."""
-    return [each for each in _loadings(stored, form) if each[2].outcome in {FAILS, OTHERWISE}]
-
-
-def _label(form: str) -> str:
-    return LABELS.get(form, form)
-
-
-def numbers_sentence(stored: StoredCompatibility) -> str:
-    """Within which environments models of the same weights answer bit for bit alike, and by how much others differ."""
-    groups = _alike(stored)
-    known = [one for each in stored.found.environments for one in each.answers]
-    if not known:
-        return ""
-    changed = sum(one.changed_predictions or 0 for one in known)
-    most = max((one.max_abs_diff or 0.0 for one in known), default=0.0)
-    if len(groups) == 1:
-        return "Numbers: the same weights answer bit for bit alike everywhere."
-    told = ", ".join(ranges(roles, stored.roles) for roles in groups.values())
-    other = f"{format_counted(changed, 'prediction')} changed" if changed else "no prediction changes"
-    return (
-        f"Numbers: the same weights answer bit for bit alike within each of {told}; between these they differ by "
-        f"{format_difference(most)} at most, and {other}."
-    )
-
-
-def trainings_sentence(stored: StoredCompatibility) -> str:
-    """Whether a training from one seed repeats."""
-    known = [(each.role, one) for each in stored.found.environments for one in each.trainings if one.runs]
-    if not known:
-        return ""
-    other = [role for role, one in known if len({*one.runs}) > 1]
-    told = f"not in {ranges(other, stored.roles)}" if other else "everywhere"
-    return f"Trainings: one seed comes to the same weights, bit for bit, in a second process {told}."
-
-
-def broken(stored: StoredCompatibility) -> list[Loading]:
-    """What its own environment loads as it was saved, and a later one does not."""
-    found, roles = [], stored.roles
-    for each in stored.found.environments:
-        own = {(one.saver, one.model, one.format): one for one in _own(stored)}
-        for one in each.loaded:
-            before = own.get((one.saver, one.model, one.format))
-            later = roles.index(each.role) > roles.index(one.saver)
-            if later and before and before.outcome not in {FAILS, OTHERWISE} and one.outcome in {FAILS, OTHERWISE}:
-                found.append(one)
-    return found
-
-
-def ranges(roles: Iterable[str], order: Sequence[str]) -> str:
-    """Environments as ranges: ``2.12-2.15, 2.21``."""
-    places = sorted({order.index(role) for role in roles})
-    starts = [place for place in places if place - 1 not in places]
-    ends = [place for place in places if place + 1 not in places]
-    told = [
-        order[start] if start == end else f"{order[start]}–{order[end]}"
-        for start, end in zip(starts, ends, strict=True)
-    ]
-    return ", ".join(told)
-
-
-def _own(stored: StoredCompatibility) -> list[Loading]:
-    """What environments loaded of their own."""
-    return [one for each in stored.found.environments for one in each.loaded if one.saver == each.role]
-
-
-def _loadings(stored: StoredCompatibility, form: str) -> Iterable[tuple[str, str, Loading]]:
-    """Saver, loader and what became of a format's files, the worst of all models."""
-    for saver in stored.roles:
-        for loader in stored.roles:
-            if one := stored.worst.get((saver, loader, form)):
-                yield saver, loader, one
 
 
 def _grids(stored: StoredCompatibility) -> list[str]:
     """A grid per format: who saved it, and who loads it."""
     alike, parts = [], []
     for form in stored.formats:
-        marks = {(saver, loader): MARKS[one.outcome] for saver, loader, one in _loadings(stored, form)}
+        marks = {(saver, loader): MARKS[one.outcome] for saver, loader, one in loadings(stored, form)}
         if not marks:
             continue
         if {*marks.values()} <= {MARKS[IDENTICAL], MARKS[ROUNDED]}:
@@ -192,15 +95,6 @@ def _unsaved(stored: StoredCompatibility) -> str:
                 found.setdefault((one.format, one.failed or ""), []).append(each.role)
     lines = [f"- {form}: {ranges(roles, stored.roles)}: {reason}" for (form, reason), roles in found.items()]
     return "\n".join(["Not saved:", "", *map(escape, lines)]) if lines else ""
-
-
-def _alike(stored: StoredCompatibility) -> dict[tuple[str, ...], list[str]]:
-    """Digests of all models to the environments whose answers have them."""
-    found: dict[tuple[str, ...], list[str]] = {}
-    for each in stored.found.environments:
-        if each.answers:
-            found.setdefault(tuple(one.digest for one in each.answers), []).append(each.role)
-    return found
 
 
 def _letters(values: Iterable[object]) -> dict[object, str]:
@@ -315,78 +209,6 @@ def _exports_table(stored: StoredCompatibility) -> str:
             rows.append([model, roles, letter, " ".join(one.operators), str(one.opset or NOT_MEASURED), said])
     headers = ["Model", "Exported by", "Graph", "Operators", "Opset", "Warnings"]
     return markdown_table(headers, rows, text_columns=range(len(headers)))
-
-
-def _costs_table(stored: StoredCompatibility) -> str:
-    """Installed size, packages, import, memory, growth, and the size of the first model's files."""
-    forms = stored.formats
-    rows = []
-    for each in stored.found.environments:
-        costs = each.costs
-        sizes = {one.format: one for one in each.saved if one.model == stored.models[0]}
-        rows.append(
-            [
-                each.role,
-                format_bytes(sum(costs.sizes.values())) if costs.sizes else NOT_MEASURED,
-                str(len(costs.sizes) or NOT_MEASURED),
-                _with_interval(centre(costs.imports_s), format_duration),
-                _with_interval(centre([float(one) for one in costs.resident_bytes]), _bytes),
-                _growth(each),
-                *(_size(sizes.get(form)) for form in forms),
-            ]
-        )
-    headers = ["Environment", "Installed", "Packages", "Import", "Memory after it", "Growth per cycle"]
-    headers += [f"{stored.models[0]}, {forms[0]}", *forms[1:]] if forms else []
-    starts = max((len(one.costs.imports_s) for one in stored.found.environments), default=0)
-    cycles = max((len(one.costs.cycles_bytes) for one in stored.found.environments), default=0)
-    first = f"Installed: TensorFlow with all that it requires. Import: TensorFlow and its Keras, {starts} fresh "
-    first += (
-        f"processes. Growth: of resident memory over {cycles} cycles of building, training and asking a model, the "
-    )
-    first += "first fifth left out. ±: 95 % intervals."
-    return f"{first}\n\n{markdown_table(headers, rows, text_columns=(0,))}"
-
-
-def _growth(each: Environment) -> str:
-    found = slope([float(one) for one in each.costs.cycles_bytes])
-    if found is None:
-        return NOT_MEASURED
-    low, high = found.interval(ERROR)
-    told = f"{found.value / 1e3:+.0f} kB ({low / 1e3:+.0f} to {high / 1e3:+.0f})"
-    return f"**{told}**" if low > 0 else told
-
-
-def _imports_table(stored: StoredCompatibility) -> str:
-    """The packages that take the most of an import."""
-    totals: dict[str, float] = {}
-    for each in stored.found.environments:
-        for name, values in each.costs.parts_s.items():
-            totals[name] = totals.get(name, 0.0) + sum(values)
-    shown = sorted(totals, key=lambda name: -totals[name])[:MOST_PARTS]
-    if not shown:
-        return ""
-    rows = [
-        [each.role, *(_with_interval(centre(each.costs.parts_s.get(name, ())), format_duration) for name in shown)]
-        for each in stored.found.environments
-    ]
-    first = "Of the import, by the package whose own modules take the time (`-X importtime`, which itself takes some):"
-    return f"{first}\n\n{markdown_table(['Environment', *shown], rows, text_columns=(0,))}"
-
-
-def _with_interval(found: Centre | None, text: Callable[[float], str]) -> str:
-    if found is None:
-        return NOT_MEASURED
-    low, high = found.interval(ERROR)
-    half = (high - low) / 2 / found.value if found.value else 0.0
-    return f"{text(found.value)} ± {percent(half)}"
-
-
-def _bytes(value: float) -> str:
-    return format_bytes(round(value))
-
-
-def _size(one: Artifact | None) -> str:
-    return NOT_MEASURED if one is None or one.size_bytes is None else format_bytes(one.size_bytes)
 
 
 def _failed(stored: StoredCompatibility) -> str:
