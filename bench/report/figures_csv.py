@@ -15,8 +15,8 @@ from bench.records.schema.runtimes import RuntimeRecord, StartRecord
 from bench.records.schema.suite import InferRecord, TrainRecord
 from bench.records.schema.trainers import TrainerRecord
 from bench.records.schema.trials import TrialRecord
+from bench.records.trainers import mean_rate
 from bench.records.trials import MEMORY, trial_of
-from bench.report.pages.trainers import mean_rate
 from bench.report.pages.trials import LABELS
 from bench.stats.visits import Figure
 

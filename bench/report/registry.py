@@ -24,6 +24,7 @@ from bench.records.schema.trainers import TrainerRecord
 from bench.records.selection import fullest, has_own_models, narrowed_by
 from bench.records.selftests import FOLDER as SELFTEST
 from bench.records.selftests import alike, selftest_trial
+from bench.records.trainers import FOLDER as TRAINERS
 from bench.records.trials import FOLDER as TRIALS
 from bench.records.trials import trial_of
 from bench.report.pages.bisection import bisections_page
@@ -38,7 +39,6 @@ from bench.report.pages.runtimes import FOLDER as RUNTIMES
 from bench.report.pages.runtimes import runtimes_page
 from bench.report.pages.selftest import selftest_page
 from bench.report.pages.suite import tables_page
-from bench.report.pages.trainers import FOLDER as TRAINERS
 from bench.report.pages.trainers import trainer_page
 from bench.report.pins import FILE, Pin, read_pins
 

@@ -27,7 +27,8 @@ from bench.progress import Progress
 from bench.records.record import Run, RunReader, read_run
 from bench.records.run_file import encode_run
 from bench.records.schema.trainers import TrainerRecord
-from bench.report.pages.trainers import FOLDER, flops_per_image, time_to_accuracy, trainer_page, trainer_table
+from bench.records.trainers import FOLDER, flops_per_image
+from bench.report.pages.trainers import time_to_accuracy, trainer_page, trainer_table
 from bench.report.registry import make_pages, read_shown
 from models import RECIPES
 from tests.fake_runs import MACHINE, PACKAGES

@@ -35,8 +35,9 @@ from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path,
 from bench.records.schema.rows import Interference
 from bench.records.schema.run import convert, make_metadata
 from bench.records.schema.trainers import TrainerFacts, TrainerRecord
+from bench.records.trainers import FOLDER
 from bench.report.own_pages import refresh_pages
-from bench.report.pages.trainers import FOLDER, trainer_page
+from bench.report.pages.trainers import trainer_page
 from models import RECIPES
 from models.recipe import QUICK_FLOOR
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_rate
 from bench.records.schema.trainers import TrainerRecord
+from bench.records.trainers import BASELINE, best_rate, is_limit, mean_rate, ratio_to
 from bench.report.html.sections.headline import accuracy_cell, latency_cells, model_summaries, rate_cell
 from bench.report.html.view import (
     Cell,
@@ -20,7 +21,7 @@ from bench.report.html.view import (
     rate_axis,
     shorten,
 )
-from bench.report.pages.trainers import BASELINE, best_rate, is_limit, mean_rate, ratio_to, trainer_title
+from bench.report.pages.trainers import trainer_title
 from bench.stats.visits import Figure
 
 if TYPE_CHECKING:
