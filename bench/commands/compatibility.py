@@ -32,7 +32,8 @@ from bench.report.pages.compatibility import compatibility_page
 from bench.report.pages.compatibility_sentences import broken
 from bench.trials.candidates import release_word
 from bench.trials.compatibility.formats import FORMATS
-from bench.trials.compatibility.survey import Asked, show, survey
+from bench.trials.compatibility.sides import Asked
+from bench.trials.compatibility.survey import show, survey
 from bench.trials.environments import find_environment, missing_environments
 from bench.trials.plans import choose_python
 from models import RECIPES

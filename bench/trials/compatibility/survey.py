@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,7 @@ import numpy as np
 
 from bench.data.stored import store
 from bench.errors import DensebenchError
-from bench.files import public_word
-from bench.host.process import Process, Worker, WorkerError, on_cpus, own_cpus, run_to_end
+from bench.host.process import Process, run_to_end
 from bench.inference.own_models.answers import Answers
 from bench.inference.parity import count_changed
 from bench.records.outcomes import FAILS
@@ -28,71 +26,19 @@ from bench.records.schema.compatibility import Compatibility, Environment
 from bench.records.schema.run import convert
 from bench.trials.compatibility.costs import IMPORT, IMPORTED, import_parts
 from bench.trials.compatibility.formats import FORMATS
-from bench.trials.compatibility.worker import GIVEN, Request
+from bench.trials.compatibility.sides import Asked, Side, environment_fields, start_process, starter
+from bench.trials.compatibility.worker import GIVEN
 from bench.trials.identity import build_facts, check_identity, owners_text
 from bench.trials.processes import DATA, passed_variables
 from bench.trials.rounds import SIDE_BY_SIDE
 
 if TYPE_CHECKING:
-    from bench.data.datasets import Dataset
-    from bench.inference.own_models.file import ModelFile
     from bench.progress import Progress
     from bench.trials.environments import Environment as Installed
 
 STARTS = 5
 """Timed imports of each environment, in turns."""
-MOST_PARTS = 12
-"""Packages whose part of an import is stored."""
 IMPORT_TIMEOUT_S = 300.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a survey is of.
-
-    Attributes:
-        environments: by role, the oldest first: the others' numbers are compared with its own.
-        models: names of recipes, and keys of `files`.
-        files: the user's own Keras files.
-        seed: of weights and trainings.
-        costs: whether to look at memory and imports, too, which takes most of the time.
-        lock: a file descriptor that the processes inherit.
-    """
-
-    environments: Mapping[str, Installed]
-    models: Sequence[str]
-    dataset: Dataset
-    files: Mapping[str, ModelFile]
-    seed: int
-    costs: bool = True
-    lock: int | None = None
-
-
-@dataclass
-class Side:
-    """An environment under survey: its process, which is started anew where it has died."""
-
-    role: str
-    installed: Installed
-    start: Callable[[], Process]
-    process: Process | None = None
-    found: dict[str, Any] = field(default_factory=dict)
-
-    def ask(self, **request: Any) -> dict[str, Any]:
-        """The answer to a request; where the process dies of it, that is what ``failed`` says."""
-        try:
-            if self.process is None:
-                self.process = self.start()
-            return self.process.ask(request)
-        except WorkerError as error:
-            self.close()
-            return {"failed": str(error)}
-
-    def close(self) -> None:
-        """End its process; the next request starts another."""
-        if self.process:
-            self.process.close()
-        self.process = None
 
 
 def survey(asked: Asked, progress: Progress, *, start: Callable[..., Process] | None = None) -> Compatibility:
@@ -111,7 +57,7 @@ def survey(asked: Asked, progress: Progress, *, start: Callable[..., Process] | 
         folder = Path(name)
         store(asked.dataset, folder / DATA)
         sides = [
-            Side(role, one, _starter(asked, folder, role, number % SIDE_BY_SIDE, start or _start))
+            Side(role, one, starter(asked, folder, role, number % SIDE_BY_SIDE, start or start_process))
             for number, (role, one) in enumerate(asked.environments.items())
         ]
         try:
@@ -127,7 +73,7 @@ def survey(asked: Asked, progress: Progress, *, start: Callable[..., Process] | 
             for side in sides:
                 side.close()
     return Compatibility(
-        environments=tuple(convert(_told(side), Environment) for side in sides),
+        environments=tuple(convert(environment_fields(side), Environment) for side in sides),
         seed=asked.seed,
         models={name: one.label for name, one in asked.files.items()},
         elapsed_s=round(time.monotonic() - began_s, 1),
@@ -144,7 +90,7 @@ def show(asked: Asked, model: str, form: str, *, start: Callable[..., Process] |
         folder = Path(name)
         store(asked.dataset, folder / DATA)
         saver, loader = (
-            Side(role, one, _starter(asked, folder, role, 0, start or _start))
+            Side(role, one, starter(asked, folder, role, 0, start or start_process))
             for role, one in asked.environments.items()
         )
         try:
@@ -299,55 +245,6 @@ def time_import(installed: Installed) -> tuple[float, int, dict[str, float]]:
     if found is None:
         raise DensebenchError(f"{installed.word}: import tensorflow: it does not say how long it took")
     return float(found[1]), int(found[2]), import_parts(report)
-
-
-def _told(side: Side) -> dict[str, Any]:
-    """The fields of an `Environment`."""
-    found, installed = side.found, side.installed
-    parts: list[dict[str, float]] = found.get("parts", [])
-    totals = {name: sum(one.get(name, 0.0) for one in parts) for one in parts for name in one}
-    longest = sorted(totals, key=lambda name: -totals[name])[:MOST_PARTS]
-    timed = {name: found[name] for name in ("imports_s", "resident_bytes", "cycles_bytes") if name in found}
-    told: dict[str, Any] = {
-        "role": side.role,
-        "word": public_word(installed.word),
-        "variables": dict(installed.variables),
-        "trainings": [{"model": model, **one} for model, one in found.get("trainings", {}).items()],
-        "costs": {
-            "sizes": found.get("sizes", {}),
-            "parts_s": {name: [one.get(name, 0.0) for one in parts] for name in longest},
-            **timed,
-        },
-    }
-    names = ("python", "packages", "build", "saved", "loaded", "answers", "failed")
-    return told | {name: found[name] for name in names if name in found}
-
-
-def _starter(asked: Asked, folder: Path, role: str, core: int, start: Callable[..., Process]) -> Callable[[], Process]:
-    """Starts the process of an environment."""
-    installed = asked.environments[role]
-    request = Request(
-        dataset=str(folder / DATA),
-        folder=str(folder / role),
-        seed=asked.seed,
-        variables=list(installed.variables),
-        files=[file.as_request() for file in asked.files.values()],
-    )
-    (folder / role).mkdir()
-    return lambda: start(installed, request, core, asked.lock)
-
-
-def _start(installed: Installed, request: Request, core: int, lock: int | None) -> Process:
-    """A process on one core."""
-    command = [
-        str(installed.python),
-        "-m",
-        "bench.trials.compatibility.worker",
-        request.to_json(),
-    ]
-    inherited = [] if lock is None else [lock]
-    with on_cpus(own_cpus()[core : core + 1]):
-        return Worker(command, environment=passed_variables(installed), inherited=inherited)
 
 
 def _reason(told: Mapping[str, Any]) -> str | None:

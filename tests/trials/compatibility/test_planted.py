@@ -17,9 +17,9 @@ import pytest
 from bench.data.datasets import load_dataset
 from bench.progress import Progress
 from bench.records.outcomes import FAILS, IDENTICAL, OTHERWISE, ROUNDED
-from bench.trials.compatibility import survey as surveyed
 from bench.trials.compatibility.formats import FORMATS
-from bench.trials.compatibility.survey import Asked, show, survey
+from bench.trials.compatibility.sides import Asked, start_process
+from bench.trials.compatibility.survey import show, survey
 from bench.trials.environments import Environment
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ PLANTS = {
 
 def test_what_is_planted_is_in_its_cells_alone() -> None:
     def start(installed: Environment, request: Request, *words: Any) -> Planting:
-        return Planting(surveyed._start(installed, request, *words), Path(request.folder))
+        return Planting(start_process(installed, request, *words), Path(request.folder))
 
     found = survey(asked(), Progress(io.StringIO()), start=start)
     cells = {

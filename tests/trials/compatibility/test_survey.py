@@ -19,7 +19,8 @@ from bench.records.outcomes import FAILS, IDENTICAL
 from bench.trials.compatibility import survey as surveyed
 from bench.trials.compatibility.costs import import_parts, installed_sizes
 from bench.trials.compatibility.formats import FORMATS
-from bench.trials.compatibility.survey import Asked, show, survey
+from bench.trials.compatibility.sides import Asked
+from bench.trials.compatibility.survey import show, survey
 from bench.trials.compatibility.worker import GIVEN, Request
 from bench.trials.environments import Environment
 
