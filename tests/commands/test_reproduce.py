@@ -19,8 +19,9 @@ from scipy import stats
 
 from bench.__main__ import main
 from bench.commands.reproduce import command
-from bench.commands.reproduce.command import Reproduction, choose, load_datasets
+from bench.commands.reproduce.command import choose, load_datasets
 from bench.commands.reproduce.measure import count_answers, train_side_by_side
+from bench.commands.reproduce.reproduction import Reproduction
 from bench.commands.suite.model_store import ModelStore
 from bench.data.datasets import load_dataset
 from bench.errors import DensebenchError
