@@ -18,7 +18,7 @@ import pytest
 from scipy import stats
 
 from bench.__main__ import main
-from bench.commands.reproduce import command
+from bench.commands.reproduce import command, reproduction
 from bench.commands.reproduce.command import choose, load_datasets
 from bench.commands.reproduce.measure import count_answers, train_side_by_side
 from bench.commands.reproduce.reproduction import Reproduction
@@ -244,7 +244,7 @@ def test_a_stopped_reproduction_goes_on_where_it_was(
             raise KeyboardInterrupt
         return train_side_by_side(*arguments, **options)
 
-    monkeypatch.setattr(command, "train_side_by_side", stop_at_the_third)
+    monkeypatch.setattr(reproduction, "train_side_by_side", stop_at_the_third)
     assert reproduce(tmp_path) == 130
     assert "Stored so far: 2 trainings" in capsys.readouterr().out
     path, run = stored(tmp_path)
@@ -329,7 +329,7 @@ def test_a_folder_that_stays_full_loses_nothing_and_is_no_success(
     rescue = tmp_path / "rescue"
     rescue.mkdir()
     monkeypatch.setattr(run_file, "write_atomically", full)
-    monkeypatch.setattr(command, "write_atomically", full)
+    monkeypatch.setattr(reproduction, "write_atomically", full)
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(rescue))
     assert reproduce(tmp_path, "--seeds", "1") == 3
     (path,) = rescue.glob("*.json")
@@ -362,8 +362,8 @@ def low_seeds_of(count: int, monkeypatch: pytest.MonkeyPatch) -> Reproduction:
         return seed_run(training, scores={"test accuracy": 0.84 if training < count else 0.87}), None
 
     store = SimpleNamespace(floor=lambda _recipe: 0.85, dataset=None)
-    monkeypatch.setattr(command, "assess", assess)
-    monkeypatch.setattr(command, "examine", lambda *_words: (FirstModel(), b""))
+    monkeypatch.setattr(reproduction, "assess", assess)
+    monkeypatch.setattr(reproduction, "examine", lambda *_words: (FirstModel(), b""))
     monkeypatch.setattr(Reproduction, "_train_some", lambda _self, _name, seeds: list(seeds)[:2])
     monkeypatch.setattr(Reproduction, "save", lambda _self, *, complete: complete)
     name = "t5_mlp_128"
