@@ -15,6 +15,8 @@ from bench.commands import devices, judging
 from bench.commands.runtimes import command as runtimes
 from bench.commands.runtimes import measure as runtimes_measure
 from bench.commands.trainers import command as trainers_command
+from bench.commands.trainers import measure as trainers_measure
+from bench.commands.trainers.measure import REPETITIONS
 from bench.commands.trainers.variants import VARIANTS
 from bench.errors import FAILED
 from bench.host.lock import measuring_alone
@@ -159,18 +161,18 @@ def trainers(monkeypatch: pytest.MonkeyPatch, stop_at: int) -> None:
     monkeypatch.setattr(trainers_command, "load_dataset", lambda *_words: images)
     monkeypatch.setattr(trainers_command, "open_workers", workers)
     monkeypatch.setattr(trainers_command, "mark_missing", lambda _cases: None)
-    monkeypatch.setattr(trainers_command, "SETTLE_S", 0.0)
+    monkeypatch.setattr(trainers_measure, "SETTLE_S", 0.0)
 
 
 def test_trainers_keep_the_blocks_that_were_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = len(trainers_command.plan_cases())
-    trainers(monkeypatch, stop_at=trainers_command.REPETITIONS * rows + 3)
+    rows = len(trainers_measure.plan_cases())
+    trainers(monkeypatch, stop_at=REPETITIONS * rows + 3)
     line = stop(capsys, "trainers", "--results", tmp_path)
     (path,) = tmp_path.glob("raw/*/trainers/*.json")
     assert line == f"Stopped. Kept: 1 of 5 blocks, in {path}; the same command begins anew."
-    assert {len(record.values_s) for record in read_run(path).records} == {trainers_command.REPETITIONS}
+    assert {len(record.values_s) for record in read_run(path).records} == {REPETITIONS}
 
 
 @pytest.fixture
@@ -198,7 +200,7 @@ def test_what_trainers_cannot_save_lies_in_the_temporary_folder(
     output = capsys.readouterr().out
     assert output.count("NOT SAVED, will try again") == 6
     assert f"instead:\n  {path}\n" in output
-    assert {len(record.values_s) for record in read_run(path).records} == {5 * trainers_command.REPETITIONS}
+    assert {len(record.values_s) for record in read_run(path).records} == {5 * REPETITIONS}
 
 
 def test_what_runtimes_cannot_save_lies_in_the_temporary_folder(

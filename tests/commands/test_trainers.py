@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from bench.commands.trainers import command as trainers_command
+from bench.commands.trainers import measure as trainers_measure
 from bench.commands.trainers import worker as trainers_worker
 from bench.commands.trainers.roofline import step_products
 from bench.commands.trainers.task import Ready, Task, make_ready
@@ -34,7 +35,7 @@ from models import RECIPES
 from tests.fake_runs import MACHINE, PACKAGES
 
 if TYPE_CHECKING:
-    from bench.commands.trainers.command import Case
+    from bench.commands.trainers.measure import Case
 
 IMAGES, FLOPS = 48_000, 319_600
 ACCURACIES = (0.84, 0.849, 0.85, 0.86, 0.87)
@@ -89,13 +90,13 @@ def measured(
     trouble: Callable[[Mapping[str, Any]], dict[str, Any] | None] = fine, blocks: int = 5, missing: str = ""
 ) -> tuple[list[Case], list[str]]:
     """All cases as fake workers measured them, and every request in order."""
-    cases = trainers_command.plan_cases()
+    cases = trainers_measure.plan_cases()
     log: list[str] = []
-    trainers_command.mark_missing(cases, lambda package: None if package == missing else package)
-    trainers_command.measure(
+    trainers_measure.mark_missing(cases, lambda package: None if package == missing else package)
+    trainers_measure.measure(
         cases,
         lambda: nullcontext({variant.backend: FakeWorker(log, trouble) for variant in VARIANTS.values()}),
-        trainers_command.plan_orders(blocks, 7, 3),
+        trainers_measure.plan_orders(blocks, 7, 3),
         dataset="fashion_mnist",
         progress=Progress(io.StringIO()),
         save=lambda: log.append("save"),
@@ -105,7 +106,7 @@ def measured(
 
 
 def stored(folder: Path, cases: list[Case], name: str = "run.json", **metadata: Any) -> Run:
-    content = trainers_command.run_content(cases, {**METADATA, **metadata}, complete=True)
+    content = trainers_measure.run_content(cases, {**METADATA, **metadata}, complete=True)
     path = folder / "raw" / "machine" / FOLDER / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encode_run(*content))
@@ -179,7 +180,7 @@ def test_each_block_asks_each_case_three_times_in_an_order_of_its_own() -> None:
     ]
     assert [sorted(lap) for lap in laps] == [names] * 9
     assert blocks[0] != blocks[1]
-    assert trainers_command.plan_orders(3, 7) == trainers_command.plan_orders(3, 7)
+    assert trainers_measure.plan_orders(3, 7) == trainers_measure.plan_orders(3, 7)
 
 
 def test_a_dead_worker_fails_its_own_variant_and_no_others(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_the_time_to_the_accuracy_is_unknown_where_it_is_not_reached_or_was_not_
 
     run = stored(tmp_path, measured(learn_slowly)[0])
     assert {time_to_accuracy(record) for record in run.of(TrainerRecord) if record.recipe == "deep_mlp"} == {"–"}
-    metadata, rows = trainers_command.run_content(measured()[0], METADATA, complete=True)
+    metadata, rows = trainers_measure.run_content(measured()[0], METADATA, complete=True)
     before = [msgspec.structs.replace(row, accuracies_by_block=(), warm_up_epochs=None) for row in rows]
     path = tmp_path / "old.json"
     path.write_bytes(encode_run(metadata, before))
