@@ -15,7 +15,8 @@ from bench.files import write_atomically
 from bench.records import latency
 from bench.records.releases import release_name, steps
 from bench.records.trials import BASE, TYPICAL, pairs_of
-from bench.report.html.sections import curves, headline
+from bench.report.html.sections import curves
+from bench.report.html.summaries import model_summaries
 from bench.report.html.view import shorten
 from models import HEADLINE
 
@@ -146,7 +147,7 @@ def _headline_numbers(stored: Stored) -> Numbers:
             "accuracy": round(statistics.fmean(one.train.test_accuracies), 6),
             "sd": round(statistics.stdev(one.train.test_accuracies), 6) if len(one.train.test_accuracies) > 1 else 0.0,
         }
-        for one in (headline.model_summaries([run]) if run else [])
+        for one in (model_summaries([run]) if run else [])
         if not one.faults and one.train and one.train.test_accuracies and one.single
         if (found := latency.typical(one.single))
     ]

@@ -15,10 +15,11 @@ from bench.records.record import RunReader
 from bench.records.schema.reproductions import Gallery, SampleImage
 from bench.report.html.page import SECTIONS, build_page, compact, embed, make_sections
 from bench.report.html.sections.curves import parting, sound
-from bench.report.html.sections.headline import beside, model_summaries, pareto
+from bench.report.html.sections.headline import beside, pareto
 from bench.report.html.sections.images import sound_gallery
 from bench.report.html.sections.latency import SHARES, thin
 from bench.report.html.stored import MOST_RUNS, Stored, make_stored
+from bench.report.html.summaries import model_summaries
 from bench.report.html.view import YOURS, Panel, Section, plot_text, time_axis
 from bench.report.registry import read_shown
 from tests.fake_runs import infer_row, refuse, run_content, train_row

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.formats import NOT_MEASURED, format_bytes, format_difference, format_duration
 from bench.records.outcomes import FAILS, IDENTICAL, OTHERWISE, ROUNDED
-from bench.report.html.sections.headline import measured
+from bench.report.html.cells import measured
 from bench.report.html.view import Cell, Line, Panel, Section, Table, shorten
 from bench.report.pages.compatibility import LEGEND, MARKS
 from bench.report.pages.compatibility_sentences import files_sentence, numbers_sentence, ranges, trainings_sentence

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from bench.formats import (
     NOT_MEASURED,
@@ -16,7 +15,8 @@ from bench.formats import (
     format_duration,
 )
 from bench.records import latency
-from bench.records.schema.suite import InferRecord, TrainRecord
+from bench.report.html.cells import accuracy_cell, latency_cells, measured, rate_cell, time_cell
+from bench.report.html.summaries import ModelSummary, model_summaries
 from bench.report.html.view import (
     YOURS,
     Cell,
@@ -32,13 +32,11 @@ from bench.report.html.view import (
     shorten,
     time_axis,
 )
-from bench.report.latency_text import invalid_or_missing, median_text, p99_text, rate_text, typical_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from bench.records.record import Run
-    from bench.records.schema.rows import Record
     from bench.report.html.stored import Stored
 
 HEADERS = (
@@ -59,52 +57,7 @@ HEADERS = (
     "Data set",
     "Machine",
 )
-_T = TypeVar("_T", int, float)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon", "pentagon")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSummary:
-    """One model of one run: its records of training, of single calls on one thread and of large batches on all."""
-
-    run: Run
-    model: str
-    train: TrainRecord | None
-    single: InferRecord | None
-    bulk: InferRecord | None
-
-    @property
-    def label(self) -> str:
-        """The model, and whose the run is where it is the reader's own."""
-        return f"{self.model} ({YOURS})" if self.run.origin == YOURS else self.model
-
-    @property
-    def facets(self) -> Facets:
-        """Facets to filter by."""
-        return facets_of(self.run, self.model)
-
-    @property
-    def faults(self) -> list[str]:
-        """Reasons that it is INVALID."""
-        records: list[Record] = [record for record in (self.train, self.single, self.bulk) if record]
-        return list(dict.fromkeys(fault for record in records for fault in record.faults))
-
-
-def model_summaries(runs: Sequence[Run]) -> list[ModelSummary]:
-    """Summarise each model of each run, in the order of the runs."""
-    return [_summary(run, model) for run in runs for model in dict.fromkeys(record.recipe for record in run.records)]
-
-
-def _summary(run: Run, model: str) -> ModelSummary:
-    calls = [record for record in run.of(InferRecord) if record.recipe == model]
-    infer = {size: [one for one in calls if one.batch_size == size] for size in (1, 1000)}
-    return ModelSummary(
-        run,
-        model,
-        next((record for record in run.of(TrainRecord) if record.recipe == model), None),
-        min(infer[1], key=lambda record: record.threads, default=None),
-        max(infer[1000], key=lambda record: record.threads, default=None),
-    )
 
 
 def make_section(stored: Stored) -> Section:
@@ -190,7 +143,7 @@ def _line(one: ModelSummary) -> Line:
     cells: Cells = [
         one.label,
         accuracy_cell(train),
-        _time_cell(train),
+        time_cell(train),
         rate_cell(train),
         *latency_cells(one.single),
         rate_cell(one.bulk),
@@ -209,45 +162,6 @@ def _line(one: ModelSummary) -> Line:
         file=run.file,
         mark="invalid" if one.faults else "",
     )
-
-
-def measured(value: _T | None, text: Callable[[_T], str]) -> Cell:
-    """A cell with a number formatted by `text`; a dash for ``None``."""
-    return Cell(NOT_MEASURED) if value is None else Cell(text(value), value)
-
-
-def accuracy_cell(train: TrainRecord | None) -> Cell:
-    """A cell with the mean accuracy and its standard deviation over the seeds."""
-    if train is None or not train.test_accuracies:
-        return Cell(invalid_or_missing(train))
-    mean = statistics.fmean(train.test_accuracies)
-    spread = f" ± {format_accuracy(statistics.stdev(train.test_accuracies))}" if len(train.test_accuracies) > 1 else ""
-    return Cell(f"{format_accuracy(mean)}{spread}{' INVALID' if train.faults else ''}", mean)
-
-
-def _time_cell(train: Record | None) -> Cell:
-    """A cell with the median time of a training."""
-    if train is None or train.faults or not train.values_s:
-        return Cell(invalid_or_missing(train))
-    return measured(statistics.median(train.values_s), format_duration)
-
-
-def latency_cells(record: Record | None) -> list[Cell]:
-    """Cells with the typical call, the median one, and the 99th percentile."""
-    if record is None or record.faults or not record.values_s:
-        return [Cell(invalid_or_missing(record))] * 3
-    typical, median, tail = latency.typical(record), latency.median(record), latency.tail(record)
-    return [
-        Cell(typical_text(record), typical.value if typical else None),
-        Cell(median_text(record), median.value if median else None),
-        Cell(p99_text(record), tail.value_s if tail else None),
-    ]
-
-
-def rate_cell(record: Record | None) -> Cell:
-    """A cell with the images per second of a training or of calls."""
-    reached = latency.images_per_s(record) if record and not record.faults else None
-    return Cell(rate_text(record), reached)
 
 
 def _trade_panels(found: Sequence[ModelSummary], usual: Facets) -> list[Panel]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.formats import format_bytes, format_count, format_counted, format_duration
 from bench.records.schema.runtimes import RuntimeRecord, StartRecord
 from bench.records.schema.suite import InferRecord
-from bench.report.html.sections.headline import latency_cells, measured, rate_cell
+from bench.report.html.cells import latency_cells, measured, rate_cell
 from bench.report.html.view import (
     Cell,
     Facets,

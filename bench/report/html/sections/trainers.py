@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from bench.formats import NOT_MEASURED, format_accuracy, format_counted, format_rate
 from bench.records.schema.trainers import TrainerRecord
 from bench.records.trainers import BASELINE, best_rate, is_limit, mean_rate, ratio_to
-from bench.report.html.sections.headline import accuracy_cell, latency_cells, model_summaries, rate_cell
+from bench.report.html.cells import accuracy_cell, latency_cells, rate_cell
+from bench.report.html.summaries import model_summaries
 from bench.report.html.view import (
     Cell,
     Cells,
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records.record import Run
-    from bench.report.html.sections.headline import ModelSummary
     from bench.report.html.stored import Stored
+    from bench.report.html.summaries import ModelSummary
 
 PATTERNS = ("", "/", ".", "x", "-", "|")
 
