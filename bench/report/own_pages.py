@@ -7,7 +7,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.files import short, write_changed
-from bench.records.record import Run, RunFileError
+from bench.records.record import Run, RunFileError, RunReader
 from bench.records.run_file import PUBLISHED
 from bench.records.schema.suite import InferRecord, TrainRecord
 from bench.records.selection import is_whole
@@ -15,10 +15,10 @@ from bench.report.pins import FILE, Pin, read_pins
 from bench.report.registry import KINDS, read_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from bench.records.record import RunReader
+    from bench.progress import Progress
     from bench.records.schema.rows import Record
 
 NOTABLE = 1.25
@@ -50,6 +50,15 @@ def refresh_pages(results: Path, kind: str, reader: RunReader, run: Run | None =
         for one in fuller
         for name in pages([one])
     ]
+
+
+def print_stored(path: Path, results: Path, kind: str, page: Callable[[Run], str], progress: Progress) -> None:
+    """Print the page of a run that was just stored, make the pages of its kind anew, and print what was written."""
+    reader = RunReader()
+    run = reader.read(path)
+    written = [short(path), *refresh_pages(results, kind, reader, run)]
+    progress.done(page(run))
+    progress.done("\n  ".join(["Wrote:", *written]))
 
 
 def write_pages(results: Path, pages: Mapping[str, str]) -> list[str]:

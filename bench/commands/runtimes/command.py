@@ -19,7 +19,6 @@ from bench.commands.runtimes.measure import measure
 from bench.commands.runtimes.prepare import PrepareRequest
 from bench.data.datasets import MADE_UP, load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
-from bench.files import short
 from bench.host.devices import parse_device
 from bench.host.machine import BUILDS, PACKAGES, machine_name
 from bench.host.metadata import collect_metadata
@@ -29,9 +28,8 @@ from bench.inference.own_models.file import NONE
 from bench.inference.runtimes import RUNTIMES
 from bench.inference.runtimes.artifacts import OWN_ARTIFACTS
 from bench.progress import Progress, kept_on_interrupt
-from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
-from bench.report.own_pages import refresh_pages
+from bench.report.own_pages import print_stored
 from bench.report.pages.runtimes import FOLDER, runtimes_page
 from bench.training import KERAS_TRAINERS
 from models import RECIPES
@@ -122,11 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not writer.finish(content(complete=True)):
         return FAILED
-    reader = RunReader()
-    stored = reader.read(path)
-    written = [short(path), *refresh_pages(arguments.results, "runtimes", reader, stored)]
-    for line in [runtimes_page(stored), "Wrote:", *(f"  {one}" for one in written)]:
-        progress.done(line)
+    print_stored(path, arguments.results, "runtimes", runtimes_page, progress)
     if any(case.invalid for case in cases):
         return ALARM
     return FAILED if any(case.failed for case in cases) else FINE

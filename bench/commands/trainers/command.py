@@ -27,17 +27,15 @@ from bench.commands.trainers.measure import (
 from bench.commands.trainers.variants import VARIANTS
 from bench.data.datasets import Dataset, load_dataset
 from bench.errors import ALARM, FAILED, FINE, DensebenchError
-from bench.files import short
 from bench.host.devices import Device, claim_device, parse_device
 from bench.host.machine import machine_name
 from bench.host.metadata import collect_metadata
 from bench.host.process import Worker, on_cpus, own_cpus
 from bench.host.resources import say_needs
 from bench.progress import Progress, kept_on_interrupt
-from bench.records.record import RunReader
 from bench.records.run_file import DEFAULT_RESULTS, RunWriter, reserve_run_path
 from bench.records.trainers import FOLDER
-from bench.report.own_pages import refresh_pages
+from bench.report.own_pages import print_stored
 from bench.report.pages.trainers import trainer_page
 
 if TYPE_CHECKING:
@@ -114,11 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not writer.finish(content(complete=True)):
         return FAILED
-    reader = RunReader()
-    stored = reader.read(path)
-    written = [short(path), *refresh_pages(arguments.results, "trainers", reader, stored)]
-    for line in [trainer_page(stored), "Wrote:", *(f"  {one}" for one in written)]:
-        progress.done(line)
+    print_stored(path, arguments.results, "trainers", trainer_page, progress)
     if any(case.invalid for case in cases):
         return ALARM
     return FAILED if any(case.failed for case in cases) else FINE
