@@ -61,7 +61,7 @@ class ReleaseTrials:
     def released(self) -> ReleaseTrials:
         """The same without what was added after the last release or candidate: nightlies come and go."""
         added = list(self.added)
-        while added and NIGHTLY in release_name(added[-1].environment(steps(added[-1])[-1][1])):
+        while added and NIGHTLY in _last(added[-1]):
             added.pop()
         return ReleaseTrials(self.main, added)
 
@@ -88,7 +88,7 @@ def release_name(environment: EnvironmentFacts) -> str:
 def group(trials: Sequence[StoredTrial], models: Mapping[str, str] = MappingProxyType({})) -> list[ReleaseTrials]:
     """The newest trial of all releases, with what was added to it; nothing where there is none.
 
-    A trial was added to it if it begins with its last release, is newer and has the same base on the same machine.
+    A trial was added to it if it begins with its last release and has the same base on the same machine.
 
     Args:
         trials: those that are stored.
@@ -100,11 +100,10 @@ def group(trials: Sequence[StoredTrial], models: Mapping[str, str] = MappingProx
     if not wholes:
         return []
     main, added = wholes[-1], list[StoredTrial]()
-    for one in ordered:
-        last = (added or [main])[-1]
-        newest = release_name(last.environment(steps(last)[-1][1]))
-        if one not in wholes and _same_base(main, one) and release_name(one.environment(steps(one)[0][0])) == newest:
-            added.append(one)
+    others = [one for one in ordered if steps(one)[0][0] != BASE and _same_base(main, one)]
+    while following := [one for one in others if _first(one) == _last((added or [main])[-1])]:
+        added.append(following[0])
+        others.remove(following[0])
     return [ReleaseTrials(main, added)]
 
 
@@ -141,6 +140,16 @@ def choose_pair(trials: Sequence[StoredTrial], first: str, last: str) -> StoredT
     raise DensebenchError(
         f"{first} and {last} were not measured in the same rounds: `duel` compares them, and so does `releases --add`."
     )
+
+
+def _first(trial: StoredTrial) -> str:
+    """The release that a trial begins with."""
+    return release_name(trial.environment(steps(trial)[0][0]))
+
+
+def _last(trial: StoredTrial) -> str:
+    """The release that it ends with."""
+    return release_name(trial.environment(steps(trial)[-1][1]))
 
 
 def _same_base(one: StoredTrial, other: StoredTrial) -> bool:

@@ -252,8 +252,9 @@ def make_pages(shown: Shown) -> tuple[dict[str, str], list[str]]:
             warnings.append(_unexpected(name, error))
     ladder: list[ReleaseTrials] = [one for one in shown.kinds["releases"] if not one.main.options.models]
     if ladder and "explanations" in pages:
+        title, _, rest = pages["explanations"].partition("\n\n")
         table = causes_table(ladder[0], shown.kinds["explanations"])
-        pages["explanations"] = f"{pages['explanations'].rstrip()}\n\n{table}".rstrip() + "\n"
+        pages["explanations"] = "\n\n".join(part for part in (title, table, rest) if part)
     return pages, warnings
 
 

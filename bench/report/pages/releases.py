@@ -46,7 +46,7 @@ NARROW = {TYPICAL, MEMORY}
 
 def releases_page(found: ReleaseTrials) -> str:
     """The page."""
-    parts = ["# Releases of TensorFlow", ends_sentence(found), control_sentence(found)]
+    parts = ["# Releases of TensorFlow", *map(ends_sentence, _ending(found)), control_sentence(found)]
     parts += [note for trial in found.trials for note in notices(trial)]
     parts += ["## What changed, release by release", step_lines(found), table(found), LEGEND, unchanged(found)]
     parts += [accuracy_lines(found), same_graph(found.main), own_models(*found.ends), settled_sentence(found)]
@@ -83,6 +83,17 @@ def ends_sentence(found: ReleaseTrials) -> str:
     return escape(f"**TensorFlow {new} against {old} {seen}** ({told} of {len(rows)} findings; {sure}).")
 
 
+def _ending(found: ReleaseTrials) -> list[ReleaseTrials]:
+    """Up to the last release or candidate, and up to the nightly where one was added after it."""
+    released = found.released
+    return [released] if len(released.trials) == len(found.trials) else [released, found]
+
+
+def _ends(found: ReleaseTrials) -> list[tuple[StoredTrial, Pair]]:
+    """The newest of each of these against the oldest."""
+    return [one.ends for one in _ending(found)]
+
+
 def changed_rows(trial: StoredTrial, pair: Pair) -> tuple[list[Row], list[Row]]:
     """What got worse and what got better from one release to another, a finding per case, the largest change first."""
     rows = trial.rows_of(pair)
@@ -113,7 +124,7 @@ def step_lines(found: ReleaseTrials) -> str:
 
 def table(found: ReleaseTrials) -> str:
     """One line per finding that ever changed: a mark and a ratio at each release, and from end to end."""
-    by_key, columns = _by_key(found), [*found.steps, found.ends]
+    by_key, columns = _by_key(found), [*found.steps, *_ends(found)]
     shown = [key for key, rows in by_key.items() if any(row.word in WORSE | BETTER for row in rows.values())]
     lines = [
         [key[0], LABELS[key[1]], *(_cell(by_key[key].get((trial.run.file, pair))) for trial, pair in columns)]
@@ -130,8 +141,7 @@ def narrow_table(found: ReleaseTrials) -> str:
         for key, rows in by_key.items()
         if is_narrow(*key) and any(row.word in WORSE | BETTER for row in rows.values())
     ]
-    case, _, *names, _ = _headers(found)
-    headers = [case, *names, f"from {release_name(found.main.base)}"]
+    headers = ["Case", *_names(found), f"from {release_name(found.main.base)}"]
     return markdown_table(headers, lines, text_columns=(0,)) if lines else ""
 
 
@@ -212,7 +222,7 @@ def settled_sentence(found: ReleaseTrials) -> str:
 
 def all_intervals(found: ReleaseTrials) -> str:
     """Every finding of every step, and of the ends, with its interval."""
-    columns = [*found.steps, found.ends]
+    columns = [*found.steps, *_ends(found)]
     lines = [
         [key[0], LABELS[key[1]], *(_interval(rows.get((trial.run.file, pair))) for trial, pair in columns)]
         for key, rows in _by_key(found).items()
@@ -221,14 +231,18 @@ def all_intervals(found: ReleaseTrials) -> str:
 
 
 def _headers(found: ReleaseTrials) -> list[str]:
-    names = [release_name(trial.environment(pair[1])) for trial, pair in found.steps]
-    return ["Case", "Finding", *names, f"{release_name(found.main.base)} to {names[-1]}"]
+    base = release_name(found.main.base)
+    return ["Case", "Finding", *_names(found), *(f"{base} to {_names(one)[-1]}" for one in _ending(found))]
+
+
+def _names(found: ReleaseTrials) -> list[str]:
+    return [release_name(trial.environment(pair[1])) for trial, pair in found.steps]
 
 
 def _by_key(found: ReleaseTrials) -> dict[Key, dict[tuple[str, Pair], Row]]:
     """Each case and finding to its rows by run file and pair."""
     rows: dict[Key, dict[tuple[str, Pair], Row]] = {}
-    for trial, pair in [*found.steps, found.ends]:
+    for trial, pair in [*found.steps, *_ends(found)]:
         for row in trial.rows_of(pair):
             rows.setdefault((row.case, row.finding), {})[trial.run.file, pair] = row
     return rows

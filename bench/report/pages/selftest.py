@@ -34,10 +34,10 @@ EXPLANATION = (
     "separately, in a folder of its own. Injections are real work inside the clock, in turns of the one's processes, "
     "judged against the other's. The table has how often a "
     "case was called slower, by its typical or its overall time; in brackets the exact 95 % interval of the true share "
-    "(Clopper and Pearson). Every trial that was started is counted. *Really added*: the mean ratio over all trials, "
-    "less 1. The last two columns are other tools' rules on the same turns: medians more than 5 % apart, as "
-    "`pytest-benchmark compare --compare-fail=median:5%` asks; asv's Mann-Whitney test at p < 0.002 with medians more "
-    "than a factor of 1.05 apart."
+    "(Clopper and Pearson), over several cases as if those of a trial erred together. Every trial that was started is "
+    "counted. *Really added*: the mean ratio over all trials, less 1. The last two columns are other tools' rules on "
+    "the same turns: medians more than 5 % apart, as `pytest-benchmark compare --compare-fail=median:5%` asks; asv's "
+    "Mann-Whitney test at p < 0.002 with medians more than a factor of 1.05 apart."
 )
 RESAMPLED = (
     "*Drawn anew*: as many trials as the table says, made from the stored rounds, drawn with replacement and not "
@@ -107,7 +107,7 @@ def rates(trials: Sequence[StoredTrial], injection: str) -> dict[str, Rate]:
     some = by_injection(trials).get(injection, [])
     found = [said(some, case) for case in timed_cases(some)]
     return {
-        name: Rate(sum(each[name].count for each in found), sum(each[name].of for each in found))
+        name: Rate(sum(one[name].count for one in found), sum(one[name].of for one in found), len(some))
         for name in (OURS, *RULES)
     }
 
@@ -200,7 +200,7 @@ def rate_text(rate: Rate) -> str:
     if not rate.of:
         return NOT_MEASURED
     low, high = rate.interval()
-    digits = 1 if rate.of >= 100 else 0  # noqa: PLR2004  where tenths of a percent mean something
+    digits = 1 if (rate.trials or rate.of) >= 100 else 0  # noqa: PLR2004  where tenths of a percent mean something
     return f"{rate.count} of {rate.of} ({100 * low:.{digits}f}–{100 * high:.{digits}f} %)"
 
 

@@ -29,8 +29,9 @@ VERBS = {START: "starts more slowly than", MEMORY: "takes more memory than"}
 LABELS = {TYPICAL: "typical", OVERALL: "overall", START: "at the start", MEMORY: "peak memory"}
 EXPLANATION = (
     "*Typical*: what an undisturbed step or call takes, the 7.5 % quantile of a turn, slow turns weighing less. "
-    "*Overall*: their mean, with what lies between them, so that stalls and rare slow steps count. Ratios are to the "
-    "base within a round of fresh processes, measured in turns. All intervals hold at once, and whenever the trial "
+    "*Overall*: their mean, with what lies between them, so that stalls and rare slow steps count. Peak memory is "
+    "that of a process with all of the trial's cases. Ratios are to the base within a round of fresh processes, "
+    "measured in turns. All intervals hold at once, and whenever the trial "
     f"stops, with at least {100 * (1 - ERROR):.0f} % probability. Each word follows from its interval alone: wholly "
     f"within the margin it is the same; off 1 by {CLEARANCE:.0%} of its half-width, and beyond half of the margin or "
     "with its middle beyond all of it, it is slower or faster, which trials of equal environments say in at most "
