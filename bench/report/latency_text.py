@@ -23,8 +23,8 @@ EXPLANATION = (
 )
 
 SHORT_EXPLANATION = (
-    f"Typical: an undisturbed call (5 % are no slower). ±: 95 % interval over the processes that took turns. {SAME}: "
-    f"cannot be told from the fastest; {DISTURBED}: differs from hour to hour."
+    "One image: in ONNX Runtime, on one thread; typical: an undisturbed call (5 % are no slower). ±: 95 % interval "
+    f"over processes. {SAME}: cannot be told from the fastest; {DISTURBED}: differs from hour to hour."
 )
 
 
