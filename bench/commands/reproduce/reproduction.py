@@ -36,7 +36,7 @@ class Reproduction:
         counts: recipe to how many trainings; the seeds are 0, 1, 2, ...
         results: what is there so far, in table order; a recipe without data has its reason in it.
         model_stores: one per data set.
-        about: what is stored of the run.
+        metadata: what is stored of the run.
         writer: saves its run file.
         exports: the folder of its ONNX files.
         stored: how many trainings the run file holds.

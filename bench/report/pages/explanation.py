@@ -94,7 +94,7 @@ def part_words(trial: StoredTrial, row: Row) -> str:
 def _parts_table(trial: StoredTrial, case: str) -> str:
     """Where the time of a step or call goes on both sides, by profile."""
     rows = [
-        [one.name, *(format_duration(side) if side else "0" for side in (one.base_s, one.head_s)), percents(one)]
+        [one.name, *map(part_duration, (one.base_s, one.head_s)), percents(one)]
         for one in parts_of(trial, case)
         if abs(one.share) >= LEAST_SHARE or one.sure
     ]
@@ -171,6 +171,11 @@ def _table(found: Sequence[Share]) -> str:
 def undone_text(one: Share) -> str:
     """How much of a change a swap takes back, with its interval."""
     return _percents(one.value, one.low, one.high)
+
+
+def part_duration(seconds: float) -> str:
+    """What a part takes; ``0`` where a side has none of it."""
+    return format_duration(seconds) if seconds else "0"
 
 
 def _percents(share: float, low: float, high: float) -> str:

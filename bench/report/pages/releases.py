@@ -89,9 +89,9 @@ def _ending(found: ReleaseTrials) -> list[ReleaseTrials]:
     return [released] if len(released.trials) == len(found.trials) else [released, found]
 
 
-def _ends(found: ReleaseTrials) -> list[tuple[StoredTrial, Pair]]:
-    """The newest of each of these against the oldest."""
-    return [one.ends for one in _ending(found)]
+def _columns(found: ReleaseTrials) -> list[tuple[StoredTrial, Pair]]:
+    """What the tables have a column for: each step, and the newest of each of these against the oldest."""
+    return [*found.steps, *(one.ends for one in _ending(found))]
 
 
 def changed_rows(trial: StoredTrial, pair: Pair) -> tuple[list[Row], list[Row]]:
@@ -124,7 +124,7 @@ def step_lines(found: ReleaseTrials) -> str:
 
 def table(found: ReleaseTrials) -> str:
     """One line per finding that ever changed: a mark and a ratio at each release, and from end to end."""
-    by_key, columns = _by_key(found), [*found.steps, *_ends(found)]
+    by_key, columns = _by_key(found), _columns(found)
     shown = [key for key, rows in by_key.items() if any(row.word in WORSE | BETTER for row in rows.values())]
     lines = [
         [key[0], LABELS[key[1]], *(_cell(by_key[key].get((trial.run.file, pair))) for trial, pair in columns)]
@@ -222,7 +222,7 @@ def settled_sentence(found: ReleaseTrials) -> str:
 
 def all_intervals(found: ReleaseTrials) -> str:
     """Every finding of every step, and of the ends, with its interval."""
-    columns = [*found.steps, *_ends(found)]
+    columns = _columns(found)
     lines = [
         [key[0], LABELS[key[1]], *(_interval(rows.get((trial.run.file, pair))) for trial, pair in columns)]
         for key, rows in _by_key(found).items()
@@ -242,7 +242,7 @@ def _names(found: ReleaseTrials) -> list[str]:
 def _by_key(found: ReleaseTrials) -> dict[Key, dict[tuple[str, Pair], Row]]:
     """Each case and finding to its rows by run file and pair."""
     rows: dict[Key, dict[tuple[str, Pair], Row]] = {}
-    for trial, pair in [*found.steps, *_ends(found)]:
+    for trial, pair in _columns(found):
         for row in trial.rows_of(pair):
             rows.setdefault((row.case, row.finding), {})[trial.run.file, pair] = row
     return rows

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.formats import format_duration
 from bench.records.explanations import changed, parts, shares
 from bench.records.trials import BASE, HEAD, TYPICAL
 from bench.report.html.view import ARROW, Cell, Line, Panel, Section, Table, shorten
 from bench.report.markdown import plain
 from bench.report.pages.bisection import STEP_HEADERS, answer, step_cells
-from bench.report.pages.explanation import NOT_SEEN, counts_line, part_words, percents, sentence, undone_text
+from bench.report.pages.explanation import (
+    NOT_SEEN,
+    counts_line,
+    part_duration,
+    part_words,
+    percents,
+    sentence,
+    undone_text,
+)
 from bench.report.pages.trials import LABELS, ratio_text
 
 if TYPE_CHECKING:
@@ -101,8 +108,8 @@ def _parts(trials: Sequence[StoredTrial]) -> list[Panel]:
             Line(
                 cells=[
                     one.name,
-                    Cell(format_duration(one.base_s), one.base_s),
-                    Cell(format_duration(one.head_s), one.head_s),
+                    Cell(part_duration(one.base_s), one.base_s),
+                    Cell(part_duration(one.head_s), one.head_s),
                     Cell(percents(one), one.share, mark=_mark(one)),
                 ],
                 pick=pick,
